@@ -1,0 +1,1 @@
+"""Load leads from any Singer tap into RingCentral Engage Voice (RingCX) campaigns."""

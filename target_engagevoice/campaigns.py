@@ -1,0 +1,90 @@
+"""Dial groups and campaigns, and finding a campaign by what a user calls it (reference, section 3)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from target_engagevoice.nearest import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+STRATEGIC = "STRATEGIC"
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A campaign as this program needs it.
+
+    Attributes:
+        campaign_id: Digits, as text.
+        active: The server's `isActive`: 0 no, 1 yes, 2 callbacks only.
+        configuration: `SIMPLE` or `STRATEGIC`; the latter takes a single phone number (reference, section 4).
+    """
+
+    campaign_id: str
+    name: str
+    dial_group_id: str
+    dial_group: str
+    dial_mode: str = ""
+    active: int = 1
+    configuration: str = "SIMPLE"
+
+    @property
+    def path(self) -> str:
+        """`Dial group/Campaign`: unambiguous wherever the name alone is not."""
+        return f"{self.dial_group}/{self.name}"
+
+    @property
+    def single_phone(self) -> bool:
+        """Whether a lead may carry only one number."""
+        return self.configuration == STRATEGIC
+
+
+@dataclass(frozen=True)
+class NotFound:
+    """Why a reference names no single campaign.
+
+    Attributes:
+        reason: `unknown_campaign` or `ambiguous_campaign`.
+        message: What is wrong and what to type instead.
+    """
+
+    reason: str
+    message: str
+
+
+class Directory:
+    """All campaigns the user can see. Never changes after it is made, so any thread may read it."""
+
+    def __init__(self, campaigns: Iterable[Campaign]) -> None:
+        self.campaigns = tuple(campaigns)
+        self._by_id = {campaign.campaign_id: campaign for campaign in self.campaigns}
+        self._by_name: dict[str, list[Campaign]] = defaultdict(list)
+        for campaign in self.campaigns:
+            self._by_name[campaign.name].append(campaign)
+            self._by_name[campaign.path].append(campaign)
+
+    def find(self, reference: str) -> Campaign | NotFound:
+        """The campaign of an id, an exact name, or `Dial group/Campaign`."""
+        reference = reference.strip()
+        if reference in self._by_id:
+            return self._by_id[reference]
+        named = self._by_name.get(reference, [])
+        if len(named) == 1:
+            return named[0]
+        if named:
+            near = ", ".join(f"{campaign.campaign_id} ({campaign.path})" for campaign in named)
+            return NotFound(
+                "ambiguous_campaign",
+                f"several campaigns are called {reference!r}; write the id or the path of one: {near}.",
+            )
+        return NotFound(
+            "unknown_campaign",
+            f"no campaign {reference!r} can be seen; {did_you_mean(reference, self._names())}",
+        )
+
+    def _names(self) -> list[str]:
+        return [*self._by_name, *self._by_id] if self.campaigns else ["(none: the user sees no campaign)"]

@@ -1,0 +1,101 @@
+"""STATE, as soon as everything before it has its outcome, in order, never ahead (DESIGN, promise 2).
+
+The records between two STATE messages are an epoch. An epoch is over when none of its records waits for an outcome;
+the newest STATE that follows an unbroken row of epochs that are over may be written.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import simplejson
+
+from target_engagevoice.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Epoch:
+    """The records between two STATE messages. Owned by its `Checkpoints`, whose lock guards both fields.
+
+    Attributes:
+        waiting: Records read that have no outcome yet.
+        state: The STATE message that ended the epoch, as JSON; None while it is open.
+    """
+
+    __slots__ = ("state", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.state: str | None = None
+
+
+class Checkpoints:
+    """Counts records in and out of epochs and writes STATE. Any thread may call it; one lock guards everything.
+
+    Args:
+        make_durable: Called before a STATE is written; brings to disk what the outcomes rest on.
+        write: Writes one STATE line; None for a dry run, which writes none.
+    """
+
+    def __init__(self, make_durable: Callable[[], None], write: Callable[[str], None] | None) -> None:
+        self._make_durable = make_durable
+        self._write = write
+        self._lock = threading.Lock()
+        self._epochs = deque([Epoch()])
+        self._last: str | None = None
+        self.written = 0
+
+    def open_record(self) -> Epoch:
+        """A record was read; the epoch to settle it in."""
+        with self._lock:
+            epoch = self._epochs[-1]
+            epoch.waiting += 1
+            return epoch
+
+    def settle(self, epoch: Epoch) -> None:
+        """A record of this epoch has its outcome, on disk or on the server.
+
+        Raises:
+            StorageError: A STATE became due and can not be written.
+        """
+        with self._lock:
+            epoch.waiting -= 1
+            self._advance()
+
+    def state(self, value: Any) -> None:
+        """A STATE message was read.
+
+        Raises:
+            StorageError: It is due at once and can not be written.
+        """
+        text = simplejson.dumps(value, use_decimal=True)
+        with self._lock:
+            self._epochs[-1].state = text
+            self._epochs.append(Epoch())
+            self._advance()
+
+    def _advance(self) -> None:
+        due: str | None = None
+        while self._epochs[0].state is not None and self._epochs[0].waiting == 0:
+            due = self._epochs.popleft().state
+        if due is None or due == self._last or self._write is None:
+            return
+        try:
+            self._make_durable()
+            self._write(due)
+        except OSError as error:
+            msg = f"STATE can not be written: {error.strerror or type(error).__name__}. Nothing after it is claimed."
+            raise StorageError(msg) from error
+        self._last = due
+        self.written += 1
+
+
+def write_to_stdout(line: str) -> None:
+    """One line on standard output, at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,40 @@
+"""`engagevoice campaigns`: the dial groups of the account, and their campaigns."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+
+import click
+
+from target_engagevoice.cli.config_option import config_option, read_settings
+from target_engagevoice.cli.table import table
+from target_engagevoice.connection import connect
+from target_engagevoice.halt import Halt
+from target_engagevoice.pacing import SystemClock
+
+ACTIVE = {0: "no", 1: "yes", 2: "callbacks only"}
+COLUMNS = ("dial_group_id", "dial_group", "dial_mode", "campaign_id", "campaign", "active", "configuration")
+
+
+@click.command()
+@config_option
+@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def campaigns(sources: tuple[str, ...], format_: str) -> None:
+    """List dial groups and their campaigns."""
+    clock = SystemClock()
+    connection = connect(read_settings(sources), clock, Halt(clock), version("target-engagevoice"))
+    connection.close()
+    rows = [
+        {
+            "dial_group_id": campaign.dial_group_id,
+            "dial_group": campaign.dial_group,
+            "dial_mode": campaign.dial_mode,
+            "campaign_id": campaign.campaign_id,
+            "campaign": campaign.name,
+            "active": ACTIVE.get(campaign.active, str(campaign.active)),
+            "configuration": campaign.configuration,
+        }
+        for campaign in connection.directory.campaigns
+    ]
+    click.echo(json.dumps(rows, indent=2) if format_ == "json" else table(COLUMNS, rows))

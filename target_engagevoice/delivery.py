@@ -1,0 +1,238 @@
+"""From a mapped lead to a batch on its way: buffers, drains, and the threads that send.
+
+One condition guards every buffer, lane and queue here. Reading a record, a buffer growing old, and a batch coming
+back all take it, briefly; no request is sent and nothing is waited for while it is held, save a look into the ledger.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from target_engagevoice.buffers import Batch, Buffer, BufferedLead, BufferLimits, Lane
+from target_engagevoice.client import load_body
+from target_engagevoice.errors import EngageVoiceError, FatalError
+from target_engagevoice.leads import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from target_engagevoice.campaigns import Campaign
+    from target_engagevoice.halt import Halt
+    from target_engagevoice.leads import Lead
+    from target_engagevoice.ledger import Accepted, Ledger
+    from target_engagevoice.lists import ListOptions
+    from target_engagevoice.outcomes import Outcomes, ReadRecord
+    from target_engagevoice.pacing import Clock
+
+TICK_SECONDS = 0.25
+"""How often buffers are looked at for their age, and a waiting reader for a reason to stop."""
+
+
+class Delivery:
+    """Takes leads in and sees them out.
+
+    Args:
+        load: Brings one batch to its outcomes; runs on a sending thread.
+        threads: Batches on their way at the same time.
+        skip_unchanged: Whether a lead whose content the campaign accepted already is not sent again.
+        dry_run: Nothing is sent; what would be is counted as skipped.
+    """
+
+    def __init__(  # noqa: PLR0913 - the composition root passes parts, not a bag of them
+        self,
+        *,
+        load: Callable[[Batch], None],
+        ledger: Ledger,
+        outcomes: Outcomes,
+        limits: BufferLimits,
+        threads: int,
+        skip_unchanged: bool,
+        run: str,
+        dry_run: bool,
+        clock: Clock,
+        halt: Halt,
+    ) -> None:
+        self._load = load
+        self._ledger = ledger
+        self._outcomes = outcomes
+        self._limits = limits
+        self._skip_unchanged = skip_unchanged
+        self._run = run
+        self._dry_run = dry_run
+        self._clock = clock
+        self._halt = halt
+        self._changed = threading.Condition()
+        self._buffers: dict[tuple[str, str], Buffer] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._queue: deque[Batch] = deque()
+        self._under_way = 0
+        self._closing = False
+        self._queue_limit = threads
+        self._threads = [
+            threading.Thread(target=self._send_batches, name=f"sender-{number}", daemon=True)
+            for number in range(threads)
+        ]
+        self._threads.append(threading.Thread(target=self._drain_the_old, name="age", daemon=True))
+        for thread in self._threads:
+            thread.start()
+
+    def buffer(self, stream: str, campaign: Campaign, options: ListOptions) -> Buffer:
+        """The buffer of a stream and campaign; the list options of the first call hold until the next one."""
+        with self._changed:
+            key = (stream, campaign.campaign_id)
+            buffer = self._buffers.get(key)
+            if buffer is None:
+                lane = self._lanes.setdefault(campaign.campaign_id, Lane())
+                buffer = self._buffers[key] = Buffer(stream, campaign, options, lane)
+            buffer.options = options
+            return buffer
+
+    def add(self, buffer: Buffer, record: ReadRecord, lead: Lead) -> None:
+        """Put a lead into its buffer.
+
+        Raises:
+            EngageVoiceError: The run stopped.
+        """
+        self._halt.check()
+        with self._changed:
+            buffer.lane.enter(buffer, BufferedLead(record, lead, self._clock.monotonic()))
+
+    def is_full(self, buffer: Buffer) -> bool:
+        """Whether rows or bytes say it is time to drain."""
+        with self._changed:
+            return buffer.is_full(self._limits)
+
+    def drain(self, buffer: Buffer) -> None:
+        """Send what fills a request; wait while enough is on its way already, so that memory stays bounded.
+
+        Raises:
+            EngageVoiceError: The run stopped.
+        """
+        with self._changed:
+            self._enqueue(buffer, everything=False)
+            while (crowded := buffer.lane.waiting >= self._limits.rows) or len(self._queue) >= self._queue_limit:
+                self._halt.check()
+                if crowded:
+                    self._enqueue_lane(buffer.lane)
+                self._changed.wait(TICK_SECONDS)
+        self._halt.check()
+
+    def finish(self) -> None:
+        """Send everything and wait until it is out.
+
+        Raises:
+            EngageVoiceError: The run stopped.
+        """
+        with self._changed:
+            while True:
+                self._halt.check()
+                for buffer in self._buffers.values():
+                    self._enqueue(buffer, everything=True)
+                if not self._queue and not self._under_way and not any(map(len, self._buffers.values())):
+                    return
+                self._changed.wait(TICK_SECONDS)
+
+    def close(self, wait_seconds: float) -> None:
+        """Stop the threads. Requests under way may finish, for so long; batches in the queue are not sent."""
+        with self._changed:
+            self._closing = True
+            self._queue.clear()
+            self._changed.notify_all()
+        end = self._clock.monotonic() + wait_seconds
+        for thread in self._threads:
+            thread.join(max(0.0, end - self._clock.monotonic()))
+
+    def _enqueue(self, buffer: Buffer, *, everything: bool) -> None:
+        """Compare with the ledger, cut, queue. The condition is held."""
+        incoming = buffer.take_incoming()
+        if incoming:
+            known = self._ledger.accepted(
+                buffer.campaign.campaign_id, [buffered.lead.extern_id for buffered in incoming]
+            )
+            for buffered in incoming:
+                accepted = known.get(buffered.lead.extern_id)
+                if accepted is not None and self._is_there(buffered.lead, accepted):
+                    self._outcomes.settle(buffered.record, buffer.campaign, Outcome.UNCHANGED)
+                    buffer.lane.leave(buffered.lead.extern_id)
+                else:
+                    buffer.put_ready(replace(buffered, not_before=accepted.at) if accepted else buffered)
+        overhead = len(load_body(buffer.options.envelope(_WIDEST_NAMES), ()))
+        batches = buffer.cut(self._limits, overhead, everything=everything)
+        if self._dry_run:
+            for batch in batches:
+                for buffered in batch.leads:
+                    self._outcomes.settle(buffered.record, batch.campaign, Outcome.SKIPPED)
+                    buffer.lane.leave(buffered.lead.extern_id)
+            return
+        if batches:
+            self._queue.extend(batches)
+            self._changed.notify_all()
+
+    def _enqueue_lane(self, lane: Lane) -> None:
+        """Queue everything bound for a campaign, so that the leads that wait there for others get on."""
+        for buffer in self._buffers.values():
+            if buffer.lane is lane:
+                self._enqueue(buffer, everything=True)
+
+    def _is_there(self, lead: Lead, accepted: Accepted) -> bool:
+        """Whether the campaign has this very content, and it is not to be sent once more.
+
+        With `dedupe: off` that is so only for what a run that did not come to its end left behind: the tap reads it
+        again because STATE did not get past it, not because anybody wants the person called twice.
+        """
+        if accepted.digest != lead.digest:
+            return False
+        return self._skip_unchanged or (accepted.run != self._run and not accepted.run_finished)
+
+    def _send_batches(self) -> None:
+        while True:
+            with self._changed:
+                while not self._queue and not self._closing:
+                    self._changed.wait()
+                if self._closing:
+                    return
+                batch = self._queue.popleft()
+                self._under_way += 1
+                self._changed.notify_all()
+            try:
+                self._load(batch)
+            except BaseException as error:  # noqa: BLE001 - whatever it is, the run must hear of it
+                self._stop(error)
+            finally:
+                with self._changed:
+                    self._under_way -= 1
+                    lane = self._lanes[batch.campaign.campaign_id]
+                    for buffered in batch.leads:
+                        lane.leave(buffered.lead.extern_id)
+                    self._changed.notify_all()
+
+    def _drain_the_old(self) -> None:
+        with self._changed:
+            while not self._closing:
+                self._changed.wait(TICK_SECONDS)
+                due = self._clock.monotonic() - self._limits.age
+                for buffer in list(self._buffers.values()):
+                    oldest = buffer.oldest()
+                    if oldest is not None and oldest <= due and self._halt.error is None:
+                        try:
+                            self._enqueue(buffer, everything=True)
+                        except BaseException as error:  # noqa: BLE001 - whatever it is, the run must hear of it
+                            self._stop(error)
+
+    def _stop(self, error: BaseException) -> None:
+        if isinstance(error, EngageVoiceError):
+            self._halt.set(error)
+            return
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        where = f"{place.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{place.tb_lineno}" if place else "?"
+        wrapped = FatalError(f"a mistake in target-engagevoice itself: {type(error).__name__} at {where}.")
+        wrapped.__cause__ = error
+        self._halt.set(wrapped)
+
+
+_WIDEST_NAMES = dict.fromkeys(("stream", "campaign", "run", "started", "date", "batch"), "-" * 64)

@@ -1,0 +1,142 @@
+"""The values that travel: a lead, the outcome of a record, the reason of a rejection.
+
+Field names and types are those of `reference/ENGAGE_VOICE_API.md`, section 4, "Lead fields worth writing".
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class FieldType(enum.Enum):
+    """What the API takes in a lead field."""
+
+    STRING = "string"
+    INTEGER = "integer"
+    STRING_MAP = "string map"
+
+
+EXTERN_ID = "externId"
+LEAD_PHONE = "leadPhone"
+LEAD_PHONE_E164 = "leadPhoneE164"
+PERSONA_PHONES = "personaPhoneConfig"
+EXTENDED = "extendedLeadData"
+
+EXTERN_ID_MAX = 180
+"""Width of `externId` in the reporting warehouse (reference, section 4): a longer one could come back cut."""
+
+LEAD_FIELDS: Mapping[str, FieldType] = MappingProxyType(
+    {
+        EXTERN_ID: FieldType.STRING,
+        LEAD_PHONE: FieldType.STRING,
+        LEAD_PHONE_E164: FieldType.STRING,
+        "title": FieldType.STRING,
+        "firstName": FieldType.STRING,
+        "midName": FieldType.STRING,
+        "lastName": FieldType.STRING,
+        "suffix": FieldType.STRING,
+        "address1": FieldType.STRING,
+        "address2": FieldType.STRING,
+        "city": FieldType.STRING,
+        "state": FieldType.STRING,
+        "zip": FieldType.STRING,
+        "email": FieldType.STRING,
+        "gateKeeper": FieldType.STRING,
+        "auxData1": FieldType.STRING,
+        "auxData2": FieldType.STRING,
+        "auxData3": FieldType.STRING,
+        "auxData4": FieldType.STRING,
+        "auxData5": FieldType.STRING,
+        "auxPhone": FieldType.STRING,
+        "auxExternalUrl": FieldType.STRING,
+        "auxGreeting": FieldType.STRING,
+        "callerId": FieldType.STRING,
+        "leadPriority": FieldType.INTEGER,
+        "maxPasses": FieldType.INTEGER,
+        "leadTimezone": FieldType.STRING,
+        "liveAnswerMessage": FieldType.STRING,
+        "machAnswerMessage": FieldType.STRING,
+        "reserveAgent": FieldType.STRING,
+        PERSONA_PHONES: FieldType.STRING_MAP,
+        EXTENDED: FieldType.STRING_MAP,
+    },
+)
+
+SERVER_FIELDS = frozenset(
+    {"id", "leadId", "campaign", "campaignRedials", "name", "loadedDts", "stateDts", "personaMapping"},
+)
+"""The server's own fields, never to be written (reference, section 4); so are those that start with `lastPass`."""
+
+
+class Outcome(enum.Enum):
+    """The eight ways a record can end (contract, section 5). Each record ends in exactly one."""
+
+    LOADED = "loaded"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    NOT_INSERTED = "not_inserted"
+    REJECTED = "rejected"
+    DO_NOT_CALL = "do_not_call"
+    DELETED = "deleted"
+    SKIPPED = "skipped"
+
+
+class Stage(str, enum.Enum):
+    """Where a record was rejected (contract, section 5)."""
+
+    SCHEMA = "schema"
+    ROUTE = "route"
+    MAP = "map"
+    PHONE = "phone"
+    SERVER = "server"
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Why a record did not become a lead in its campaign.
+
+    Attributes:
+        stage: Where it failed.
+        reason: A short stable code, fit for counting.
+        message: What is wrong, for a person; the rejects file may hold the server's own words here.
+    """
+
+    stage: Stage
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Lead:
+    """One lead as it goes to the server: only non-empty fields, each in the API's type.
+
+    Attributes:
+        fields: Lead field name to value; always has a non-empty `externId`.
+    """
+
+    fields: Mapping[str, Any]
+
+    @property
+    def extern_id(self) -> str:
+        """The caller's own key of the lead, the only handle to find it again."""
+        return str(self.fields[EXTERN_ID])
+
+    @cached_property
+    def body(self) -> bytes:
+        """The lead as JSON, UTF-8; the request body is these joined, so its size is known before it is built."""
+        return json.dumps(dict(self.fields), ensure_ascii=False, separators=(",", ":")).encode()
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the content, the same for the same fields in any order; 64 hex digits."""
+        canonical = json.dumps(dict(self.fields), ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()

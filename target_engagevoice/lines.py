@@ -1,0 +1,119 @@
+"""Standard input, line by line: JSON in, messages out. Nothing of a line ever reaches a log or a message."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections import Counter
+from decimal import Decimal
+from typing import IO, TYPE_CHECKING, Any
+
+from target_engagevoice.errors import EngageVoiceError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+DISCARD_BYTES = 1 << 20
+
+
+class LineReader:
+    """Reads Singer messages. A signal handler may call `stop` at any moment; all else is the main thread's."""
+
+    def __init__(self, logger_warning: Callable[..., None]) -> None:
+        self._warning = logger_warning
+        self._waiting = False
+        self._stop: EngageVoiceError | None = None
+        self._unknown_types: set[str] = set()
+        self.line_number = 0
+
+    def process_lines(
+        self, file_input: IO[Any] | None, callbacks: Mapping[Any, Callable[[dict[str, Any]], None]]
+    ) -> Counter[str]:
+        """Hand every message to the callback of its type.
+
+        Args:
+            file_input: Lines, as bytes or text; standard input when None.
+            callbacks: Message type to what takes it.
+
+        Returns:
+            How many messages of each type were read.
+
+        Raises:
+            InputError: A line is not a Singer message.
+            EngageVoiceError: What `stop` was given, or what a callback raised.
+        """
+        source = file_input if file_input is not None else sys.stdin.buffer
+        counts: Counter[str] = Counter()
+        while line := self._next(source):
+            if not line.strip():
+                continue
+            message = self._message(line)
+            kind = message["type"]
+            callback = callbacks.get(kind)
+            if callback is not None:
+                callback(message)
+            elif kind not in self._unknown_types:
+                self._unknown_types.add(kind)
+                self._warning("Messages of type %r are not known and are passed over.", kind[:40])
+            counts[kind] += 1
+        return counts
+
+    def stop(self, error: EngageVoiceError) -> None:
+        """Read no further line: raise this, at once where a line is waited for. For signal handlers."""
+        self._stop = error
+        if self._waiting and threading.current_thread() is threading.main_thread():
+            self._waiting = False
+            raise error
+
+    def assert_line_requires(self, line_dict: dict[str, Any], requires: set[str]) -> None:
+        """Check that a message has these keys; the message itself is not shown.
+
+        Raises:
+            InputError: One is missing.
+        """
+        missing = requires - set(line_dict)
+        if missing:
+            msg = f"line {self.line_number} is missing {', '.join(sorted(missing))}: the tap does not speak Singer."
+            raise InputError(msg)
+
+    def _next(self, source: IO[Any]) -> bytes | str:
+        self._waiting = True
+        try:
+            if self._stop is not None:
+                raise self._stop
+            line: bytes | str = source.readline()
+        except UnicodeDecodeError:
+            msg = f"line {self.line_number + 1} is not UTF-8. Let the tap write UTF-8."
+            raise InputError(msg) from None
+        finally:
+            self._waiting = False
+        self.line_number += 1
+        return line
+
+    def _message(self, line: bytes | str) -> dict[str, Any]:
+        try:
+            message = json.loads(line, parse_float=Decimal)
+        except UnicodeDecodeError:
+            msg = f"line {self.line_number} is not UTF-8. Let the tap write UTF-8."
+            raise InputError(msg) from None
+        except (ValueError, RecursionError):
+            msg = (
+                f"line {self.line_number} is not JSON. Everything before it is loaded. Does anything but the tap "
+                "write to its standard output?"
+            )
+            raise InputError(msg) from None
+        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+            msg = f"line {self.line_number} is JSON but not a Singer message: it has no type."
+            raise InputError(msg)
+        return message
+
+
+def discard(source: IO[bytes]) -> None:
+    """Read to the end and throw away, so that a tap can finish writing; a terminal is left alone."""
+    try:
+        if not source.isatty():
+            while source.read(DISCARD_BYTES):
+                pass
+    except (OSError, ValueError):
+        return  # closed already: there is nothing to read

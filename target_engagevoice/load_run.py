@@ -1,0 +1,186 @@
+"""Settings → objects: everything a run holds open, opened in order, closed on every way out."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from target_engagevoice.batches import BatchLoad, Loading
+from target_engagevoice.buffers import Batch, BufferLimits
+from target_engagevoice.campaigns import NotFound
+from target_engagevoice.checkpoints import Checkpoints
+from target_engagevoice.connection import connect
+from target_engagevoice.delivery import Delivery
+from target_engagevoice.errors import ConfigError, EngageVoiceError, RejectedTooMany
+from target_engagevoice.halt import Halt
+from target_engagevoice.ledger import Ledger
+from target_engagevoice.outcomes import Outcomes
+from target_engagevoice.pacing import Pace
+from target_engagevoice.reconcile import Reconciler, recover
+from target_engagevoice.refusals import Refusals
+from target_engagevoice.rejects import Rejects
+from target_engagevoice.runs import Run, write_record
+from target_engagevoice.state_dir import make_private
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from target_engagevoice.campaigns import Directory
+    from target_engagevoice.connection import Connection
+    from target_engagevoice.pacing import Clock
+    from target_engagevoice.settings import Settings
+
+LAST_WORDS_SECONDS = 12.0
+"""How long requests under way may take to finish when a run is stopped; the whole way out takes less than 20."""
+
+logger = logging.getLogger("target-engagevoice")
+
+
+class LoadRun:
+    """One run, from the sign-in to the run record. Owned by the main thread.
+
+    Args:
+        write_state: Writes one STATE line.
+
+    Attributes:
+        run: Its name and numbers.
+        outcomes: Where records end.
+        halt: What stops it.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, version: str, write_state: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._version = version
+        self.halt = Halt(clock)
+        self.run = Run(clock)
+        self.rejects = Rejects(settings.state_dir / "rejects" / f"{self.run.name}.jsonl", self.run.name, clock)
+        self._checkpoints = Checkpoints(self.rejects.make_durable, None if settings.dry_run else write_state)
+        self.outcomes = Outcomes(self.run, self.rejects, self._checkpoints, settings.max_rejected_percent)
+        self.state = self._checkpoints.state
+        self._connection: Connection | None = None
+        self._ledger: Ledger | None = None
+        self._refusals: Refusals | None = None
+        self._delivery: Delivery | None = None
+
+    @property
+    def directory(self) -> Directory:
+        """The account's campaigns; only after `open`."""
+        assert self._connection is not None  # noqa: S101 - a mistake of this program, not of a user
+        return self._connection.directory
+
+    @property
+    def delivery(self) -> Delivery:
+        """Where leads go; only after `open`."""
+        assert self._delivery is not None  # noqa: S101 - a mistake of this program, not of a user
+        return self._delivery
+
+    def open(self) -> None:
+        """Sign in, check every campaign the settings name, open the ledger, settle what a killed run left.
+
+        Raises:
+            FatalError: The run can not begin; nothing was read.
+        """
+        settings, clock = self._settings, self._clock
+        make_private(settings.state_dir)
+        connection = self._connection = connect(settings, clock, self.halt, self._version)
+        self._check_campaigns(connection.directory)
+        ledger = self._ledger = Ledger.open(
+            settings.ledger_url,
+            settings.state_dir,
+            connection.account_id,
+            self.run.name,
+            read_only=settings.dry_run,
+        )
+        reconciler = Reconciler(connection.client, clock, self.halt, settings.search_delay_seconds)
+        if not settings.dry_run:
+            now = connection.server_clock.latest(clock.monotonic(), clock.time())
+            looked_up = recover(ledger, reconciler, clock, now, settings.search_delay_seconds)
+            if looked_up:
+                logger.warning("%d leads that an earlier run left without a known fate were looked up.", looked_up)
+        refusals = self._refusals = Refusals(self.outcomes, ledger)
+        loading = Loading(
+            client=connection.client,
+            pace=Pace(settings.rate_limits, clock),
+            ledger=ledger,
+            reconciler=reconciler,
+            outcomes=self.outcomes,
+            refusals=refusals,
+            run=self.run,
+            clock=clock,
+            server_clock=connection.server_clock,
+            halt=self.halt,
+            retry_max_seconds=settings.retry_max_seconds,
+        )
+
+        def load(batch: Batch) -> None:
+            BatchLoad(loading, batch).load()
+
+        self._delivery = Delivery(
+            load=load,
+            ledger=ledger,
+            outcomes=self.outcomes,
+            limits=BufferLimits(settings.batch_size_rows, settings.batch_size_bytes, settings.batch_wait_limit_seconds),
+            threads=settings.max_in_flight,
+            skip_unchanged=settings.skip_unchanged,
+            run=self.run.name,
+            dry_run=settings.dry_run,
+            clock=clock,
+            halt=self.halt,
+        )
+
+    def finish(self) -> None:
+        """Standard input is at its end: see every lead out.
+
+        Raises:
+            EngageVoiceError: The run can not come to its end.
+        """
+        self.delivery.finish()
+        if self._refusals is not None:
+            self._refusals.finish()
+        self.outcomes.check_rejected()
+
+    def close(self, error: EngageVoiceError | None) -> None:
+        """Let go of everything and write the run record, whatever happened before.
+
+        Args:
+            error: What ended the run; None when it came to its end.
+
+        Raises:
+            StorageError: The run record can not be written.
+            LedgerError: The end of the run can not be noted.
+        """
+        try:
+            if self._delivery is not None:
+                self._delivery.close(LAST_WORDS_SECONDS)
+            if self._ledger is not None and error is None and not self._settings.dry_run:
+                self._ledger.finish()
+        finally:
+            self.rejects.close()
+            if self._ledger is not None:
+                self._ledger.close()
+            if self._connection is not None:
+                self._connection.close()
+            status = "ok" if error is None else "rejected" if isinstance(error, RejectedTooMany) else "failed"
+            shown = None if error is None else {"code": error.code, "message": str(error)}
+            record = self.run.record(self._version, status, dry_run=self._settings.dry_run, error=shown)
+            path = write_record(self._settings.state_dir / "runs", record)
+            totals = record["totals"]
+            words = ", ".join(f"{totals[name]} {name}" for name in totals if totals[name])
+            logger.info("Run %s: %s; %s. Record: %s", self.run.name, status, words or "nothing read", path)
+
+    def _check_campaigns(self, directory: Directory) -> None:
+        references = self._settings.mappings.campaign_references()
+        if self._settings.campaign is not None:
+            references.insert(0, ("campaign", self._settings.campaign))
+        for where, reference in references:
+            found = directory.find(reference)
+            if isinstance(found, NotFound):
+                msg = f"{where}: {found.message}"
+                raise ConfigError(msg)
+            if found.active == 0:
+                logger.warning(
+                    "Campaign %s (%s) is inactive: leads can be loaded into it but will not be dialled.",
+                    found.path,
+                    found.campaign_id,
+                )

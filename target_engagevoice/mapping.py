@@ -1,0 +1,292 @@
+"""Record → lead: compiled once per stream, then applied to each record (contract, section 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from target_engagevoice import presets
+from target_engagevoice.errors import ConfigError
+from target_engagevoice.grammar import Constant
+from target_engagevoice.leads import (
+    EXTENDED,
+    EXTERN_ID,
+    EXTERN_ID_MAX,
+    LEAD_FIELDS,
+    LEAD_PHONE,
+    LEAD_PHONE_E164,
+    PERSONA_PHONES,
+    Lead,
+    Outcome,
+    Rejection,
+    Stage,
+)
+from target_engagevoice.phones import MISSING_PHONE, Phone, PhonePolicy
+from target_engagevoice.plans import Plan, Read, Record, Value, converter, reads, sources
+from target_engagevoice.stream_fields import StreamFields
+from target_engagevoice.values import Unfit, is_flagged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from target_engagevoice.grammar import StreamMapping
+
+_MOST_SHAPES = 256
+
+_MISSING_EXTERN_ID = Rejection(
+    Stage.MAP,
+    "missing_extern_id",
+    "the record has no value for externId; map a field that is never empty.",
+)
+_EXTERN_ID_TOO_LONG = Rejection(
+    Stage.MAP,
+    "extern_id_too_long",
+    f"the value for externId has more than {EXTERN_ID_MAX} characters; map another field.",
+)
+
+
+@dataclass(frozen=True)
+class RecordMapping:
+    """How the records of one stream become leads. Safe to use from one thread at a time.
+
+    Attributes:
+        warnings: What the user should look at before the first record is sent; no value of a record is in it.
+    """
+
+    warnings: tuple[str, ...]
+    _mapping: StreamMapping
+    _key_properties: tuple[str, ...]
+    _phones: PhonePolicy
+    _e164: PhonePolicy
+    _extend_unmapped: bool
+    _names: frozenset[str]
+    _deleted: tuple[Read, ...]
+    _do_not_call: tuple[Read, ...]
+    _plan: Plan | None
+    _plans: dict[tuple[str, ...], Plan] = field(default_factory=dict)
+
+    @classmethod
+    def compile(
+        cls,
+        *,
+        stream: str,
+        schema: Mapping[str, Any],
+        key_properties: Sequence[str],
+        mapping: StreamMapping,
+        phones: PhonePolicy,
+        extend_unmapped: bool,
+    ) -> RecordMapping:
+        """Prepare the mapping of a stream.
+
+        Args:
+            stream: Its name, for messages.
+            schema: The schema message's schema. Preset `auto` goes by its field names; where it has none,
+                by each record's own.
+            key_properties: The stream's key; `externId` of preset `auto`.
+            mapping: What the user says of the stream.
+            phones: How phone numbers are read and written.
+            extend_unmapped: Whether fields that no source reads go to `extendedLeadData`.
+
+        Raises:
+            ConfigError: `do_not_call` names only fields that the stream does not have, preset `none` has no
+                source for `externId`, or a constant is not fit for its lead field.
+        """
+        where = f"mappings.{mapping.pattern}"
+        _check_extern_id(where, mapping)
+        _check_constants(where, mapping)
+        fields = StreamFields.read(stream, schema)
+        warnings = fields.check_do_not_call(where, mapping.do_not_call or ())
+        warnings += fields.missing_sources(where, mapping)
+        by_record = mapping.preset == "auto" and not fields.names
+        fed = sources(mapping, fields.names, key_properties)
+        warnings += [
+            f"{where}: nothing in stream {stream!r} feeds {name}, so every record will be rejected; "
+            f"name its field in {where}.fields.{name}."
+            for name in (EXTERN_ID, LEAD_PHONE)
+            if not by_record and not fields.feed(fed.get(name, ()))
+        ]
+        forbidding = mapping.do_not_call
+        if forbidding is None:
+            forbidding = presets.do_not_call(mapping.preset, fields.names)
+        return cls(
+            warnings=tuple(warnings),
+            _mapping=mapping,
+            _key_properties=tuple(key_properties),
+            _phones=phones,
+            _e164=replace(phones, format="e164"),
+            _extend_unmapped=extend_unmapped,
+            _names=frozenset(fields.names),
+            _deleted=reads(presets.deleted(fields.names)),
+            _do_not_call=reads(forbidding),
+            _plan=None if by_record else Plan.compile(mapping, fields.names, key_properties),
+        )
+
+    def screen(self, record: Record) -> Outcome | None:
+        """Whether a record must not be loaded: `DELETED`, else `DO_NOT_CALL`, else None.
+
+        A flag forbids unless its value is clearly false (null, false, 0, empty, `no`, `off` …). A field well
+        known for forbidding the call is honoured also where the schema does not name it.
+        """
+        for read in self._deleted:
+            value = read(record)
+            if value is not None and is_flagged(value):
+                return Outcome.DELETED
+        for read in self._do_not_call:
+            value = read(record)
+            if value is not None and is_flagged(value):
+                return Outcome.DO_NOT_CALL
+        if self._mapping.do_not_call is None and self._mapping.preset != "none" and not record.keys() <= self._names:
+            for name in record.keys() - self._names:
+                if presets.is_do_not_call(name) and is_flagged(record[name]):
+                    return Outcome.DO_NOT_CALL
+        return None
+
+    def lead(self, record: Record, *, single_phone: bool) -> Lead | Rejection:
+        """The lead a record becomes.
+
+        Args:
+            record: As read; not changed.
+            single_phone: Whether the campaign takes only one number.
+
+        Returns:
+            The lead, its fields in the order of `LEAD_FIELDS`; or a rejection of stage `map` or `phone`.
+        """
+        plan = self._plan or self._plan_of(tuple(record))
+        lead: dict[str, Any] = {}
+        rejection = (
+            _add_extern_id(plan, lead, record)
+            or self._add_phones(plan, lead, record, single_phone=single_phone)
+            or _add_values(plan, lead, record)
+            or self._add_maps(plan, lead, record)
+        )
+        return rejection or Lead({name: lead[name] for name in LEAD_FIELDS if name in lead})
+
+    def _add_phones(
+        self,
+        plan: Plan,
+        lead: dict[str, Any],
+        record: Record,
+        *,
+        single_phone: bool,
+    ) -> Rejection | None:
+        numbers = self._lead_phones(plan.lead_phone, record, single_phone=single_phone)
+        if isinstance(numbers, Rejection):
+            return numbers
+        lead[LEAD_PHONE] = "|".join(number.dialled for number in numbers)
+        if numbers[0].e164:
+            lead[LEAD_PHONE_E164] = numbers[0].e164
+        for source in plan.aside:
+            phone = self._aside(source, record)
+            if isinstance(phone, Rejection):
+                return phone
+            if phone is not None:
+                lead[source.name] = phone
+        return None
+
+    def _add_maps(self, plan: Plan, lead: dict[str, Any], record: Record) -> Rejection | None:
+        """Put the maps into the lead, and the fields no source reads, as far as that is asked for."""
+        for name, labels in plan.maps.items():
+            filled = self._labels(name, labels, record)
+            if isinstance(filled, Rejection):
+                return filled
+            if filled:
+                lead[name] = filled
+        rest = plan.rest(record) if self._extend_unmapped else {}
+        if isinstance(rest, Rejection):
+            return rest
+        if rest:
+            own = lead.get(EXTENDED, {})
+            taken = {source.name for source in plan.maps.get(EXTENDED, ())}
+            lead[EXTENDED] = own | {name: value for name, value in rest.items() if name not in taken}
+            if not lead[EXTENDED]:
+                del lead[EXTENDED]
+        return None
+
+    def _lead_phones(self, source: Value, record: Record, *, single_phone: bool) -> list[Phone] | Rejection:
+        """The usable numbers, best first; when there is none, the rejection of the first that was given."""
+        numbers: dict[str, Phone] = {}
+        rejection: Rejection | None = None
+        only_one = single_phone or self._phones.multiple != "all"
+        for written in source.phones(record):
+            number = self._phones.normalise(written) if isinstance(written, str) else written
+            if isinstance(number, Phone):
+                if only_one:
+                    return [number]
+                numbers.setdefault(number.dialled, number)
+            elif number is not MISSING_PHONE:
+                rejection = rejection or number
+        return list(numbers.values()) or rejection or MISSING_PHONE
+
+    def _aside(self, source: Value, record: Record) -> str | Rejection | None:
+        """A phone besides `leadPhone`, in the policy's format, `leadPhoneE164` always in E.164.
+
+        Without a usable number it is left out. Only `leadPhoneE164` rejects the record: accounts that need it
+        accept a lead without it and then do not load it (reference, section 4).
+        """
+        policy = self._e164 if source.name == LEAD_PHONE_E164 else self._phones
+        rejection: Rejection | None = None
+        for written in source.phones(record):
+            number = policy.normalise(written) if isinstance(written, str) else written
+            if isinstance(number, Phone):
+                return number.dialled
+            if number is not MISSING_PHONE:
+                rejection = rejection or number
+        return rejection if source.name == LEAD_PHONE_E164 else None
+
+    def _labels(self, name: str, labels: Iterable[Value], record: Record) -> dict[str, str] | Rejection:
+        filled: dict[str, str] = {}
+        for label in labels:
+            value = self._aside(label, record) if name == PERSONA_PHONES else label.of(record)
+            if isinstance(value, Rejection):
+                return value
+            if value is not None:
+                filled[label.name] = value
+        return filled
+
+    def _plan_of(self, names: tuple[str, ...]) -> Plan:
+        """The plan for records with just these fields, made when the first one comes."""
+        plan = self._plans.get(names)
+        if plan is None:
+            if len(self._plans) >= _MOST_SHAPES:
+                self._plans.clear()
+            plan = self._plans[names] = Plan.compile(self._mapping, names, self._key_properties)
+        return plan
+
+
+def _add_extern_id(plan: Plan, lead: dict[str, Any], record: Record) -> Rejection | None:
+    extern_id = plan.extern_id.of(record)
+    if isinstance(extern_id, Rejection):
+        return extern_id
+    if not extern_id:
+        return _MISSING_EXTERN_ID
+    lead[EXTERN_ID] = extern_id
+    return _EXTERN_ID_TOO_LONG if len(extern_id) > EXTERN_ID_MAX else None
+
+
+def _add_values(plan: Plan, lead: dict[str, Any], record: Record) -> Rejection | None:
+    for source in plan.values:
+        value = source.of(record)
+        if isinstance(value, Rejection):
+            return value
+        if value is not None:
+            lead[source.name] = value
+    return None
+
+
+def _check_extern_id(where: str, mapping: StreamMapping) -> None:
+    if mapping.preset == "none" and EXTERN_ID not in mapping.fields:
+        msg = (
+            f"{where}.fields.externId: preset 'none' maps nothing by itself; name the field that identifies "
+            "a record, or choose preset 'auto'."
+        )
+        raise ConfigError(msg)
+
+
+def _check_constants(where: str, mapping: StreamMapping) -> None:
+    for name, paths in mapping.fields.items():
+        convert = converter(name)
+        for path in paths:
+            unfit = convert(path.value if isinstance(path, Constant) else path.default)
+            if isinstance(unfit, Unfit):
+                msg = f"{where}.fields.{name}: the constant is not fit for this field: {unfit.message}"
+                raise ConfigError(msg)

@@ -1,0 +1,89 @@
+"""Where every record ends: counted once, put aside if rejected, and let out of its epoch so that STATE may pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from target_engagevoice.errors import RejectedTooMany
+from target_engagevoice.leads import Lead, Outcome, Rejection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from target_engagevoice.campaigns import Campaign
+    from target_engagevoice.checkpoints import Checkpoints, Epoch
+    from target_engagevoice.rejects import Rejects
+    from target_engagevoice.runs import Run
+
+CHECKED_FROM_RECORDS = 100
+"""`max_rejected_percent` is not looked at before so many records: the first one of a run may well be a bad one."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReadRecord:
+    """A record on its way.
+
+    Attributes:
+        stream: The stream it came on, as stream maps named it.
+        record: As read, before stream maps.
+        epoch: Where it is counted for STATE.
+    """
+
+    stream: str
+    record: Mapping[str, Any]
+    epoch: Epoch
+
+
+class Outcomes:
+    """The way out. Any thread may call it; the parts it calls have their own locks."""
+
+    def __init__(self, run: Run, rejects: Rejects, checkpoints: Checkpoints, max_rejected_percent: float) -> None:
+        self._run = run
+        self._rejects = rejects
+        self._checkpoints = checkpoints
+        self._max_rejected_percent = max_rejected_percent
+
+    def read(self, stream: str, record: Mapping[str, Any]) -> ReadRecord:
+        """A record was read: from here on it must be settled exactly once."""
+        self._run.count_read()
+        return ReadRecord(stream, record, self._checkpoints.open_record())
+
+    def settle(self, record: ReadRecord, campaign: Campaign | None, outcome: Outcome) -> None:
+        """A record has its outcome.
+
+        Raises:
+            StorageError: A STATE became due and can not be written.
+        """
+        self._run.count(record.stream, campaign, outcome)
+        self._checkpoints.settle(record.epoch)
+
+    def reject(
+        self, record: ReadRecord, campaign: Campaign | None, rejection: Rejection, lead: Lead | None = None
+    ) -> None:
+        """A record can not be loaded; it is put aside first, then settled.
+
+        Raises:
+            StorageError: It can not be put aside, or a STATE became due and can not be written.
+            RejectedTooMany: More were rejected than allowed, with enough records read to tell.
+        """
+        campaign_id = campaign.campaign_id if campaign else None
+        self._rejects.write(record.stream, campaign_id, rejection, record.record, lead)
+        self.settle(record, campaign, Outcome.REJECTED)
+        if self._run.read >= CHECKED_FROM_RECORDS:
+            self.check_rejected()
+
+    def check_rejected(self) -> None:
+        """Compare the rejects with `max_rejected_percent`.
+
+        Raises:
+            RejectedTooMany: They are more.
+        """
+        percent = self._run.rejected_percent()
+        if percent > self._max_rejected_percent:
+            msg = (
+                f"{self._run.rejected} of {self._run.read} records were rejected ({percent:.1f} %), more than "
+                f"max_rejected_percent ({self._max_rejected_percent:g} %) allows. Each one is in {self._rejects.path} "
+                "with its reason."
+            )
+            raise RejectedTooMany(msg)

@@ -1,0 +1,101 @@
+"""Finding out what the server holds, where an answer does not say (DESIGN, promise 3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from target_engagevoice.errors import ServerError
+from target_engagevoice.server_clock import RESOLUTION_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from target_engagevoice.client import Client
+    from target_engagevoice.halt import Halt
+    from target_engagevoice.ledger import InFlight, Ledger
+    from target_engagevoice.pacing import Clock
+
+LOOK_UP_AT_ONCE = 500
+FIRST_PAUSE_SECONDS = 0.5
+
+
+class Reconciler:
+    """Looks leads up. Holds no state of its own, so any thread may call it.
+
+    Args:
+        search_delay_seconds: How long a freshly loaded lead may take to be found.
+    """
+
+    def __init__(self, client: Client, clock: Clock, halt: Halt, search_delay_seconds: float) -> None:
+        self._client = client
+        self._clock = clock
+        self._halt = halt
+        self._delay = search_delay_seconds
+
+    def held(self, campaign_id: str, since: Mapping[str, float], settled_at: float | None = None) -> set[str]:
+        """Which of these leads the campaign holds by a load that began no earlier than their `since`.
+
+        Looks at once and again until all are found; a lead counts as missing only when a look that began after the
+        search delay did not find it.
+
+        Args:
+            campaign_id: Where to look.
+            since: `externId` to epoch seconds on the server's clock; no earlier version of the lead was loaded later.
+            settled_at: Monotonic seconds from when on a look is believed; the search delay from now when None.
+
+        Raises:
+            ServerError: The search keeps failing, or a row does not say when it was loaded.
+        """
+        missing = dict(since)
+        if settled_at is None:
+            settled_at = self._clock.monotonic() + self._delay
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            last = self._clock.monotonic() >= settled_at
+            for extern_id in self._look(campaign_id, missing):
+                missing.pop(extern_id, None)
+            if last or not missing:
+                return set(since) - set(missing)
+            self._halt.sleep(min(pause, max(0.0, settled_at - self._clock.monotonic())))
+            pause *= 2
+
+    def _look(self, campaign_id: str, since: Mapping[str, float]) -> set[str]:
+        found = set()
+        extern_ids = sorted(since)
+        for start in range(0, len(extern_ids), LOOK_UP_AT_ONCE):
+            asked = extern_ids[start : start + LOOK_UP_AT_ONCE]
+            bound = min(since[extern_id] for extern_id in asked) - RESOLUTION_SECONDS
+            for lead in self._client.search(campaign_id, asked, bound):
+                if lead.loaded_at is None:
+                    msg = (
+                        f"the lead search of campaign {campaign_id} does not say when lead {lead.extern_id} was "
+                        "loaded, so it can not be told whether a request arrived. Nothing was sent again."
+                    )
+                    raise ServerError(msg)
+                if lead.loaded_at >= since[lead.extern_id] - RESOLUTION_SECONDS:
+                    found.add(lead.extern_id)
+        return found
+
+
+def recover(ledger: Ledger, reconciler: Reconciler, clock: Clock, server_now: float, search_delay: float) -> int:
+    """Settle what earlier runs left on its way: what arrived is accepted, the rest will be read and sent again.
+
+    Args:
+        ledger: Where they noted it.
+        reconciler: Looks it up.
+        clock: For the search delay, waited out once for all campaigns.
+        server_now: Epoch seconds on the server's clock.
+        search_delay: Seconds.
+
+    Returns:
+        How many leads were looked up.
+    """
+    campaigns: dict[str, dict[str, InFlight]] = {}
+    for lead in ledger.in_flight():
+        campaigns.setdefault(lead.campaign_id, {})[lead.extern_id] = lead
+    settled_at = clock.monotonic() + search_delay
+    for campaign_id, leads in campaigns.items():
+        held = reconciler.held(campaign_id, {key: lead.since for key, lead in leads.items()}, settled_at)
+        accepted = {extern_id: leads[extern_id].digest for extern_id in held}
+        ledger.settle(campaign_id, accepted, [key for key in leads if key not in held], server_now)
+    return sum(len(leads) for leads in campaigns.values())

@@ -1,0 +1,88 @@
+"""Leads that the server refused alone, kept back until it is plain that it is the leads."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from target_engagevoice.errors import ServerError
+from target_engagevoice.leads import Rejection, Stage
+
+if TYPE_CHECKING:
+    from target_engagevoice.answers import Refused
+    from target_engagevoice.buffers import BufferedLead
+    from target_engagevoice.campaigns import Campaign
+    from target_engagevoice.ledger import Ledger
+    from target_engagevoice.outcomes import Outcomes
+
+FEW = 5
+"""So many lone refusals in a row, with nothing taken in between, are suspicious: it may not be the leads."""
+
+
+class Refusals:
+    """Refused leads per campaign since it last took one. Any thread may call it; its lock guards everything.
+
+    A refused lead is rejected as soon as its campaign takes another lead, or when the run ends with no more than a
+    few refused. When everything is refused it is not the leads: the run fails and none of them is rejected.
+    """
+
+    def __init__(self, outcomes: Outcomes, ledger: Ledger) -> None:
+        self._outcomes = outcomes
+        self._ledger = ledger
+        self._lock = threading.Lock()
+        self._waiting: dict[Campaign, list[tuple[BufferedLead, Refused]]] = {}
+        self.most_rows: int | None = None
+
+    def add(self, campaign: Campaign, buffered: BufferedLead, refusal: Refused) -> None:
+        """A lead was refused alone."""
+        with self._lock:
+            self._waiting.setdefault(campaign, []).append((buffered, refusal))
+
+    def suspicious(self, campaign: Campaign) -> bool:
+        """Whether the campaign refused a few in a row."""
+        with self._lock:
+            return len(self._waiting.get(campaign, ())) >= FEW
+
+    def taken(self, campaign: Campaign) -> None:
+        """The campaign took a lead: those it refused before were at fault themselves.
+
+        Raises:
+            StorageError: One can not be put aside.
+            RejectedTooMany: More were rejected than allowed.
+        """
+        with self._lock:
+            proven = self._waiting.pop(campaign, [])
+        for buffered, refusal in proven:
+            self._ledger.settle(campaign.campaign_id, {}, [buffered.lead.extern_id], 0.0)
+            self._outcomes.reject(
+                buffered.record,
+                campaign,
+                Rejection(Stage.SERVER, refusal.reason, refusal.words),
+                buffered.lead,
+            )
+
+    def finish(self) -> None:
+        """The run ends: the few that wait are rejected.
+
+        Raises:
+            StorageError: One can not be put aside.
+            RejectedTooMany: More were rejected than allowed.
+        """
+        for campaign in list(self._waiting):
+            self.taken(campaign)
+
+    def not_the_leads(self, campaign: Campaign) -> ServerError:
+        """The error for a campaign that refuses everything."""
+        with self._lock:
+            waiting = self._waiting.get(campaign, [])
+        reason = waiting[-1][1].reason if waiting else "refused"
+        return ServerError(
+            f"campaign {campaign.campaign_id} refused each of {len(waiting)} leads sent alone ({reason}), so it is not "
+            "the leads. Nothing was rejected for it. Check the campaign, its list settings and the mapping, e.g. with "
+            "`dry_run: true`, then run again.",
+        )
+
+    def shrink(self, rows: int) -> None:
+        """A request of so many leads was too large: send at most half of it for the rest of the run."""
+        with self._lock:
+            self.most_rows = max(1, min(self.most_rows or rows, rows // 2))

@@ -1,0 +1,104 @@
+"""The dead-letter file: `{state_dir}/rejects/{run}.jsonl`, one object a line (contract, section 5)."""
+
+from __future__ import annotations
+
+import os
+import threading
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, TextIO
+
+import simplejson
+
+from target_engagevoice.errors import StorageError
+from target_engagevoice.state_dir import open_private
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from target_engagevoice.leads import Lead, Rejection
+    from target_engagevoice.pacing import Clock
+
+
+class Rejects:
+    """Appends rejects; made when the first one comes. Any thread may call it; its lock guards the file."""
+
+    def __init__(self, path: Path, run: str, clock: Clock) -> None:
+        self.path = path
+        self._run = run
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._file: TextIO | None = None
+        self._dirty = False
+
+    def write(
+        self,
+        stream: str,
+        campaign_id: str | None,
+        rejection: Rejection,
+        record: Mapping[str, Any],
+        lead: Lead | None = None,
+    ) -> None:
+        """Put one record aside.
+
+        Args:
+            stream: The stream it came on.
+            campaign_id: Where it was bound for, when that is known.
+            rejection: Why.
+            record: As read.
+            lead: As mapped, when it got so far.
+
+        Raises:
+            StorageError: The file can not be written.
+        """
+        line = simplejson.dumps(
+            {
+                "time": datetime.fromtimestamp(self._clock.time(), tz=timezone.utc).isoformat(timespec="milliseconds"),
+                "run": self._run,
+                "stream": stream,
+                "campaign_id": campaign_id,
+                "extern_id": lead.extern_id if lead else None,
+                "stage": rejection.stage.value,
+                "reason": rejection.reason,
+                "message": rejection.message,
+                "record": record,
+                "lead": dict(lead.fields) if lead else None,
+            },
+            use_decimal=True,
+            ignore_nan=True,
+            default=str,
+        )
+        with self._lock:
+            try:
+                if self._file is None:
+                    self._file = open_private(self.path)
+                self._file.write(line + "\n")
+                self._file.flush()
+            except OSError as error:
+                raise self._failure(error) from error
+            self._dirty = True
+
+    def make_durable(self) -> None:
+        """Bring what was written to disk, power cut or not.
+
+        Raises:
+            StorageError: The disk refuses.
+        """
+        with self._lock:
+            if self._file is not None and self._dirty:
+                try:
+                    os.fsync(self._file.fileno())
+                except OSError as error:
+                    raise self._failure(error) from error
+                self._dirty = False
+
+    def close(self) -> None:
+        """Make durable and close."""
+        self.make_durable()
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+
+    def _failure(self, error: OSError) -> StorageError:
+        return StorageError(f"{self.path}: the rejects can not be written: {error.strerror}. Free the disk, run again.")

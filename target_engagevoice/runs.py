@@ -1,0 +1,144 @@
+"""What a run did, in numbers, and its record `{state_dir}/runs/{run}.json` (contract, section 5)."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import threading
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from target_engagevoice.errors import StorageError
+from target_engagevoice.leads import Outcome
+from target_engagevoice.state_dir import open_private
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from target_engagevoice.campaigns import Campaign
+    from target_engagevoice.pacing import Clock
+
+OUTCOMES = tuple(outcome.value for outcome in Outcome)
+EFFORTS = ("requests", "retries", "throttled")
+
+
+@dataclass
+class Tally:
+    """Numbers of one stream and campaign. Owned by its `Run`, whose lock guards it."""
+
+    outcomes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
+    efforts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(EFFORTS, 0))
+
+    def as_dict(self) -> dict[str, int]:
+        """`read` is the sum of the eight outcomes, always."""
+        return {"read": sum(self.outcomes.values()), **self.outcomes, **self.efforts}
+
+
+class Run:
+    """One run: its name, its start, its numbers. Any thread may count; its lock guards the numbers."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._tallies: dict[str, dict[str | None, Tally]] = defaultdict(lambda: defaultdict(Tally))
+        self._names: dict[str | None, Campaign | None] = {None: None}
+        self._started = clock.time()
+        self._started_monotonic = clock.monotonic()
+        self.started = datetime.fromtimestamp(self._started, tz=timezone.utc)
+        self.name = f"{self.started:%Y%m%dT%H%M%S}Z-{secrets.token_hex(3)}"
+        self.read = 0
+        self.rejected = 0
+
+    def count_read(self) -> None:
+        """A record was read; its outcome follows."""
+        with self._lock:
+            self.read += 1
+
+    def count(self, stream: str, campaign: Campaign | None, outcome: Outcome) -> None:
+        """A record has its outcome."""
+        with self._lock:
+            self._tally(stream, campaign).outcomes[outcome.value] += 1
+            if outcome is Outcome.REJECTED:
+                self.rejected += 1
+
+    def count_effort(self, stream: str, campaign: Campaign, effort: str) -> None:
+        """A request was sent (`requests`), was one more try (`retries`), or was told to wait (`throttled`)."""
+        with self._lock:
+            self._tally(stream, campaign).efforts[effort] += 1
+
+    def rejected_percent(self) -> float:
+        """Rejects of the records read, in percent."""
+        with self._lock:
+            return 100 * self.rejected / self.read if self.read else 0.0
+
+    def totals(self) -> dict[str, int]:
+        """The sums over all streams and campaigns."""
+        with self._lock:
+            rows = [tally.as_dict() for campaigns in self._tallies.values() for tally in campaigns.values()]
+        return {name: sum(row[name] for row in rows) for name in ("read", *OUTCOMES, *EFFORTS)}
+
+    def record(self, version: str, status: str, *, dry_run: bool, error: dict[str, str] | None) -> dict[str, Any]:
+        """The run record.
+
+        `unsettled` are records that were read but have no outcome, because the run ended first: they are not in
+        `totals`, STATE did not move past them, and the next run reads them again.
+
+        Args:
+            version: Of this package.
+            status: `ok`, `failed` or `rejected`.
+            dry_run: Whether nothing was written to the server.
+            error: `code` and `message` of what ended the run; None for nothing.
+        """
+        totals = self.totals()
+        with self._lock:
+            streams = [
+                {"stream": stream, "campaigns": [self._row(key, tally) for key, tally in campaigns.items()]}
+                for stream, campaigns in self._tallies.items()
+            ]
+        return {
+            "run": self.name,
+            "version": version,
+            "status": status,
+            "started": self.started.isoformat(timespec="milliseconds"),
+            "finished": datetime.fromtimestamp(self._clock.time(), tz=timezone.utc).isoformat(timespec="milliseconds"),
+            "seconds": round(self._clock.monotonic() - self._started_monotonic, 3),
+            "dry_run": dry_run,
+            "error": error,
+            "unsettled": self.read - totals["read"],
+            "totals": totals,
+            "streams": streams,
+        }
+
+    def _tally(self, stream: str, campaign: Campaign | None) -> Tally:
+        key = campaign.campaign_id if campaign else None
+        self._names[key] = campaign
+        return self._tallies[stream][key]
+
+    def _row(self, campaign_id: str | None, tally: Tally) -> dict[str, Any]:
+        campaign = self._names[campaign_id]
+        name = campaign.path if campaign else None
+        return {"campaign_id": campaign_id, "campaign": name, **tally.as_dict()}
+
+
+def write_record(folder: Path, record: dict[str, Any]) -> Path:
+    """Write `{folder}/{run}.json` whole or not at all.
+
+    Raises:
+        StorageError: It can not be written.
+    """
+    path = folder / f"{record['run']}.json"
+    part = path.with_suffix(".json.part")
+    try:
+        with open_private(part, "w") as file:
+            json.dump(record, file, indent=2)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        msg = f"{path}: the run record can not be written: {error.strerror}."
+        raise StorageError(msg) from error
+    return path

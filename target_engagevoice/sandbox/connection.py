@@ -1,0 +1,160 @@
+"""One client connection: HTTP/1.1 with keep-alive, and answers that arrive late, in part, or never.
+
+Werkzeug's own handler closes the connection after each answer and logs each request line, in which a password
+may stand. This one reads the whole request, runs the application, writes the answer in one piece, and logs
+nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import struct
+import threading
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from werkzeug.serving import DechunkedInput, WSGIRequestHandler
+from werkzeug.test import run_wsgi_app
+
+from target_engagevoice.sandbox import dates
+from target_engagevoice.sandbox.answers import PROMPT, Delivery
+from target_engagevoice.sandbox.application import DELIVERY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import IO
+
+    from _typeshed.wsgi import WSGIEnvironment
+
+JOIN_SECONDS = 10.0
+SERVER = "engagevoice-sandbox"
+
+
+class Connections:
+    """The open connections of one server, and the signal to end them.
+
+    Attributes:
+        closing: Set when the server stops; whoever waits, waits on this.
+    """
+
+    def __init__(self) -> None:
+        self.closing = threading.Event()
+        self._lock = threading.Lock()
+        self._open: dict[threading.Thread, socket.socket] = {}
+
+    def enter(self, connection: socket.socket) -> bool:
+        """A connection begins, in the calling thread; false if the server is stopping."""
+        with self._lock:
+            if not self.closing.is_set():
+                self._open[threading.current_thread()] = connection
+            return not self.closing.is_set()
+
+    def leave(self) -> None:
+        """The connection of the calling thread ends."""
+        with self._lock:
+            self._open.pop(threading.current_thread(), None)
+
+    def close(self) -> None:
+        """Hang up on everybody and wait until all threads are through."""
+        with self._lock:
+            self.closing.set()
+            threads = list(self._open)
+            for connection in self._open.values():
+                _shut(connection)
+        for thread in threads:
+            thread.join(JOIN_SECONDS)
+
+
+class Handler(WSGIRequestHandler):
+    """Serves one connection; subclassed for each server by `handler_for`."""
+
+    connections: ClassVar[Connections]
+    clock: ClassVar[Callable[[], float]]
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def handle(self) -> None:
+        """Serve requests until either side has enough."""
+        if not self.connections.enter(self.connection):
+            return
+        try:
+            super().handle()
+        finally:
+            self.connections.leave()
+
+    def run_wsgi(self) -> None:
+        """Serve one request."""
+        environ = self.make_environ()
+        if not self._read_body(environ):
+            self.close_connection = True
+            return
+        wishes: list[Delivery] = []
+        environ[DELIVERY] = wishes  # a list, as the application gets a copy of the environment
+        parts, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
+        self._deliver(status, list(headers.items()), b"".join(parts), wishes[0] if wishes else PROMPT)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The `Date` header goes by the sandbox's clock."""
+        return dates.header(type(self).clock() if timestamp is None else timestamp)
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
+        """Nothing is logged: the request line may hold a password."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Nor here."""
+
+    def _read_body(self, environ: WSGIEnvironment) -> bool:
+        """Put the body into `environ` whole; false if the client did not send all of it."""
+        if environ.get("wsgi.input_terminated"):
+            body = DechunkedInput(cast("IO[bytes]", self.rfile)).read()
+        else:
+            length = environ.get("CONTENT_LENGTH") or "0"
+            if not length.isdecimal():
+                self.send_error(HTTPStatus.BAD_REQUEST)
+                return False
+            body = self.rfile.read(int(length))
+            if len(body) < int(length):
+                return False
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+        return True
+
+    def _deliver(self, status: str, headers: list[tuple[str, str]], body: bytes, delivery: Delivery) -> None:
+        if delivery.delay:
+            self.connections.closing.wait(delivery.delay)
+        if delivery.hang_up or self.connections.closing.is_set():
+            self.close_connection = True
+            if delivery.hang_up == "reset":
+                _reset(self.connection)
+            return
+        if delivery.send_only is not None:
+            body = body[: delivery.send_only]
+            self.close_connection = True
+        if self.command == "HEAD":
+            body = b""
+        lines = [("Server", SERVER), ("Date", self.date_time_string()), *headers]
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines)
+        # In one piece: of two small ones the second would wait for the first one's acknowledgement.
+        self.wfile.write(f"{self.protocol_version} {status}\r\n{head}\r\n".encode("latin-1") + body)
+
+
+def handler_for(connections: Connections, clock: Callable[[], float]) -> type[Handler]:
+    """A handler class that belongs to one server."""
+    return type("SandboxHandler", (Handler,), {"connections": connections, "clock": staticmethod(clock)})
+
+
+def _reset(connection: socket.socket) -> None:
+    """Close with a TCP reset: what is lost on the way looks like this to the client."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    # The file objects of the handler still hold the socket, so that close() alone would wait for them.
+    os.close(connection.detach())
+
+
+def _shut(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # it is closed already

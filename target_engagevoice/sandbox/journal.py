@@ -1,0 +1,51 @@
+"""The journal: what was asked and how it was answered. No secret, no personal data, no query string."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One request.
+
+    Attributes:
+        kind: What it was: `load`, `search`, `oauth` …; `unknown` for a path that does not exist.
+        at: Epoch seconds.
+        status: The answer's status; none when no answer was sent.
+        campaign_id: The campaign named in the path or query.
+        leads: How many leads it carried.
+        path: The path, without the query string (a password may stand there).
+        fault: The fault that struck it.
+    """
+
+    kind: str
+    at: float
+    status: int | None
+    campaign_id: int | None
+    leads: int | None
+    path: str
+    fault: str | None = None
+
+
+def write(db: Connection, entry: Entry) -> None:
+    """Add an entry."""
+    db.execute(
+        "INSERT INTO requests (kind, at, status, campaign_id, leads, path, fault)"
+        " VALUES (:kind, :at, :status, :campaign_id, :leads, :path, :fault)",
+        asdict(entry),
+    )
+
+
+def read(db: Connection, kind: str | None = None) -> list[dict[str, Any]]:
+    """The entries in the order they were answered, or those of one kind."""
+    rows = db.execute(
+        "SELECT kind, at, status, campaign_id, leads, path, fault FROM requests"
+        " WHERE ?1 IS NULL OR kind = ?1 ORDER BY request_id",
+        (kind,),
+    )
+    return [dict(row) for row in rows]

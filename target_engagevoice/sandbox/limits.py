@@ -1,0 +1,108 @@
+"""Rate limits: sliding windows, kept in the store so that every process on it counts the same account."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from target_engagevoice.errors import ConfigError
+from target_engagevoice.sandbox.shapes import many
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+PENALTY_SECONDS = 60.0
+"""RingCentral's OAuth endpoint stays shut so long; a further request restarts it (reference, section 2)."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """At most `requests` within any `seconds`."""
+
+    requests: int
+    seconds: float
+
+
+Windows = tuple[Window, ...]
+
+DEFAULT_LIMITS: Mapping[str, Windows] = MappingProxyType(
+    {
+        "load": (Window(30, 10), Window(120, 60)),  # reference, section 4
+        "search": (Window(15, 10), Window(60, 30)),  # reference, section 5
+        "count": (Window(90, 10), Window(180, 30)),  # reference, section 5
+        "action": (Window(30, 10), Window(120, 60)),  # reference, section 5
+        "patch": (Window(12, 3), Window(150, 60)),  # reference, section 5
+        "oauth": (Window(5, 60),),  # reference, section 2
+        "exchange": (Window(5, 60),),  # reference, section 2
+        "login_admin": (Window(5, 60),),  # a guess: like the exchange
+        "login_legacy": (Window(5, 60),),  # a guess: like the exchange
+        "refresh": (Window(30, 60),),  # a guess: generous, yet a client that renews in a loop is told so
+    },
+)
+"""The windows of each kind of request; the rest is not limited."""
+
+
+def read_limits(raw: Any, where: str) -> Mapping[str, Windows]:
+    """Rate limits of a configuration, laid over the defaults; an empty list switches a limit off.
+
+    Raises:
+        ConfigError: An unknown kind, or something that is not such as `30/10s`.
+    """
+    if not isinstance(raw, Mapping):
+        raise ConfigError(f'{where} must be an object such as {{"load": ["30/10s", "120/60s"]}}')
+    limits = dict(DEFAULT_LIMITS)
+    for kind, windows in raw.items():
+        if kind not in DEFAULT_LIMITS:
+            raise ConfigError(
+                f"{where} does not know {kind!r}: use one of {', '.join(sorted(DEFAULT_LIMITS))}"
+            )
+        limits[kind] = many(_read_window)(windows, f"{where}.{kind}")
+    return MappingProxyType(limits)
+
+
+def _read_window(raw: Any, where: str) -> Window:
+    match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+(?:\.\d+)?)\s*s\s*", raw) if isinstance(raw, str) else None
+    if match is None or float(match[2]) <= 0:
+        raise ConfigError(f"{where} must look like 30/10s: requests, a slash, seconds")
+    return Window(int(match[1]), float(match[2]))
+
+
+def admit(db: Connection, subject: str, windows: Windows, now: float) -> bool:
+    """Count a request of `subject` if every window has room for it.
+
+    A refused request does not count: the windows limit what is served.
+
+    Args:
+        db: The store, inside a transaction.
+        subject: Who and what is counted, such as `load 99990001`.
+        windows: The limits.
+        now: Epoch seconds.
+
+    Returns:
+        Whether the request may go on.
+    """
+    if not windows:
+        return True
+    longest = max(window.seconds for window in windows)
+    db.execute("DELETE FROM hits WHERE subject = ? AND at <= ?", (subject, now - longest))
+    for window in windows:
+        query = "SELECT COUNT(*) FROM hits WHERE subject = ? AND at > ?"
+        (served,) = db.execute(query, (subject, now - window.seconds)).fetchone()
+        if served >= window.requests:
+            return False
+    db.execute("INSERT INTO hits (subject, at) VALUES (?, ?)", (subject, now))
+    return True
+
+
+def admit_or_penalise(db: Connection, subject: str, windows: Windows, now: float) -> bool:
+    """As `admit`, but a refusal shuts the door for `PENALTY_SECONDS`; knocking meanwhile restarts that."""
+    row = db.execute("SELECT until FROM penalties WHERE subject = ?", (subject,)).fetchone()
+    shut = row is not None and now < row[0]
+    if not shut and admit(db, subject, windows, now):
+        return True
+    if windows:
+        db.execute("REPLACE INTO penalties (subject, until) VALUES (?, ?)", (subject, now + PENALTY_SECONDS))
+    return not windows

@@ -1,0 +1,81 @@
+"""Enumerating: accounts, dial groups, campaigns, and the lists of a campaign (reference, section 3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from target_engagevoice.sandbox import dates
+from target_engagevoice.sandbox.answers import Answer, Refusal, missing
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+    from target_engagevoice.sandbox.call import Call
+    from target_engagevoice.sandbox.directory import DialGroup
+
+
+def accounts(call: Call) -> Answer:
+    """`GET …/accounts`: the sub-accounts the user can see."""
+    return Answer.of([account.shown() for account in call.world.config.accounts])
+
+
+def account(call: Call) -> Answer:
+    """`GET …/accounts/{accountId}`; 403 for one the user can not see."""
+    return Answer.of(call.account.shown())
+
+
+def dial_groups(call: Call) -> Answer:
+    """`GET …/dialGroups`."""
+    return Answer.of(call.paged([group.shown() for group in call.account.dial_groups]))
+
+
+def with_children(call: Call) -> Answer:
+    """`GET …/dialGroups/withChildren`: dial groups that hold their campaigns."""
+    return Answer.of(call.paged([group.shown(with_children=True) for group in call.account.dial_groups]))
+
+
+def campaigns(call: Call) -> Answer:
+    """`GET …/dialGroups/{dialGroupId}/campaigns`; 404 for an unknown dial group."""
+    group = _dial_group(call)
+    return Answer.of(call.paged([campaign.shown(group) for campaign in group.campaigns]))
+
+
+def campaign(call: Call) -> Answer:
+    """`GET …/dialGroups/{dialGroupId}/campaigns/{campaignId}`."""
+    return Answer.of(call.campaign.shown(_dial_group(call)))
+
+
+def lists(call: Call) -> Answer:
+    """`GET …/dialGroups/{dialGroupId}/campaigns/{campaignId}/lists`, one for each load (a guess)."""
+    _dial_group(call)
+    campaign_id = call.campaign.campaign_id
+    with call.world.store.transaction() as db:
+        found = every_list(db)
+    return Answer.of(call.paged([row for row in found if row["campaignId"] == campaign_id]))
+
+
+def every_list(db: Connection) -> list[dict[str, Any]]:
+    """All lists of all campaigns, as the API gives them (the shape is a guess of the reference)."""
+    return [
+        {
+            "listId": row["list_id"],
+            "listDesc": row["description"],
+            "listState": row["state"],
+            "campaignId": row["campaign_id"],
+            "duplicateHandling": row["duplicate_handling"],
+            "dialPriority": row["dial_priority"],
+            "timeZoneOption": row["time_zone_option"],
+            "leadsSupplied": row["supplied"],
+            "leadsAccepted": row["accepted"],
+            "leadsInserted": row["inserted"],
+            "uploadDate": dates.shown(row["uploaded"]),
+        }
+        for row in db.execute("SELECT * FROM lists ORDER BY list_id")
+    ]
+
+
+def _dial_group(call: Call) -> DialGroup:
+    group = call.account.dial_group(call.path["dial_group_id"])
+    if group is None:
+        raise Refusal(missing("dialGroup", call.now))
+    return group

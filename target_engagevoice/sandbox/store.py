@@ -1,0 +1,191 @@
+"""The memory of the sandbox: one SQLite file that several processes may share and no kill can corrupt.
+
+Everything goes through `Store.transaction`: write-ahead log, `BEGIN IMMEDIATE`, commit or roll back. Within a
+process one connection serves all threads, one at a time: a load takes a few milliseconds, and a lock is
+easier to trust than a pool.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+import threading
+import time
+import weakref
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from target_engagevoice.errors import ConfigError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 30.0
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS lists (
+    list_id INTEGER PRIMARY KEY AUTOINCREMENT, account_id TEXT NOT NULL, campaign_id INTEGER NOT NULL,
+    description TEXT NOT NULL, state TEXT NOT NULL, duplicate_handling TEXT NOT NULL,
+    dial_priority TEXT NOT NULL, time_zone_option TEXT NOT NULL, supplied INTEGER NOT NULL,
+    accepted INTEGER NOT NULL, inserted INTEGER NOT NULL, uploaded REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS lists_by_campaign ON lists (campaign_id);
+CREATE TABLE IF NOT EXISTS leads (
+    lead_id INTEGER PRIMARY KEY AUTOINCREMENT, account_id TEXT NOT NULL, campaign_id INTEGER NOT NULL,
+    list_id INTEGER NOT NULL, extern_id TEXT NOT NULL, phone TEXT NOT NULL, state TEXT NOT NULL,
+    suppressed INTEGER NOT NULL DEFAULT 0, passes INTEGER NOT NULL DEFAULT 0, loaded REAL NOT NULL,
+    fields TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS leads_by_extern_id ON leads (campaign_id, extern_id);
+CREATE INDEX IF NOT EXISTS leads_by_loaded ON leads (loaded);
+CREATE TABLE IF NOT EXISTS phones (
+    lead_id INTEGER NOT NULL, campaign_id INTEGER NOT NULL, phone TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS phones_by_phone ON phones (campaign_id, phone);
+CREATE INDEX IF NOT EXISTS phones_by_lead ON phones (lead_id);
+CREATE TABLE IF NOT EXISTS dnc (
+    dnc_id INTEGER PRIMARY KEY AUTOINCREMENT, account_id TEXT NOT NULL, phone TEXT NOT NULL,
+    country TEXT NOT NULL, tag INTEGER, extern_id TEXT, added REAL NOT NULL, UNIQUE (account_id, phone));
+CREATE TABLE IF NOT EXISTS tokens (
+    digest TEXT PRIMARY KEY, kind TEXT NOT NULL, owner TEXT NOT NULL, expires REAL NOT NULL,
+    used INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS hits (subject TEXT NOT NULL, at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS hits_by_subject ON hits (subject, at);
+CREATE TABLE IF NOT EXISTS penalties (subject TEXT PRIMARY KEY, until REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS requests (
+    request_id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, at REAL NOT NULL, status INTEGER,
+    campaign_id INTEGER, leads INTEGER, path TEXT NOT NULL, fault TEXT);
+INSERT INTO sqlite_sequence (name, seq)
+    SELECT 'lists', 30000 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'lists');
+INSERT INTO sqlite_sequence (name, seq)
+    SELECT 'leads', 7000000 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'leads');
+"""
+
+
+class Store:
+    """The SQLite file behind a sandbox.
+
+    Args:
+        path: The file, created `0600` with its missing parents `0700`; none for a private one that goes
+            away with this object.
+
+    Raises:
+        StorageError: The file can not be opened or created.
+        ConfigError: The file is something else than a sandbox's store.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        if path is None:
+            directory = tempfile.mkdtemp(prefix="engagevoice-sandbox-")
+            weakref.finalize(self, shutil.rmtree, directory, ignore_errors=True)
+            path = Path(directory) / "sandbox.db"
+        self.path = path
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        _create(path)
+        self._prepare()
+
+    def open(self) -> None:
+        """Keep one connection open from now on, for speed; without it each transaction opens its own."""
+        with self._lock:
+            if self._connection is None:
+                self._connection = self._connect()
+
+    def close(self) -> None:
+        """Close the kept connection. The store stays usable."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing: commits at the end, rolls back on an exception.
+
+        Yields:
+            The connection, inside `BEGIN IMMEDIATE`.
+
+        Raises:
+            sqlite3.OperationalError: Another process held the store for longer than `BUSY_SECONDS`.
+        """
+        with self._lock:
+            connection = self._connection or self._connect()
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    connection.execute("ROLLBACK")
+                    raise
+            finally:
+                if connection is not self._connection:
+                    connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,  # transactions are begun and ended by hand, above
+            check_same_thread=False,  # the lock sees to it
+        )
+        try:
+            connection.row_factory = sqlite3.Row
+            # With a write-ahead log, NORMAL survives a kill; only a power cut may lose the last load.
+            connection.execute("PRAGMA synchronous = NORMAL")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self) -> None:
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self._migrate()
+            except sqlite3.OperationalError as error:  # noqa: PERF203 - it waits anyway
+                # Switching to the write-ahead log does not wait for other openers as everything else does.
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise StorageError(f"the sandbox can not open its store {self.path}: {error}") from error
+                time.sleep(0.02)
+            except sqlite3.DatabaseError as error:
+                raise ConfigError(
+                    f"{self.path} is not a sandbox's store: name another file, or delete it"
+                ) from error
+            else:
+                return
+
+    def _migrate(self) -> None:
+        connection = self._connect()
+        try:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version not in (0, SCHEMA_VERSION):
+                raise ConfigError(
+                    f"{self.path} was written by another version of the sandbox: delete it to start anew"
+                )
+            if version == SCHEMA_VERSION:
+                return
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            )
+        finally:
+            connection.close()
+
+
+def row_id(written: str | None) -> int | None:
+    """The id that somebody wrote in a path, if it is one a row can have."""
+    digits = 18  # of what fits into 64 bits
+    return int(written) if written and written.isdecimal() and len(written) <= digits else None
+
+
+def _create(path: Path) -> None:
+    try:
+        for parent in reversed(path.parents):
+            if not parent.exists():
+                parent.mkdir(mode=0o700, exist_ok=True)
+        # SQLite gives its side files the mode of the main one.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StorageError(f"the sandbox can not create its store {path}: {error.strerror}") from error

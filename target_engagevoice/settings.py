@@ -1,0 +1,291 @@
+"""Every setting: its table, the JSON schema made from it, and the frozen `Settings` read through it.
+
+No other room knows a setting's name (contract, section 3).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from target_engagevoice.credentials import (
+    AccessToken,
+    ApiToken,
+    Credentials,
+    JwtGrant,
+    LegacyLogin,
+    PasswordLogin,
+)
+from target_engagevoice.errors import ConfigError
+from target_engagevoice.grammar import Mappings
+from target_engagevoice.lists import ListOptions, check_description
+from target_engagevoice.nearest import did_you_mean
+from target_engagevoice.pacing import Window
+from target_engagevoice.phones import PhonePolicy
+from target_engagevoice.setting_table import SETTINGS, Kind, Setting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENVIRONMENT_PREFIX = "TARGET_ENGAGEVOICE_"
+SANDBOX = "sandbox"
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+SIGN_INS: Mapping[str, tuple[str, ...]] = {
+    "jwt": ("client_id", "client_secret", "jwt"),
+    "password": ("username", "password", "platform_id"),
+    "legacy": ("username", "password"),
+    "api_token": ("api_token",),
+    "access_token": ("access_token",),
+}
+"""What each sign-in needs. The ones named first win: a username, password and platform are `password`, not `legacy`."""
+
+NOT_YET: Mapping[str, tuple[Any, ...]] = {
+    "load_method": ("upsert", "overwrite"),
+    "on_delete": ("cancel", "pause", "suppress", "delete"),
+    "do_not_call": ("dnc_list",),
+}
+"""Values of the contract this version does not act on yet: refused, since ignoring them would be worse."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A whole, checked configuration. See the table in `setting_table.py` for what each one means."""
+
+    base_url: str
+    api_version: str
+    account_id: str
+    credentials: Credentials
+    request_timeout_seconds: float
+    retry_max_seconds: float
+    search_delay_seconds: float
+    rate_limits: tuple[Window, ...]
+    max_in_flight: int
+    campaign: str | None
+    mappings: Mappings
+    extend_unmapped: bool
+    phones: PhonePolicy
+    list_options: ListOptions
+    batch_size_rows: int
+    batch_size_bytes: int
+    batch_wait_limit_seconds: float
+    state_dir: Path
+    ledger_url: str | None
+    skip_unchanged: bool
+    max_rejected_percent: float
+    dry_run: bool
+    validate_records: bool
+    add_record_metadata: bool
+
+    @property
+    def embedded_sandbox(self) -> bool:
+        """Whether the run brings its own Engage Voice."""
+        return self.base_url == SANDBOX
+
+    @classmethod
+    def parse(cls, config: Mapping[str, Any]) -> Settings:
+        """Read a configuration as a user wrote it.
+
+        Args:
+            config: Setting names to values, as in the config file; an empty string or null counts as not given.
+
+        Raises:
+            ConfigError: With one line that says which setting, what is wrong, and what to type instead.
+        """
+        given = _checked(config)
+        value = {name: given.get(name, setting.default) for name, setting in SETTINGS.items()}
+        base_url = _url("base_url", value["base_url"], word=SANDBOX)
+        return cls(
+            base_url=base_url,
+            credentials=_credentials(given, value),
+            rate_limits=tuple(Window.parse(text) for text in value["rate_limits"]),
+            campaign=None if value["campaign"] is None else str(value["campaign"]),
+            mappings=Mappings.parse(value["mappings"]),
+            extend_unmapped=value["unmapped_fields"] == "extended",
+            phones=PhonePolicy.parse(
+                region=value["default_region"],
+                format_=value["phone_format"],
+                validation=value["phone_validation"],
+                multiple=value["multiple_phones"],
+            ),
+            list_options=ListOptions(
+                description=check_description(value["list_description"], "list_description"),
+                list_state=value["list_state"],
+                dial_priority=value["dial_priority"],
+                duplicate_handling=value["duplicate_handling"],
+                time_zone_option=value["time_zone_option"],
+                dnc_tags=tuple(value["dnc_tags"]),
+                phone_numbers_i18n_enabled=value["phone_numbers_i18n_enabled"],
+                international_number_format=value["international_number_format"],
+                number_origin_country=value["number_origin_country"],
+            ),
+            state_dir=Path(value["state_dir"]),
+            skip_unchanged=value["dedupe"] == "changed",
+            **{
+                name: value[name]
+                for name in (
+                    "api_version",
+                    "account_id",
+                    "request_timeout_seconds",
+                    "retry_max_seconds",
+                    "search_delay_seconds",
+                    "max_in_flight",
+                    "batch_size_rows",
+                    "batch_size_bytes",
+                    "batch_wait_limit_seconds",
+                    "ledger_url",
+                    "max_rejected_percent",
+                    "dry_run",
+                    "validate_records",
+                    "add_record_metadata",
+                )
+            },
+        )
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema of the configuration, as `--about` shows it and the SDK wants it."""
+    return {
+        "type": "object",
+        "properties": {name: setting.json_schema() for name, setting in SETTINGS.items()},
+        "additionalProperties": False,
+    }
+
+
+def from_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The settings given as `TARGET_ENGAGEVOICE_<NAME>`, still as text.
+
+    Args:
+        environ: Environment variables.
+    """
+    names = {ENVIRONMENT_PREFIX + name.upper(): name for name in SETTINGS}
+    return {name: environ[variable] for variable, name in names.items() if variable in environ}
+
+
+def _checked(config: Mapping[str, Any]) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for name, raw in config.items():
+        if name not in SETTINGS:
+            msg = f"{name!r} is not a setting; {did_you_mean(name, SETTINGS)}"
+            raise ConfigError(msg)
+        if raw is None or raw == "":
+            continue
+        given[name] = _converted(SETTINGS[name], raw)
+        if given[name] in NOT_YET.get(name, ()):
+            msg = f"{name}: {given[name]!r} is not built yet; leave it at {SETTINGS[name].default!r}."
+            raise ConfigError(msg)
+    return given
+
+
+def _converted(setting: Setting, raw: Any) -> Any:
+    """The value in the setting's kind; text is read as the kind, since environment variables know nothing else."""
+    value = raw
+    if isinstance(raw, str) and setting.kind not in (Kind.STRING, Kind.PASSWORD, Kind.OPTIONS):
+        value = _from_text(setting, raw)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if setting.kind is Kind.DECIMAL and whole:
+        value = float(value)
+    if setting.or_integer and whole:
+        value = str(value)
+    fits = isinstance(value, setting.kind.python) and (setting.kind is Kind.BOOLEAN or not isinstance(value, bool))
+    if not fits:
+        msg = f"{setting.name}: must be {setting.kind.words}{_not(setting, raw)}."
+        raise ConfigError(msg)
+    _check_range(setting, value)
+    return value
+
+
+def _check_range(setting: Setting, value: Any) -> None:
+    if setting.options and value not in setting.options:
+        msg = f"{setting.name}: {value!r} is not one of its values; {did_you_mean(value, setting.options)}"
+        raise ConfigError(msg)
+    if setting.kind is Kind.ARRAY and not all(isinstance(item, str) for item in value):
+        msg = f"{setting.name}: must be an array of strings."
+        raise ConfigError(msg)
+    if setting.minimum is not None and not value >= setting.minimum:
+        msg = f"{setting.name}: must be at least {setting.minimum:g}, not {value}."
+        raise ConfigError(msg)
+    if setting.maximum is not None and not value <= setting.maximum:
+        msg = f"{setting.name}: must be at most {setting.maximum:g}, not {value}."
+        raise ConfigError(msg)
+
+
+def _from_text(setting: Setting, text: str) -> Any:
+    words = {
+        "true": True,
+        "1": True,
+        "yes": True,
+        "on": True,
+        "false": False,
+        "0": False,
+        "no": False,
+        "off": False,
+    }
+    try:
+        if setting.kind is Kind.BOOLEAN:
+            return words[text.strip().casefold()]
+        if setting.kind is Kind.INTEGER:
+            return int(text)
+        if setting.kind is Kind.DECIMAL:
+            return float(text)
+        return json.loads(text)
+    except (ValueError, KeyError):
+        msg = f"{setting.name}: must be {setting.kind.words}{_not(setting, text)}."
+        raise ConfigError(msg) from None
+
+
+def _not(setting: Setting, raw: Any) -> str:
+    return "" if setting.secret else f", not {raw!r}"
+
+
+def _url(name: str, url: str, word: str | None = None) -> str:
+    if url == word:
+        return url
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        also = f" or the word {word!r}" if word else ""
+        msg = f"{name}: must be a URL such as 'https://ringcx.ringcentral.com/voice'{also}, not {url!r}."
+        raise ConfigError(msg)
+    if parts.username or parts.password:
+        msg = f"{name}: must not hold a user name or password; use the sign-in settings."
+        raise ConfigError(msg)
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        msg = f"{name}: plain http:// to {parts.hostname} would send leads unencrypted; write https://."
+        raise ConfigError(msg)
+    return url.rstrip("/")
+
+
+def _credentials(given: Mapping[str, Any], value: Mapping[str, Any]) -> Credentials:
+    method = given.get("auth_method") or _inferred(given)
+    missing = [name for name in SIGN_INS[method] if name not in given]
+    if missing:
+        msg = f"auth_method {method!r} needs {', '.join(SIGN_INS[method])}; missing: {', '.join(missing)}."
+        raise ConfigError(msg)
+    if method == "jwt":
+        server = _url("rc_server_url", value["rc_server_url"])
+        return JwtGrant(given["client_id"], given["client_secret"], given["jwt"], server)
+    if method == "password":
+        return PasswordLogin(given["username"], given["password"], given["platform_id"])
+    if method == "legacy":
+        return LegacyLogin(given["username"], given["password"])
+    return ApiToken(given["api_token"]) if method == "api_token" else AccessToken(given["access_token"])
+
+
+def _inferred(given: Mapping[str, Any]) -> str:
+    """The one sign-in the credentials fit: each credential given must belong to it, and none may be missing."""
+    present = {name for names in SIGN_INS.values() for name in names if name in given}
+    fitting = [method for method, needs in SIGN_INS.items() if present == set(needs)]
+    if len(fitting) == 1:
+        return fitting[0]
+    recipes = "; ".join(f"{method}: {', '.join(needs)}" for method, needs in SIGN_INS.items())
+    if not present:
+        msg = f"no credentials are given. Give one sign-in's: {recipes}."
+        raise ConfigError(msg)
+    complete = [method for method, needs in SIGN_INS.items() if set(needs) <= present]
+    problem = "fit several sign-ins" if len(complete) > 1 else "fit no sign-in"
+    shown = ", ".join(sorted(present))
+    msg = f"the credentials given ({shown}) {problem}. Set auth_method, or give just one sign-in's: {recipes}."
+    raise ConfigError(msg)

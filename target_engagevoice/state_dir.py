@@ -1,0 +1,38 @@
+"""The folder of a run's files: for its owner only, `0700` and `0600` (contract, section 3)."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, TextIO, cast
+
+from target_engagevoice.errors import StorageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def make_private(folder: Path) -> None:
+    """Make the folder, and those above it, where missing.
+
+    Raises:
+        StorageError: It can not be made or written to.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"state_dir: {folder} can not be made: {error.strerror}. Set state_dir to a folder that can be written."
+        raise StorageError(msg) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        msg = f"state_dir: {folder} can not be written to. Set state_dir to a folder that can."
+        raise StorageError(msg)
+
+
+def open_private(path: Path, mode: str = "a") -> TextIO:
+    """Open a text file for its owner only, making it and its folder where missing.
+
+    Raises:
+        OSError: It can not be opened.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = open(path, mode, encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115 - Path.open takes no opener; the caller closes
+    return cast("TextIO", file)

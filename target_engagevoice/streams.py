@@ -1,0 +1,99 @@
+"""One stream, compiled once from its SCHEMA message: check, route, map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from target_engagevoice.grammar import StreamMapping
+from target_engagevoice.leads import Rejection, Stage
+from target_engagevoice.mapping import RecordMapping
+from target_engagevoice.routing import Router
+from target_engagevoice.schemas import RecordSchema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from target_engagevoice.campaigns import Campaign, Directory
+    from target_engagevoice.lists import ListOptions
+    from target_engagevoice.settings import Settings
+
+RECORD_METADATA = frozenset(
+    {
+        "_sdc_extracted_at",
+        "_sdc_received_at",
+        "_sdc_batched_at",
+        "_sdc_sequence",
+        "_sdc_table_version",
+        "_sdc_sync_started_at",
+    },
+)
+"""What the SDK adds to records, besides `_sdc_deleted_at`, which taps send themselves and which must be seen."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A stream ready to take records. Never changes; a new SCHEMA message makes a new one.
+
+    Attributes:
+        key_properties: Fields each record must have.
+        schema: None when records are not checked.
+        options: What its lists are loaded with.
+    """
+
+    name: str
+    key_properties: tuple[str, ...]
+    schema: RecordSchema | None
+    router: Router
+    mapping: RecordMapping
+    options: ListOptions
+
+    def route(self, record: Mapping[str, Any]) -> Campaign | Rejection:
+        """The campaign of a record, or why there is none."""
+        return self.router.route(record)
+
+    def check(self, record: Mapping[str, Any]) -> Rejection | None:
+        """Whether a record is what its SCHEMA message promised."""
+        missing = [name for name in self.key_properties if name not in record]
+        if missing:
+            return Rejection(Stage.SCHEMA, MISSING_KEY, f"the record lacks its key {', '.join(missing)}.")
+        return self.schema.check(record) if self.schema is not None else None
+
+
+MISSING_KEY = "missing_key_property"
+
+
+def compile_stream(
+    name: str,
+    schema: Mapping[str, Any],
+    key_properties: Sequence[str],
+    settings: Settings,
+    directory: Directory,
+) -> Stream | None:
+    """Compile a stream; None when the mappings skip it.
+
+    Raises:
+        ConfigError: No campaign, or a mapping that does not fit the stream.
+        InputError: The schema is none.
+    """
+    mapping = settings.mappings.find(name)
+    if mapping is not None and mapping.skip:
+        return None
+    router = Router.compile(stream=name, mapping=mapping, default_campaign=settings.campaign, directory=directory)
+    mapping = mapping or StreamMapping(pattern=name)
+    record_mapping = RecordMapping.compile(
+        stream=name,
+        schema=schema,
+        key_properties=key_properties,
+        mapping=mapping,
+        phones=settings.phones,
+        extend_unmapped=settings.extend_unmapped,
+    )
+    return Stream(
+        name=name,
+        key_properties=tuple(key_properties),
+        schema=RecordSchema(name, schema) if settings.validate_records else None,
+        router=router,
+        mapping=record_mapping,
+        options=settings.list_options.override(mapping.list_options),
+    )

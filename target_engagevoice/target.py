@@ -1,0 +1,378 @@
+"""The composition root: configuration → run → SDK target, and the way out with the right exit code."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
+
+import click
+from dotenv import find_dotenv, load_dotenv
+from singer_sdk import Target
+from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchemaException
+from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TargetCapabilities
+from singer_sdk.mapper import PluginMapper, RemoveRecordTransform
+
+from target_engagevoice import settings as settings_room
+from target_engagevoice.checkpoints import write_to_stdout
+from target_engagevoice.config_files import read_config
+from target_engagevoice.errors import ConfigError, EngageVoiceError, FatalError, InputError, Interrupted
+from target_engagevoice.leads import Outcome, Rejection, Stage
+from target_engagevoice.lines import LineReader, discard
+from target_engagevoice.load_run import LoadRun
+from target_engagevoice.pacing import SystemClock
+from target_engagevoice.settings import Settings
+from target_engagevoice.sinks import READ_RECORD, LeadSink
+from target_engagevoice.streams import compile_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import FrameType
+
+    from singer_sdk.singerlib.encoding.base import GenericSingerReader
+    from singer_sdk.sinks import Sink
+
+    from target_engagevoice.streams import Stream
+
+NAME = "target-engagevoice"
+
+logger = logging.getLogger(NAME)
+
+
+class RecordBeforeSchemaError(InputError, RecordsWithoutSchemaException):
+    """A record came on a stream whose SCHEMA message did not."""
+
+
+class KeyMissingError(InputError, MissingKeyPropertiesError):
+    """A stream's records lack the key that its SCHEMA message names."""
+
+
+class TargetEngageVoice(Target):
+    """Loads leads from any Singer tap into RingCentral Engage Voice (RingCX) campaigns."""
+
+    name = NAME
+    package_name = NAME
+    default_sink_class = LeadSink
+    config_jsonschema: ClassVar[dict[str, Any]] = settings_room.json_schema()
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STRUCTURED_LOGGING,
+        TargetCapabilities.VALIDATE_RECORDS,
+    ]
+
+    def __init__(self, **options: Any) -> None:
+        """Check the configuration; nothing is opened or read yet.
+
+        Args:
+            options: The SDK's, such as `config`.
+
+        Raises:
+            ConfigError: A setting is wrong.
+        """
+        self._load_run: LoadRun | None = None
+        self._streams: dict[str, Stream | None] = {}
+        self._campaign_sinks: dict[tuple[str, str], LeadSink] = {}
+        self._good_keys: set[str] = set()
+        self._lines = LineReader(logger.warning)
+        options.setdefault("message_reader", cast("GenericSingerReader[str]", _Reading(self, self._lines)))
+        super().__init__(**options)
+
+    # What the SDK asks for before reading
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        self.append_builtin_config(self.config_jsonschema)
+        try:
+            self._settings = Settings.parse(self._config)
+        except ConfigError as error:
+            if raise_errors:
+                raise
+            return [str(error)]
+        return []
+
+    def setup_mapper(self) -> None:
+        """Prepare the stream maps.
+
+        Raises:
+            ConfigError: They can not be understood.
+        """
+        config = {key: value for key, value in copy.deepcopy(self._config).items() if value is not None}
+        try:
+            self._mapper = PluginMapper(plugin_config=config, logger=self.logger)
+        except Exception as error:  # noqa: BLE001 - the mapper raises whatever a bad expression does
+            msg = f"stream_maps: {error}"
+            raise ConfigError(msg) from None
+
+    def _setup_signal_handlers(self) -> None:
+        """Leave the process's signals alone: the executable sets them, see `main`."""
+
+    # Life of a run
+
+    @property
+    def load_run(self) -> LoadRun:
+        """The run, opened when first asked for.
+
+        Raises:
+            FatalError: It can not begin.
+        """
+        if self._load_run is None:
+            run = LoadRun(self._settings, SystemClock(), self.plugin_version, write_to_stdout)
+            self._load_run = run
+            run.open()
+        return self._load_run
+
+    def process_endofpipe(self) -> None:
+        """Standard input is at its end: see every lead out.
+
+        Raises:
+            EngageVoiceError: The run can not come to its end, or too many records were rejected.
+        """
+        try:
+            self.load_run.finish()
+        except EngageVoiceError as error:
+            self.close(error)
+            raise
+        self.close(None)
+
+    def close(self, error: EngageVoiceError | None) -> None:
+        """End the run and write its record; a second call does nothing.
+
+        Args:
+            error: What ended it; None when it came to its end.
+        """
+        run, self._load_run = self._load_run, None
+        if run is not None:
+            run.close(error)
+
+    def stop(self, error: EngageVoiceError) -> None:
+        """Stop as soon as possible, whatever the program is doing. For signal handlers."""
+        if self._load_run is not None:
+            self._load_run.halt.set(error)
+        self._lines.stop(error)
+
+    # Messages
+
+    def get_sink(
+        self,
+        stream_name: str,
+        *,
+        record: dict[str, Any] | None = None,
+        schema: dict[str, Any] | None = None,
+        key_properties: Sequence[str] | None = None,
+    ) -> Sink:
+        """The sink of a record's campaign; the stream's own for records that go to none, and for other messages.
+
+        Raises:
+            ConfigError: The stream has no campaign, or its mapping does not fit it.
+        """
+        if schema is not None:
+            return self._new_stream(stream_name, schema, key_properties)
+        sink = self._sinks_active[stream_name]
+        stream = self._streams[stream_name]
+        if record is None or stream is None:
+            return sink
+        campaign = stream.route(record)
+        if isinstance(campaign, Rejection):
+            return sink
+        key = (stream_name, campaign.campaign_id)
+        if key not in self._campaign_sinks:
+            made = LeadSink(self, stream_name, sink.original_schema, sink.key_properties)
+            made.bind(self.load_run, stream, campaign)
+            self._campaign_sinks[key] = made
+        return self._campaign_sinks[key]
+
+    def _new_stream(self, name: str, schema: dict[str, Any], key_properties: Sequence[str] | None) -> Sink:
+        keys = tuple(key_properties or ())
+        removed = any(
+            stream_map.stream_alias == name and isinstance(stream_map, RemoveRecordTransform)
+            for stream_maps in self.mapper.stream_maps.values()
+            for stream_map in stream_maps
+        )
+        run = self.load_run
+        stream = None if removed else compile_stream(name, schema, keys, self._settings, run.directory)
+        for warning in stream.mapping.warnings if stream is not None else ():
+            logger.warning("%s", warning)
+        self._streams[name] = stream
+        self._good_keys.discard(name)
+        self._campaign_sinks = {key: sink for key, sink in self._campaign_sinks.items() if key[0] != name}
+        sink = cast("LeadSink", self.add_sink(name, schema, keys))
+        sink.bind(run, stream, None)
+        return sink
+
+    def _process_record_message(self, message_dict: dict[str, Any]) -> None:
+        self._assert_line_requires(message_dict, requires={"stream", "record"})
+        name, record = message_dict["stream"], message_dict["record"]
+        if not isinstance(record, dict):
+            msg = f"line {self._lines.line_number}: the record of stream {name} is not an object."
+            raise InputError(msg)
+        if name not in self.mapper.stream_maps:
+            msg = f"a record came on stream {name} before its SCHEMA message: the tap does not speak Singer."
+            raise RecordBeforeSchemaError(msg)
+        for stream_map in self.mapper.stream_maps[name]:
+            alias = stream_map.stream_alias
+            read = self.load_run.outcomes.read(alias, record)
+            try:
+                transformed = stream_map.transform(copy.copy(record))
+            except Exception as error:  # noqa: BLE001 - a user's expression may raise anything for one record
+                words = f"a stream map of {alias} fails on this record: {type(error).__name__}."
+                self.load_run.outcomes.reject(read, None, Rejection(Stage.MAP, "stream_map", words))
+                continue
+            if transformed is None:
+                self.load_run.outcomes.settle(read, None, Outcome.SKIPPED)
+                continue
+            sink = self.get_sink(alias, record=transformed)
+            context = {READ_RECORD: read}
+            if sink.include_sdc_metadata_properties:
+                sink._add_sdc_metadata_to_record(transformed, message_dict, {})  # noqa: SLF001 - as the SDK does
+            else:
+                sink._remove_sdc_metadata_from_record(transformed)  # noqa: SLF001 - as the SDK does
+            self._check_key(alias, transformed)
+            sink.tally_record_read()
+            sink.process_record(transformed, context)
+            sink.record_counter_metric.increment()
+            if sink.is_full:
+                self.drain_one(sink)
+
+    def _check_key(self, name: str, record: Mapping[str, Any]) -> None:
+        """Tell a record without its key, which is rejected, from a stream without it, which ends the run.
+
+        Raises:
+            KeyMissingError: No record of the stream had its key so far.
+        """
+        stream = self._streams[name]
+        if stream is None or name in self._good_keys:
+            return
+        missing = [key for key in stream.key_properties if key not in record]
+        if missing:
+            msg = (
+                f"stream {name}: its first record lacks the key {', '.join(missing)} that its SCHEMA message names. "
+                "Correct the tap, or name other keys with stream_maps and __key_properties__."
+            )
+            raise KeyMissingError(msg)
+        self._good_keys.add(name)
+
+    def _process_state_message(self, message_dict: dict[str, Any]) -> None:
+        self._assert_line_requires(message_dict, requires={"value"})
+        self.load_run.state(message_dict["value"])
+
+    def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
+        """Nothing to activate: `load_method` is `append-only`, lists have no versions."""
+        self._assert_line_requires(message_dict, requires={"stream"})
+        logger.debug("ACTIVATE_VERSION of stream %s: nothing to do.", message_dict["stream"])
+
+    def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
+        msg = f"a BATCH message came on stream {message_dict.get('stream')}: remove batch_config from the tap."
+        raise InputError(msg)
+
+    # Command line
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """The SDK's command, reading `--input` as bytes and the configuration without a traceback."""
+        command = super().get_singer_command()
+        for option in command.params:
+            if option.name == "file_input":
+                option.type = click.File("rb")
+        return command
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
+        """Keep the names of the configuration files for later: a mistake in one must end as the contract says."""
+        del ctx, param
+        for path in value:
+            if path != "ENV" and not Path(path).exists():
+                msg = f"--config: there is no file {path}."
+                raise click.UsageError(msg)
+        return value
+
+    @classmethod
+    def invoke(  # type: ignore[override]  # the SDK's own commands differ in the same way
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: tuple[str, ...] = (),
+        file_input: IO[bytes] | None = None,
+    ) -> None:
+        """Run the executable; ends the process with the exit code of the contract."""
+        super(Target, cls).invoke(about=about, about_format=about_format)
+        logging.getLogger("urllib3").setLevel(logging.WARNING)  # its debug lines hold URLs, and those a password
+        cls.print_version(print_fn=logger.info)
+        target: TargetEngageVoice | None = None
+        failure: EngageVoiceError | None = None
+        try:
+            target = cls(config=read_config(config, _environment))
+            _end_on_signals(target)
+            _ = target.load_run
+            target.listen(cast("IO[str] | None", file_input))
+        except EngageVoiceError as error:
+            failure = error
+        except Exception as error:
+            logger.debug("A mistake in %s itself.", NAME, exc_info=True)
+            failure = FatalError(
+                f"a mistake in {NAME} itself: {type(error).__name__}. Set LOGLEVEL=DEBUG to see where."
+            )
+        if target is not None:
+            try:
+                target.close(failure)
+            except EngageVoiceError as error:
+                failure = failure or error
+        if failure is None:
+            return
+        if file_input is None and not isinstance(failure, Interrupted):
+            discard(sys.stdin.buffer)
+        logger.error("%s", failure)
+        sys.exit(failure.exit_code)
+
+
+class _Reading:
+    """The SDK's reader: ours, with the run closed when a message ends it."""
+
+    def __init__(self, target: TargetEngageVoice, lines: LineReader) -> None:
+        self._target = target
+        self._lines = lines
+        self.assert_line_requires = lines.assert_line_requires
+
+    def process_lines(self, file_input: IO[Any] | None, callbacks: Mapping[Any, Any]) -> Any:
+        """Read everything; see `LineReader.process_lines`."""
+        try:
+            return self._lines.process_lines(file_input, callbacks)
+        except InputError as error:
+            self._see_out(error)
+            raise
+        except EngageVoiceError as error:
+            self._target.close(error)
+            raise
+
+    def _see_out(self, error: InputError) -> None:
+        """What came before the line that can not be read is good: load it, and let STATE follow."""
+        try:
+            self._target.load_run.finish()
+        except EngageVoiceError as worse:
+            logger.warning("%s", worse)
+        self._target.close(error)
+
+
+def _environment() -> dict[str, str]:
+    load_dotenv(find_dotenv(usecwd=True))
+    return settings_room.from_environment(os.environ)
+
+
+def _end_on_signals(target: TargetEngageVoice) -> None:
+    """SIGTERM and SIGINT stop the run; a second one stops the process, at once."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, lambda *_: os._exit(1))
+        target.stop(Interrupted(f"stopped by {signal.Signals(number).name}: what was not loaded is not in STATE."))
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, end)
+
+
+main = TargetEngageVoice.cli

@@ -1,0 +1,144 @@
+"""One HTTP request, and the truth about what became of it: answered, never sent, or unknown.
+
+The only other room that knows HTTP is `auth.py`; `client.py` knows the endpoints and speaks through this one.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import NameResolutionError, NewConnectionError
+
+from target_engagevoice.answers import Denied, NotSent, Unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from target_engagevoice.pacing import Clock
+    from target_engagevoice.server_clock import ServerClock
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    """What came back, read to its end.
+
+    Attributes:
+        headers: Lower-case names.
+    """
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def content_type(self) -> str:
+        """The header, empty when missing."""
+        return self.headers.get("content-type", "")
+
+
+class Transport:
+    """A connection pool with time-outs and a sign-in. Any thread may send: `requests.Session` is only read.
+
+    Args:
+        connections: How many threads send at the same time.
+        timeout: Seconds to connect, and seconds of silence while reading.
+    """
+
+    def __init__(
+        self,
+        *,
+        authentication: requests.auth.AuthBase,
+        connections: int,
+        timeout: float,
+        user_agent: str,
+        clock: Clock,
+        server_clock: ServerClock,
+    ) -> None:
+        self._clock = clock
+        self._server_clock = server_clock
+        self._timeout = timeout
+        self._session = requests.Session()
+        self._session.auth = authentication
+        self._session.headers["User-Agent"] = user_agent
+        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=connections + 1)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: bytes | None = None,
+    ) -> HttpAnswer | NotSent | Unknown | Denied:
+        """Send once and read the whole answer. Redirects are not followed: a load must not wander.
+
+        Raises:
+            SignInError: A token was needed and can not be had.
+        """
+        headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body is not None else {})
+        sent = self._clock.monotonic()
+        try:
+            with self._session.request(
+                method,
+                url,
+                params=params,
+                data=body,
+                headers=headers,
+                timeout=self._timeout,
+                allow_redirects=False,
+            ) as response:
+                content = response.content
+        except requests.RequestException as error:
+            return _fate(error)
+        self._server_clock.observe(response.headers.get("Date"), sent, self._clock.monotonic())
+        return HttpAnswer(
+            response.status_code,
+            content,
+            {name.casefold(): value for name, value in response.headers.items()},
+        )
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._session.close()
+
+
+def _fate(error: requests.RequestException) -> NotSent | Unknown | Denied:
+    """Whether a request that failed can have reached the server. The error's text holds the URL and is not kept."""
+    causes = list(_causes(error))
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return Denied("the server's TLS certificate is not trusted")
+    if isinstance(error, (requests.exceptions.ConnectTimeout, requests.exceptions.InvalidURL)) or any(
+        isinstance(cause, (NewConnectionError, NameResolutionError)) for cause in causes
+    ):
+        return NotSent(_what(causes) or "no connection")
+    if isinstance(error, requests.exceptions.SSLError):
+        return NotSent("TLS failed")
+    if isinstance(error, requests.exceptions.Timeout):
+        return Unknown("no answer in time")
+    return Unknown(_what(causes) or "the connection broke")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and everything it was made from: urllib3 wraps in arguments and `reason`, Python in `__cause__`."""
+    seen: set[int] = set()
+    todo: list[Any] = [error]
+    while todo:
+        cause = todo.pop()
+        if isinstance(cause, BaseException) and id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            todo += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
+
+
+def _what(causes: list[BaseException]) -> str:
+    """The operating system's own words, such as 'Connection refused'; they name no URL."""
+    for cause in causes:
+        if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, requests.RequestException):
+            return cause.strerror
+    return ""

@@ -1,0 +1,191 @@
+"""Values of a record, made into what a lead field takes: text, whole numbers (contract, section 4)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import simplejson
+
+LONGEST_NUMBER = 100
+"""Digits of the longest number that is written out; `1E+999999` would be a megabyte of zeros."""
+
+INTEGER_MAX = 2**31 - 1
+"""The API's integers are those of 32 bits."""
+
+_CODE_MAX = 10**16
+
+_KEPT_CONTROLS = "\t\n\r"
+_CONTROLS = "".join(chr(code) for code in range(32) if chr(code) not in _KEPT_CONTROLS)
+_BLANK = (
+    _CONTROLS
+    + _KEPT_CONTROLS
+    + " \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000"
+    + "".join(
+        map(chr, range(0x2000, 0x200B)),
+    )
+)
+_UNSENDABLE = re.compile(f"[{re.escape(_CONTROLS)}\ud800-\udfff]")
+_WHOLE_NUMBER = re.compile(r"[+-]?\d{1,10}", re.ASCII)
+
+_FALSE_WORDS = frozenset({"", "0", "false", "f", "no", "n", "off", "none", "null"})
+
+
+@dataclass(frozen=True)
+class Unfit:
+    """Why a value can not stand in a lead field.
+
+    Attributes:
+        reason: A short stable code.
+        message: What is wrong and what to do, without the value.
+    """
+
+    reason: str
+    message: str
+
+
+BAD_NUMBER = Unfit("bad_number", f"the number has more than {LONGEST_NUMBER} digits; map another field.")
+BAD_INTEGER = Unfit("bad_integer", "the value is not a whole number of 32 bits; map another field.")
+BAD_VALUE = Unfit("bad_value", "the value is nested too deep to be written as text; map a field inside it.")
+
+BAD_KEY = Unfit("bad_extern_id", "the value holds control characters or broken Unicode; map another field.")
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a value is empty: null, a blank string, a number that is none (NaN), `{}` and `[]`."""
+    if isinstance(value, str):
+        return not value.strip(_BLANK)
+    if isinstance(value, Decimal):
+        return not value.is_finite()
+    if isinstance(value, float):
+        return value != value or value in (float("inf"), float("-inf"))  # noqa: PLR0124 - NaN is not itself
+    return value is None or (isinstance(value, (dict, list)) and not value)
+
+
+def unsendable(text: str) -> bool:
+    """Whether a text holds half a surrogate pair, NUL or another control character."""
+    return not text.isprintable() and _UNSENDABLE.search(text) is not None
+
+
+def clean(text: str) -> str:
+    """The text without control characters (tab and line ends stay), half surrogate pairs as U+FFFD."""
+    if text.isprintable():
+        return text
+    return _UNSENDABLE.sub(lambda found: "\ufffd" if found[0] >= "\ud800" else "", text)
+
+
+def text(value: Any) -> str | Unfit | None:
+    """A value as a string field takes it.
+
+    Numbers are written without an exponent, booleans as `true` and `false`, dates as ISO 8601, objects and
+    arrays as compact JSON.
+
+    Returns:
+        The text, None for an empty value, or why there is no text.
+    """
+    if isinstance(value, str):
+        written = clean(value)
+        return written if written and not written.isspace() else None
+    if is_empty(value):
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, Decimal, float)):
+        return _number_text(value)
+    if isinstance(value, (dict, list, tuple)):
+        return _json_text(value)
+    if isinstance(value, (dt.date, dt.time)):
+        return value.isoformat()
+    return clean(str(value)) or None
+
+
+def plain_text(value: Any) -> str | Unfit | None:
+    """As `text`, but an object or an array counts as empty: a preset only takes plain values."""
+    return None if isinstance(value, (dict, list)) else text(value)
+
+
+def code_text(value: Any) -> str | Unfit | None:
+    """As `text`, for phones and ids: a whole number loses its fraction, `6505550100.0` has a digit too many.
+
+    A string stays as it is, control characters and all: what they part must not grow together.
+    """
+    if isinstance(value, str):
+        return None if is_empty(value) else value
+    if isinstance(value, (Decimal, float)) and not is_empty(value) and 0 < value < _CODE_MAX and value == int(value):
+        return str(int(value))
+    return text(value)
+
+
+def key_text(value: Any) -> str | Unfit | None:
+    """As `plain_text`, for `externId`: refused, not repaired: two repaired keys could become the same."""
+    if isinstance(value, str) and unsendable(value):
+        return BAD_KEY
+    written = plain_text(value)
+    return written.strip() if isinstance(written, str) else written
+
+
+def integer(value: Any) -> int | Unfit | None:
+    """A value as an integer field takes it: a whole number, or a string of digits.
+
+    Returns:
+        The number, None for an empty value, or why there is no number.
+    """
+    if is_empty(value):
+        return None
+    if isinstance(value, bool):
+        return BAD_INTEGER
+    number: int | None = None
+    if isinstance(value, str):
+        number = int(value) if _WHOLE_NUMBER.fullmatch(value.strip()) else None
+    elif isinstance(value, (int, Decimal, float)) and -INTEGER_MAX <= value <= INTEGER_MAX:
+        number = int(value) if value == int(value) else None
+    return BAD_INTEGER if number is None or abs(number) > INTEGER_MAX else number
+
+
+def is_flagged(value: Any) -> bool:
+    """Whether a flag is set. Only what is clearly false is not: a date, `maybe` or an object sets it."""
+    if value is None or value is False:
+        return False
+    if isinstance(value, str):
+        return value.strip(_BLANK).casefold() not in _FALSE_WORDS
+    return not isinstance(value, (int, float, Decimal)) or is_empty(value) or value != 0
+
+
+def _number_text(value: float | Decimal) -> str | Unfit:
+    if isinstance(value, int):
+        return BAD_NUMBER if abs(value) >= 10**LONGEST_NUMBER else str(int(value))
+    number = value if isinstance(value, Decimal) else Decimal(repr(float(value)))
+    _, digits, exponent = number.as_tuple()
+    if not isinstance(exponent, int) or max(len(digits), number.adjusted(), -exponent) > LONGEST_NUMBER:
+        return BAD_NUMBER
+    return format(number, "f")
+
+
+def _json_text(value: Any) -> str | Unfit:
+    try:
+        written = simplejson.dumps(
+            _jsonable(value),
+            ensure_ascii=False,
+            separators=(",", ":"),
+            sort_keys=True,
+            use_decimal=True,
+        )
+    except (RecursionError, ValueError):  # deeper than the stack, or an integer of thousands of digits
+        return BAD_VALUE
+    return clean(written)
+
+
+def _jsonable(value: Any) -> Any:
+    """The value with strings for names, null for NaN, and text for what JSON does not know."""
+    if isinstance(value, dict):
+        return {str(name): _jsonable(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(inner) for inner in value]
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, (Decimal, float)):
+        return None if is_empty(value) else value
+    return value.isoformat() if isinstance(value, (dt.date, dt.time)) else str(value)
