@@ -273,9 +273,11 @@ class BatchLoad:
         gone = [buffered.lead.extern_id for buffered in cleared]
         parts.ledger.settle(self._campaign.campaign_id, digests, gone, at)
         inserted = len(leads) - not_inserted
-        for place, buffered in enumerate(leads):
-            outcome = Outcome.LOADED if place < inserted else Outcome.NOT_INSERTED
-            parts.outcomes.settle(buffered.record, self._campaign, outcome)
+        settled = [
+            (buffered.record, Outcome.LOADED if place < inserted else Outcome.NOT_INSERTED)
+            for place, buffered in enumerate(leads)
+        ]
+        parts.outcomes.settle_all(settled, self._campaign)
         if leads:
             parts.refusals.taken(self._campaign)
 

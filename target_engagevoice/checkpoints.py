@@ -16,7 +16,7 @@ import simplejson
 from target_engagevoice.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 class Epoch:
@@ -57,14 +57,15 @@ class Checkpoints:
             epoch.waiting += 1
             return epoch
 
-    def settle(self, epoch: Epoch) -> None:
-        """A record of this epoch has its outcome, on disk or on the server.
+    def settle(self, epochs: Iterable[Epoch]) -> None:
+        """Records of these epochs have their outcomes, on disk or on the server; together, as one request brings many.
 
         Raises:
             StorageError: A STATE became due and can not be written.
         """
         with self._lock:
-            epoch.waiting -= 1
+            for epoch in epochs:
+                epoch.waiting -= 1
             self._advance()
 
     def state(self, value: Any) -> None:

@@ -17,7 +17,7 @@ from target_engagevoice.errors import EngageVoiceError, FatalError
 from target_engagevoice.leads import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from target_engagevoice.campaigns import Campaign
     from target_engagevoice.halt import Halt
@@ -152,24 +152,29 @@ class Delivery:
             known = self._ledger.accepted(
                 buffer.campaign.campaign_id, [buffered.lead.extern_id for buffered in incoming]
             )
+            unchanged = []
             for buffered in incoming:
                 accepted = known.get(buffered.lead.extern_id)
                 if accepted is not None and self._is_there(buffered.lead, accepted):
-                    self._outcomes.settle(buffered.record, buffer.campaign, Outcome.UNCHANGED)
-                    buffer.lane.leave(buffered.lead.extern_id)
+                    unchanged.append(buffered)
                 else:
                     buffer.put_ready(replace(buffered, not_before=accepted.at) if accepted else buffered)
+            self._settle(buffer, unchanged, Outcome.UNCHANGED)
         overhead = len(load_body(buffer.options.envelope(_WIDEST_NAMES), ()))
         batches = buffer.cut(self._limits, overhead, everything=everything)
         if self._dry_run:
             for batch in batches:
-                for buffered in batch.leads:
-                    self._outcomes.settle(buffered.record, batch.campaign, Outcome.SKIPPED)
-                    buffer.lane.leave(buffered.lead.extern_id)
+                self._settle(buffer, batch.leads, Outcome.SKIPPED)
             return
         if batches:
             self._queue.extend(batches)
             self._changed.notify_all()
+
+    def _settle(self, buffer: Buffer, leads: Sequence[BufferedLead], outcome: Outcome) -> None:
+        """These need no request: out they go."""
+        self._outcomes.settle_all([(buffered.record, outcome) for buffered in leads], buffer.campaign)
+        for buffered in leads:
+            buffer.lane.leave(buffered.lead.extern_id)
 
     def _enqueue_lane(self, lane: Lane) -> None:
         """Queue everything bound for a campaign, so that the leads that wait there for others get on."""

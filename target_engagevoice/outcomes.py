@@ -9,7 +9,7 @@ from target_engagevoice.errors import RejectedTooMany
 from target_engagevoice.leads import Lead, Outcome, Rejection
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from target_engagevoice.campaigns import Campaign
     from target_engagevoice.checkpoints import Checkpoints, Epoch
@@ -55,11 +55,24 @@ class Outcomes:
         Raises:
             StorageError: A STATE became due and can not be written.
         """
-        self._run.count(record.stream, campaign, outcome)
-        self._checkpoints.settle(record.epoch)
+        self.settle_all([(record, outcome)], campaign)
+
+    def settle_all(self, settled: Sequence[tuple[ReadRecord, Outcome]], campaign: Campaign | None) -> None:
+        """Records have their outcomes together.
+
+        Raises:
+            StorageError: A STATE became due and can not be written.
+        """
+        for record, outcome in settled:
+            self._run.count(record.stream, campaign, outcome)
+        self._checkpoints.settle([record.epoch for record, _ in settled])
 
     def reject(
-        self, record: ReadRecord, campaign: Campaign | None, rejection: Rejection, lead: Lead | None = None
+        self,
+        record: ReadRecord,
+        campaign: Campaign | None,
+        rejection: Rejection,
+        lead: Lead | None = None,
     ) -> None:
         """A record can not be loaded; it is put aside first, then settled.
 

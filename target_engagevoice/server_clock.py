@@ -15,7 +15,10 @@ RESOLUTION_SECONDS = 1.0
 
 
 class ServerClock:
-    """Bounds of the server's epoch seconds at a monotonic moment of ours. Any thread may call it; its lock guards both."""
+    """Bounds of the server's epoch seconds at a monotonic moment of ours.
+
+    Any thread may call it; its lock guards both bounds.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

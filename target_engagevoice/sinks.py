@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.sinks import Sink
 
-from target_engagevoice.campaigns import Campaign
 from target_engagevoice.leads import Lead, Outcome, Rejection
 from target_engagevoice.streams import RECORD_METADATA
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from singer_sdk import Target
 
     from target_engagevoice.buffers import Buffer
+    from target_engagevoice.campaigns import Campaign
     from target_engagevoice.load_run import LoadRun
     from target_engagevoice.outcomes import ReadRecord
     from target_engagevoice.streams import Stream

@@ -72,9 +72,7 @@ class Desk:
         return auth
 
     def get(self) -> requests.Response:
-        return self.session.get(
-            f"{self.sandbox.base_url}/api/v1/admin/accounts", timeout=10, allow_redirects=False
-        )
+        return self.session.get(f"{self.sandbox.base_url}/api/v1/admin/accounts", timeout=10, allow_redirects=False)
 
     def asked(self, kind: str) -> int:
         return len(self.sandbox.requests(kind))
@@ -211,9 +209,7 @@ def test_fifty_threads_with_an_expired_token_cause_one_renewal(desk: Desk, clock
 def test_fifty_threads_share_a_failure(desk: Desk) -> None:
     desk.use("jwt", retry_max_seconds=5).sign_in()
     desk.advance(301)
-    desk.sandbox.faults(
-        [{"on": kind, "times": None, "do": "drop_before"} for kind in ("refresh", "exchange", "oauth")]
-    )
+    desk.sandbox.faults([{"on": kind, "times": None, "do": "drop_before"} for kind in ("refresh", "exchange", "oauth")])
     barrier = threading.Barrier(50)
 
     def get(_: int) -> str:
@@ -242,9 +238,7 @@ def test_after_a_failure_sign_in_tries_again(desk: Desk) -> None:
 
 def test_a_used_refresh_token_falls_back_to_the_exchange(desk: Desk) -> None:
     desk.use("jwt").sign_in()
-    desk.sandbox.faults(
-        [{"on": "refresh", "times": 1, "do": "drop_after"}]
-    )  # used up, and the answer is lost
+    desk.sandbox.faults([{"on": "refresh", "times": 1, "do": "drop_after"}])  # used up, and the answer is lost
     desk.advance(241)
     assert desk.get().status_code == 200
     assert (desk.asked("refresh"), desk.asked("exchange"), desk.asked("oauth")) == (1, 2, 1)
@@ -311,9 +305,7 @@ def test_a_server_that_answers_401_to_everything_is_not_hammered(desk: Desk, ref
 
 
 @pytest.mark.parametrize("method", RENEWABLE)
-def test_wrong_credentials_are_told_without_them(
-    desk: Desk, method: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_wrong_credentials_are_told_without_them(desk: Desk, method: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     auth = desk.authentication(credentials(method, desk.sandbox.origin, "-wrong"))
     with pytest.raises(SignInError) as caught:

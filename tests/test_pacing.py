@@ -26,9 +26,7 @@ from target_engagevoice.pacing import (
 )
 from tests.clock import NEW_YEAR_2026, FakeClock
 
-windows = st.lists(
-    st.builds(Window, st.integers(1, 8), st.floats(0.1, 60, allow_nan=False)), min_size=1, max_size=3
-)
+windows = st.lists(st.builds(Window, st.integers(1, 8), st.floats(0.1, 60, allow_nan=False)), min_size=1, max_size=3)
 events = st.lists(
     st.one_of(
         st.tuples(st.just("wait"), st.just(0.0)),
@@ -65,9 +63,7 @@ def test_no_window_ever_holds_more_than_it_may(limits: list[Window], script: lis
 
 
 @given(windows, events)
-def test_places_come_in_the_order_they_were_taken(
-    limits: list[Window], script: list[tuple[str, float]]
-) -> None:
+def test_places_come_in_the_order_they_were_taken(limits: list[Window], script: list[tuple[str, float]]) -> None:
     clock, places = FakeClock(), list[float]()
     pace = Pace(limits, clock)
     for what, seconds in script:

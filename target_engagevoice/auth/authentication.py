@@ -76,7 +76,7 @@ class Authentication(AuthBase):
 
     @property
     def advice(self) -> str:
-        """A sentence: what to do when the server answers 401 and goes on to."""
+        """A sentence: what to do when a 401 stays a 401."""
         return self._sign_in.advice
 
     def sign_in(self) -> None:
@@ -168,9 +168,7 @@ class Authentication(AuthBase):
                 self._flight = None
             flight.set_result(outcome)
         if failure is None:
-            level, verb = (
-                (logging.INFO, "signed in") if previous is None else (logging.DEBUG, "renewed the sign-in")
-            )
+            level, verb = (logging.INFO, "signed in") if previous is None else (logging.DEBUG, "renewed the sign-in")
             logger.log(level, "%s (%s)", verb, self.method)
 
 

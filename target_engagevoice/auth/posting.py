@@ -147,9 +147,7 @@ class Posting:
         user_agent: The `User-Agent` header.
     """
 
-    def __init__(
-        self, *, session: requests.Session | None, timeout: float, clock: Clock, user_agent: str
-    ) -> None:
+    def __init__(self, *, session: requests.Session | None, timeout: float, clock: Clock, user_agent: str) -> None:
         self._session = session
         self._timeout = timeout
         self._headers = {"User-Agent": user_agent, "Accept": "application/json"}

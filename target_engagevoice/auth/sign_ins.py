@@ -90,9 +90,7 @@ class Refreshing(Online):
         """
         until = self._deadline()
         if previous is not None and previous.refresh is not None:
-            endpoint = Endpoint(
-                "token refresh", f"{self._origin}/api/auth/token/refresh", self._pace, self.advice
-            )
+            endpoint = Endpoint("token refresh", f"{self._origin}/api/auth/token/refresh", self._pace, self.advice)
             try:
                 form = {"refresh_token": previous.refresh}
                 return self._token(self._posting.post(endpoint, until=ONCE, form=form))

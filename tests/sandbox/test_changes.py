@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.sandbox.client import ACCOUNT, CALLBACKS, RENEWALS, WINBACK, Client, lead, leads
+
+if TYPE_CHECKING:
+    import requests
+
+    from tests.clock import FakeClock
+
+
+def states(client: Client) -> list[str]:
+    return [one["leadState"] for one in client.sandbox.leads()]
+
+
+def change(client: Client, method: str, lead_id: Any, campaign: Any = RENEWALS, **fields: Any) -> requests.Response:
+    path = f"/{ACCOUNT}/campaignLeads/{lead_id}?campaignId={campaign}"
+    return client.admin(method, path, json=fields)
+
+
+@pytest.mark.parametrize(
+    ("action", "state"),
+    [("CANCEL_LEADS", "CANCELLED"), ("PAUSE_LEADS", "PAUSED"), ("RESET_LEADS", "READY"), ("READY_LEADS", "READY")],
+)
+def test_an_action_changes_the_state_of_the_leads_that_fit(client: Client, action: str, state: str) -> None:
+    client.load(leads(2))
+    done = client.act(action, campaignIds=[RENEWALS], externIds=["id-1"])
+    assert done["success"] is True
+    assert (done["leadUpdateCount"], done["leadDeleteCount"], done["errorMessage"]) == (1, 0, None)
+    assert states(client) == ["READY", state]
+
+
+def test_a_fresh_lead_can_be_acted_on_before_it_is_found(client: Client) -> None:
+    client.load(leads(1))
+    assert client.search() == []
+    assert client.act("PAUSE_LEADS", campaignIds=[RENEWALS])["leadUpdateCount"] == 1
+
+
+def test_deleted_leads_are_gone_and_their_phones_free(client: Client) -> None:
+    client.load(leads(2), duplicateHandling="REMOVE_ALL_EXISTING")
+    assert client.act("DELETE_LEADS", externIds=["id-0"])["leadDeleteCount"] == 1
+    assert [one["externId"] for one in client.sandbox.leads()] == ["id-1"]
+    body = client.load(leads(2), duplicateHandling="REMOVE_ALL_EXISTING").json()
+    assert body["leadsInserted"] == 1
+
+
+def test_suppressed_leads_keep_their_state(client: Client, clock: FakeClock) -> None:
+    client.load(leads(2))
+    clock.advance(2)
+    assert client.act("SUPPRESS_LEADS", externIds=["id-0"])["leadUpdateCount"] == 1
+    assert states(client) == ["READY", "READY"]
+    assert [one["externId"] for one in client.search(suppressed="ONLY_SUPPRESSED")] == ["id-0"]
+    client.act("UNSUPPRESS_LEADS", externIds=["id-0"])
+    assert client.search(suppressed="ONLY_SUPPRESSED") == []
+
+
+def test_leads_move_to_another_campaign(client: Client) -> None:
+    client.load(leads(2))
+    assert client.act("MOVE_TO_CAMPAIGN", {"campaignId": WINBACK}, externIds=["id-1"])["leadUpdateCount"] == 1
+    assert [one["externId"] for one in client.sandbox.leads(WINBACK)] == ["id-1"]
+
+
+@pytest.mark.parametrize("parameters", [None, {}, {"campaignId": 9}, {"campaignId": "x"}])
+def test_a_move_to_nowhere_does_not_succeed(client: Client, parameters: dict[str, Any] | None) -> None:
+    client.load(leads(1))
+    done = client.act("MOVE_TO_CAMPAIGN", parameters, externIds=["id-0"])
+    assert done["success"] is False
+    assert done["errorMessage"]
+    assert len(client.sandbox.leads(RENEWALS)) == 1
+
+
+def test_an_action_without_criteria_does_not_touch_everything(client: Client) -> None:
+    client.load(leads(2))
+    assert client.act("DELETE_LEADS", externIds=[])["success"] is False
+    assert len(client.sandbox.leads()) == 2
+
+
+def test_the_dialer_refresh_touches_no_lead(client: Client) -> None:
+    done = client.act("DIALER_REFRESH", campaignIds=[RENEWALS])
+    assert (done["success"], done["dialerRefreshed"], done["leadUpdateCount"]) == (True, True, 0)
+
+
+def test_an_unknown_action_is_400(client: Client) -> None:
+    for query in ("?leadAction=SING", ""):
+        answer = client.admin("PUT", f"/{ACCOUNT}/campaignLeads/actions{query}", json={})
+        assert answer.status_code == 400
+
+
+def test_a_patch_changes_what_it_names(client: Client, clock: FakeClock) -> None:
+    client.load([lead(1, firstName="Ann", city="Rome", state="X")])
+    (row,) = client.sandbox.leads()
+    answer = change(client, "PATCH", row["leadId"], firstName="Bea", city=None, state="", leadPhone="6501111111")
+    assert answer.status_code == 200
+    (row,) = client.sandbox.leads()
+    assert row["fields"] == {"externId": "id-1", "leadPhone": "6501111111", "firstName": "Bea"}
+    clock.advance(2)
+    assert [one["firstName"] for one in client.search(leadPhoneNumbers=["6501111111"])] == ["Bea"]
+    assert client.search(leadPhoneNumbers=[lead(1)["leadPhone"]]) == []
+
+
+def test_a_put_blanks_what_it_does_not_name(client: Client) -> None:
+    client.load([lead(1, firstName="Ann", city="Rome")])
+    (row,) = client.sandbox.leads()
+    assert change(client, "PUT", row["leadId"], city="Oslo").status_code == 200
+    assert client.sandbox.leads()[0]["fields"] == {**lead(1), "city": "Oslo"}
+
+
+@pytest.mark.parametrize(
+    "fields", [{"firstName": 5}, {"leadPhone": "123"}, {"leadId": 1}, {"firstName": "\ud83d"}]
+)
+def test_a_change_that_does_not_fit_is_400(client: Client, fields: dict[str, Any]) -> None:
+    client.load([lead(1)])
+    lead_id = client.sandbox.leads()[0]["leadId"]
+    assert change(client, "PATCH", lead_id, **fields).status_code == 400
+    assert client.sandbox.leads()[0]["fields"] == lead(1)
+
+
+def test_a_change_of_what_is_not_there_is_404(client: Client) -> None:
+    client.load([lead(1)])
+    lead_id = client.sandbox.leads()[0]["leadId"]
+    assert change(client, "PATCH", 1).status_code == 404
+    assert change(client, "PATCH", "9" * 40).status_code == 404
+    assert change(client, "PATCH", "abc").status_code == 404
+    assert change(client, "PATCH", lead_id, CALLBACKS).status_code == 404
+    assert change(client, "PATCH", lead_id, "").status_code == 404
+
+
+def test_do_not_call_entries_are_listed_once(client: Client) -> None:
+    path = f"/{ACCOUNT}/dncLists"
+    for entry in ({"phone": "6500000001"}, {"phone": "+16500000001", "externId": "x", "dncTagId": 5}):
+        assert client.admin("POST", path, json=entry).status_code == 200
+    (shown,) = client.admin("GET", path).json()
+    assert (shown["phone"], shown["externId"], shown["dncTagId"]) == ("6500000001", "x", 5)
+    assert client.sandbox.dnc() == [shown]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [{}, [], {"phone": ""}, {"phone": "abc"}, {"phone": 6500000001}, {"phone": "6500000001", "dncTagId": []}],
+)
+def test_a_do_not_call_entry_without_a_phone_is_400(client: Client, entry: Any) -> None:
+    assert client.admin("POST", f"/{ACCOUNT}/dncLists", json=entry).status_code == 400
+    assert client.sandbox.dnc() == []
