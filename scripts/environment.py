@@ -46,16 +46,14 @@ def prepare(lock: Path) -> None:
     """Have `.venv` with what the lock file names, and this checkout as the package."""
     if sys.version_info < OLDEST_PYTHON:
         wanted = ".".join(map(str, OLDEST_PYTHON))
-        raise SystemExit(
-            f"this needs Python {wanted} or newer, and {sys.executable} is {sys.version.split()[0]}"
-        )
+        raise SystemExit(f"this needs Python {wanted} or newer, and {sys.executable} is {sys.version.split()[0]}")
     if not _is_ours():
         _make()
     if _is_installed(lock):
         say(f"== .venv: up to date with {lock.name}")
         return
     say(f"== .venv: install {lock.name} and this package")
-    pip = (PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    pip = (PYTHON, "-m", "pip", "install", "-qq", "--disable-pip-version-check")
     run(*pip, "--require-hashes", "--requirement", lock)
     run(*pip, "--no-deps", "--editable", ROOT)
     _stamp(lock).write_text(_fingerprint(lock))
@@ -78,7 +76,7 @@ def _make() -> None:
         run(sys.executable, "-m", "venv", VENV)
     elif importlib.util.find_spec("pip"):
         with tempfile.TemporaryDirectory() as folder:
-            pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+            pip = (sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check")
             run(*pip, "--target", folder, "virtualenv")
             run(sys.executable, "-m", "virtualenv", "--quiet", VENV, env={**os.environ, "PYTHONPATH": folder})
     elif uv:

@@ -30,8 +30,10 @@ def main() -> None:
     say("== nothing left to do")
     no_unfinished_work()
     say("== pytest")
-    # Tests that share something slow to set up name a group, and one process runs the whole group.
-    command = [str(PYTHON), "-m", "pytest", "-n", "2", "--dist", "loadgroup", *sys.argv[1:]]
+    # One process runs a whole file, since its tests may share what is slow to set up; in the order of their names,
+    # so that `end_to_end`, the slowest, comes first.
+    spread = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    command = [str(PYTHON), "-m", "pytest", *spread, *sys.argv[1:]]
     os.chdir(ROOT)
     os.execv(command[0], command)  # noqa: S606 - pytest takes this process's place, to have the last word
 

@@ -12,12 +12,14 @@ A request can end in five ways, and each has one consequence:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from target_engagevoice import answers
 from target_engagevoice.errors import ServerError
-from target_engagevoice.leads import Outcome, Rejection, Stage
+from target_engagevoice.leads import LEAD_PHONE, Outcome, Rejection, Stage
+from target_engagevoice.lists import RETAIN_ALL
 from target_engagevoice.pacing import Pace, parse_retry_after, waits
+from target_engagevoice.reconcile import recover
 from target_engagevoice.server_clock import RESOLUTION_SECONDS
 
 if TYPE_CHECKING:
@@ -37,17 +39,22 @@ if TYPE_CHECKING:
 PATIENCE_WITH_500 = 3
 """So many times in a row a request may be answered 500 with nothing stored before one of its leads is suspected."""
 
+OTHERS_WAIT_SECONDS = 0.5
+
 PROBES = 3
 """So many leads from elsewhere are asked for a second opinion before all that is refused is blamed on the server."""
 
 NOT_ACCEPTED = "The server accepted fewer leads than it was sent, named none, and does not hold this one."
 
 
+Leads: TypeAlias = "tuple[BufferedLead, ...]"
+
+
 @dataclass(frozen=True)
 class RefusedLeads:
     """Leads that the server refused together; nothing of them is stored."""
 
-    leads: tuple[BufferedLead, ...]
+    leads: Leads
     refusal: answers.Refused
 
 
@@ -58,6 +65,7 @@ class Loading:
     Attributes:
         pace: The account's, for the loader.
         retry_max_seconds: How long one request is retried before the run fails.
+        skip_unchanged: Whether a lead that another run loaded meanwhile, with the same content, is not sent.
     """
 
     client: Client
@@ -71,6 +79,7 @@ class Loading:
     server_clock: ServerClock
     halt: Halt
     retry_max_seconds: float
+    skip_unchanged: bool
 
 
 class BatchLoad:
@@ -87,10 +96,68 @@ class BatchLoad:
         """Bring every lead of the batch to its outcome.
 
         Raises:
-            EngageVoiceError: The run can not go on; leads without an outcome stay noted in the ledger.
+            EngageVoiceError: The run can not go on; leads without an outcome stay claimed in the ledger.
         """
-        self._note()
-        untried = [self._batch.leads]
+        waiting = self._batch.leads
+        while waiting:
+            claimed, waiting = self._claim(waiting)
+            if claimed:
+                self._load(claimed)
+            elif waiting:
+                self._wait_for_others()
+
+    def _claim(self, leads: Leads) -> tuple[Leads, Leads]:
+        """Write down what is about to be sent, once no earlier version of it can be mistaken for it.
+
+        Returns:
+            Leads that are this run's to send, and those that another run is sending at this moment.
+        """
+        parts, stream, campaign_id = self._parts, self._batch.stream, self._campaign.campaign_id
+        not_before = max(buffered.not_before for buffered in leads)
+        while True:
+            self._wait_until_past(not_before)
+            self._since = self._server_now()
+            digests = {buffered.lead.extern_id: buffered.lead.digest for buffered in leads}
+            mine = parts.ledger.claim(stream, campaign_id, digests, self._since)
+            claimed = tuple(buffered for buffered in leads if buffered.lead.extern_id in mine)
+            others = tuple(buffered for buffered in leads if buffered.lead.extern_id not in mine)
+            if not parts.ledger.shared or not claimed:
+                return claimed, others
+            claimed, not_before = self._without_what_others_loaded(claimed)
+            if not claimed or not_before + RESOLUTION_SECONDS < self._since:
+                return claimed, others
+            leads = claimed + others
+
+    def _without_what_others_loaded(self, claimed: Leads) -> tuple[Leads, float]:
+        """Another run may have loaded a lead between our look into the ledger and our claim.
+
+        Returns:
+            Leads still to send, and the moment the last version of any of them was accepted.
+        """
+        parts, stream, campaign = self._parts, self._batch.stream, self._campaign
+        known = parts.ledger.accepted(campaign.campaign_id, [buffered.lead.extern_id for buffered in claimed])
+        there = []
+        for buffered in claimed:
+            accepted = known.get(buffered.lead.extern_id)
+            if parts.skip_unchanged and accepted is not None and accepted.digest == buffered.lead.digest:
+                there.append(buffered)
+        if there:
+            parts.ledger.settle(stream, campaign.campaign_id, {}, [each.lead.extern_id for each in there], 0.0)
+            parts.outcomes.settle_all([(each.record, Outcome.UNCHANGED) for each in there], campaign)
+        rest = tuple(buffered for buffered in claimed if buffered not in there)
+        latest = max((known[each.lead.extern_id].at for each in rest if each.lead.extern_id in known), default=0.0)
+        return rest, latest
+
+    def _wait_for_others(self) -> None:
+        """Other runs hold all that is left: give them time, and see whether they still live."""
+        parts = self._parts
+        parts.halt.sleep(OTHERS_WAIT_SECONDS)
+        parts.ledger.find_the_dead()
+        now = parts.server_clock.latest(parts.clock.monotonic(), parts.clock.time())
+        recover(parts.ledger, parts.reconciler, parts.clock, now, parts.reconciler.delay)
+
+    def _load(self, claimed: Leads) -> None:
+        untried = [claimed]
         while untried:
             leads = untried.pop()
             most = self._parts.refusals.most_rows
@@ -108,21 +175,16 @@ class BatchLoad:
             if rest:
                 untried.append(rest)
 
-    def _note(self) -> None:
-        """Write down what is about to be sent, once no earlier version of it can be mistaken for it."""
-        parts = self._parts
-        parts.halt.check()
-        not_before = max(buffered.not_before for buffered in self._batch.leads)
-        while (ahead := not_before + RESOLUTION_SECONDS - self._server_now()) >= 0:
-            parts.halt.sleep(ahead + 0.05)
-        self._since = self._server_now()
-        digests = {buffered.lead.extern_id: buffered.lead.digest for buffered in self._batch.leads}
-        parts.ledger.note(self._campaign.campaign_id, digests, self._since)
+    def _wait_until_past(self, moment: float) -> None:
+        """Wait until the server's clock is clearly past a moment, so that the search can tell before from after."""
+        self._parts.halt.check()
+        while moment and (ahead := moment + RESOLUTION_SECONDS - self._server_now()) >= 0:
+            self._parts.halt.sleep(ahead + 0.05)
 
     def _server_now(self) -> float:
         return self._parts.server_clock.earliest(self._parts.clock.monotonic(), self._parts.clock.time())
 
-    def _isolate(self, refused: RefusedLeads) -> tuple[BufferedLead, ...]:
+    def _isolate(self, refused: RefusedLeads) -> Leads:
         """Halve refused leads until one stands alone; put it with the refusals and give back the rest, untried.
 
         A first half that is taken leaves the blame with the second, which need not be sent to be known as refused:
@@ -130,7 +192,7 @@ class BatchLoad:
         speaks against is asked once more, alone: the server may have had a bad moment.
         """
         suspects, refusal = refused.leads, refused.refusal
-        rest: tuple[BufferedLead, ...] = ()
+        rest: Leads = ()
         refusals, alone = 1, len(refused.leads) == 1
         while len(suspects) > 1:
             middle = len(suspects) // 2
@@ -149,7 +211,7 @@ class BatchLoad:
         self._parts.refusals.add(self._campaign, suspects[0], refusal)
         return self._probe(rest)
 
-    def _probe(self, rest: tuple[BufferedLead, ...]) -> tuple[BufferedLead, ...]:
+    def _probe(self, rest: Leads) -> Leads:
         """When all that was sent lately was refused, ask with a few leads from elsewhere in the batch, each alone.
 
         Raises:
@@ -168,7 +230,7 @@ class BatchLoad:
             probes += 1
         return rest
 
-    def _send(self, leads: tuple[BufferedLead, ...], patience: int = PATIENCE_WITH_500) -> RefusedLeads | None:
+    def _send(self, leads: Leads, patience: int = PATIENCE_WITH_500) -> RefusedLeads | None:
         """Send leads until the server takes or refuses them.
 
         Args:
@@ -220,15 +282,17 @@ class BatchLoad:
             parts.halt.sleep(pause)
         raise AssertionError  # `waits` has no end
 
-    def _post(self, leads: tuple[BufferedLead, ...], *, again: bool) -> answers.Answer:
+    def _post(self, leads: Leads, *, again: bool) -> answers.Answer:
         parts = self._parts
-        parts.halt.sleep(parts.pace.reserve())
+        parts.halt.check()
+        parts.client.ready()
+        parts.pace.wait(parts.halt.sleep)
         parts.run.count_effort(self._batch.stream, self._campaign, "requests")
         if again:
             parts.run.count_effort(self._batch.stream, self._campaign, "retries")
         return parts.client.load(self._campaign.campaign_id, self._envelope, [buffered.lead.body for buffered in leads])
 
-    def _settle_counted(self, leads: tuple[BufferedLead, ...], counted: answers.Counted) -> None:
+    def _settle_counted(self, leads: Leads, counted: answers.Counted) -> None:
         reading = answers.read([buffered.lead for buffered in leads], counted)
         held = self._held([leads[position] for position in reading.doubtful]) if reading.doubtful else set()
         taken = [leads[position] for position in reading.accepted]
@@ -249,11 +313,21 @@ class BatchLoad:
                 buffered.record, self._campaign, Rejection(Stage.SERVER, reason, words), buffered.lead
             )
 
-    def _settle_unknown(self, leads: tuple[BufferedLead, ...]) -> tuple[BufferedLead, ...]:
-        """Look up what arrived and settle it; what is left was not stored."""
+    def _settle_unknown(self, leads: Leads) -> Leads:
+        """Look up what arrived and settle it; what is left was not stored.
+
+        A lead that is missing while another of the same request with its phone is there was dropped as its
+        duplicate, unless the server keeps all: sent again on its own it would ring the same person twice.
+        """
         held = self._held(leads)
-        self._take([buffered for buffered in leads if buffered.lead.extern_id in held])
-        return tuple(buffered for buffered in leads if buffered.lead.extern_id not in held)
+        found = [buffered for buffered in leads if buffered.lead.extern_id in held]
+        missing = [buffered for buffered in leads if buffered.lead.extern_id not in held]
+        dropped: list[BufferedLead] = []
+        if self._batch.options.duplicate_handling != RETAIN_ALL:
+            phones = {buffered.lead.fields.get(LEAD_PHONE) for buffered in found} - {None}
+            dropped = [buffered for buffered in missing if buffered.lead.fields.get(LEAD_PHONE) in phones]
+        self._take([*found, *dropped], not_inserted=len(dropped))
+        return tuple(buffered for buffered in missing if buffered not in dropped)
 
     def _held(self, leads: Iterable[BufferedLead]) -> set[str]:
         since = {buffered.lead.extern_id: self._since for buffered in leads}
@@ -271,7 +345,7 @@ class BatchLoad:
         at = parts.server_clock.latest(parts.clock.monotonic(), parts.clock.time())
         digests = {buffered.lead.extern_id: buffered.lead.digest for buffered in leads}
         gone = [buffered.lead.extern_id for buffered in cleared]
-        parts.ledger.settle(self._campaign.campaign_id, digests, gone, at)
+        parts.ledger.settle(self._batch.stream, self._campaign.campaign_id, digests, gone, at)
         inserted = len(leads) - not_inserted
         settled = [
             (buffered.record, Outcome.LOADED if place < inserted else Outcome.NOT_INSERTED)

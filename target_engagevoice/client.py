@@ -15,7 +15,7 @@ from target_engagevoice.pacing import Pace, Window, parse_retry_after, waits
 from target_engagevoice.transport import HttpAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from target_engagevoice.halt import Halt
     from target_engagevoice.pacing import Clock
@@ -63,7 +63,13 @@ class HeldLead:
 
 
 class Client:
-    """Speaks to one account. Any thread may call it; which form answers is learned once and then only read."""
+    """Speaks to one account. Any thread may call it; which form answers is learned once and then only read.
+
+    Args:
+        advice: What to do when the server goes on answering 401.
+        ready: Renews a token that is due; called before a place in a rate limit's window is taken, so that the
+            renewal does not come between the place and the request.
+    """
 
     def __init__(  # noqa: PLR0913 - the composition root passes parts, not a bag of them
         self,
@@ -75,6 +81,7 @@ class Client:
         halt: Halt,
         retry_max_seconds: float,
         advice: str,
+        ready: Callable[[], None],
     ) -> None:
         self._base_url = base_url
         self._transport = transport
@@ -82,6 +89,7 @@ class Client:
         self._halt = halt
         self._retry_max_seconds = retry_max_seconds
         self._advice = advice
+        self.ready = ready
         candidates = tuple(FORMS.values()) if api_version == "auto" else (FORMS[api_version],)
         self._forms = {_ADMIN: candidates, _LOADER: candidates}
         self._loader_has_answered = False
@@ -184,7 +192,7 @@ class Client:
         previous: list[dict[str, Any]] = []
         page = 1
         while True:
-            self._halt.sleep(self._search_pace.reserve())
+            self._search_pace.wait(self._halt.sleep)
             params = {"page": page, "maxRows": SEARCH_PAGE_ROWS}
             rows = _rows(self._call("POST", path, params=params, body=body), "leadId")
             if not rows or rows == previous:
@@ -194,7 +202,7 @@ class Client:
             page += 1
 
     def _get(self, path: str) -> Any:
-        self._halt.sleep(self._read_pace.reserve())
+        self._read_pace.wait(self._halt.sleep)
         return self._call("GET", path)
 
     def _call(

@@ -101,6 +101,7 @@ def connect(settings: Settings, clock: Clock, halt: Halt, version: str) -> Conne
             halt=halt,
             retry_max_seconds=settings.retry_max_seconds,
             advice=sign_in.advice,
+            ready=sign_in.ready,
         )
         sign_in.sign_in()
         account_id = client.resolve_account(settings.account_id)

@@ -1,14 +1,14 @@
 """From a mapped lead to a batch on its way: buffers, drains, and the threads that send.
 
 One condition guards every buffer, lane and queue here. Reading a record, a buffer growing old, and a batch coming
-back all take it, briefly; no request is sent and nothing is waited for while it is held, save a look into the ledger.
+back all take it, briefly; no request is sent and nothing is waited for while it is held, save a look into the
+ledger.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from target_engagevoice.buffers import Batch, Buffer, BufferedLead, BufferLimits, Lane
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from target_engagevoice.campaigns import Campaign
+    from target_engagevoice.dedupe import Dedupe
     from target_engagevoice.halt import Halt
     from target_engagevoice.leads import Lead
-    from target_engagevoice.ledger import Accepted, Ledger
     from target_engagevoice.lists import ListOptions
     from target_engagevoice.outcomes import Outcomes, ReadRecord
     from target_engagevoice.pacing import Clock
@@ -37,7 +37,7 @@ class Delivery:
     Args:
         load: Brings one batch to its outcomes; runs on a sending thread.
         threads: Batches on their way at the same time.
-        skip_unchanged: Whether a lead whose content the campaign accepted already is not sent again.
+        dedupe: Says which leads their campaign has already.
         dry_run: Nothing is sent; what would be is counted as skipped.
     """
 
@@ -45,22 +45,18 @@ class Delivery:
         self,
         *,
         load: Callable[[Batch], None],
-        ledger: Ledger,
+        dedupe: Dedupe,
         outcomes: Outcomes,
         limits: BufferLimits,
         threads: int,
-        skip_unchanged: bool,
-        run: str,
         dry_run: bool,
         clock: Clock,
         halt: Halt,
     ) -> None:
         self._load = load
-        self._ledger = ledger
+        self._dedupe = dedupe
         self._outcomes = outcomes
         self._limits = limits
-        self._skip_unchanged = skip_unchanged
-        self._run = run
         self._dry_run = dry_run
         self._clock = clock
         self._halt = halt
@@ -149,17 +145,10 @@ class Delivery:
         """Compare with the ledger, cut, queue. The condition is held."""
         incoming = buffer.take_incoming()
         if incoming:
-            known = self._ledger.accepted(
-                buffer.campaign.campaign_id, [buffered.lead.extern_id for buffered in incoming]
-            )
-            unchanged = []
-            for buffered in incoming:
-                accepted = known.get(buffered.lead.extern_id)
-                if accepted is not None and self._is_there(buffered.lead, accepted):
-                    unchanged.append(buffered)
-                else:
-                    buffer.put_ready(replace(buffered, not_before=accepted.at) if accepted else buffered)
-            self._settle(buffer, unchanged, Outcome.UNCHANGED)
+            there, to_send = self._dedupe.divide(buffer.stream, buffer.campaign.campaign_id, incoming)
+            for buffered in to_send:
+                buffer.put_ready(buffered)
+            self._settle(buffer, there, Outcome.UNCHANGED)
         overhead = len(load_body(buffer.options.envelope(_WIDEST_NAMES), ()))
         batches = buffer.cut(self._limits, overhead, everything=everything)
         if self._dry_run:
@@ -181,16 +170,6 @@ class Delivery:
         for buffer in self._buffers.values():
             if buffer.lane is lane:
                 self._enqueue(buffer, everything=True)
-
-    def _is_there(self, lead: Lead, accepted: Accepted) -> bool:
-        """Whether the campaign has this very content, and it is not to be sent once more.
-
-        With `dedupe: off` that is so only for what a run that did not come to its end left behind: the tap reads it
-        again because STATE did not get past it, not because anybody wants the person called twice.
-        """
-        if accepted.digest != lead.digest:
-            return False
-        return self._skip_unchanged or (accepted.run != self._run and not accepted.run_finished)
 
     def _send_batches(self) -> None:
         while True:

@@ -1,7 +1,7 @@
 """What each campaign last accepted under each `externId`, and what may be on its way (SQLAlchemy Core).
 
-Written before STATE moves past a record. Noted before a request is sent, so that the next run knows what a killed
-one may have loaded.
+Written before STATE moves past a record. Claimed before a request is sent, so that the next run knows what a killed
+one may have loaded, and so that two runs on one PostgreSQL ledger never send the same lead at the same time.
 """
 
 from __future__ import annotations
@@ -9,65 +9,20 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from filelock import FileLock, Timeout
-from sqlalchemy.dialects import postgresql, sqlite
 
 from target_engagevoice.errors import LedgerError
-from target_engagevoice.state_dir import make_private
+from target_engagevoice.ledger_database import Database, explained, open_database
+from target_engagevoice.ledger_tables import ACCEPTED, IN_FLIGHT, LEFT, RUNS, check_version, upsert
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
-    from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
-
-SCHEMA_VERSION = 1
-LOCK_WAIT_SECONDS = 5.0
-BUSY_WAIT_SECONDS = 30.0
-LOOK_UP_AT_ONCE = 500
-
-_METADATA = sa.MetaData()
-
-_VERSION = sa.Table("engagevoice_schema", _METADATA, sa.Column("version", sa.Integer, primary_key=True))
-
-_RUNS = sa.Table(
-    "engagevoice_runs",
-    _METADATA,
-    sa.Column("account_id", sa.String(64), primary_key=True),
-    sa.Column("run", sa.String(64), primary_key=True),
-    sa.Column("finished", sa.Boolean, nullable=False),
-)
-
-_ACCEPTED = sa.Table(
-    "engagevoice_accepted",
-    _METADATA,
-    sa.Column("account_id", sa.String(64), primary_key=True),
-    sa.Column("campaign_id", sa.String(64), primary_key=True),
-    sa.Column("extern_id", sa.String(200), primary_key=True),
-    sa.Column("digest", sa.String(64), nullable=False),
-    sa.Column("accepted_at", sa.Double, nullable=False),
-    sa.Column("run", sa.String(64), nullable=False),
-)
-
-_IN_FLIGHT = sa.Table(
-    "engagevoice_in_flight",
-    _METADATA,
-    sa.Column("account_id", sa.String(64), primary_key=True),
-    sa.Column("campaign_id", sa.String(64), primary_key=True),
-    sa.Column("extern_id", sa.String(200), primary_key=True),
-    sa.Column("digest", sa.String(64), nullable=False),
-    sa.Column("since", sa.Double, nullable=False),
-    sa.Column("run", sa.String(64), nullable=False),
-)
-
-_INSERTS: Mapping[str, Callable[[sa.Table], SqliteInsert | PostgresInsert]] = MappingProxyType(
-    {"sqlite": sqlite.insert, "postgresql": postgresql.insert},
-)
+AT_ONCE = 500
+"""So many ids stand in one statement."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +32,10 @@ class Accepted:
     Attributes:
         digest: Of the lead's content, see `leads.Lead.digest`.
         at: Epoch seconds on the server's clock, the latest it can have been.
-        run: The run that sent it.
-        run_finished: Whether that run came to its end.
     """
 
     digest: str
     at: float
-    run: str
-    run_finished: bool
 
 
 @dataclass(frozen=True)
@@ -93,30 +44,46 @@ class InFlight:
 
     Attributes:
         since: Epoch seconds on the server's clock; it was not sent before.
+        run: The run that ended.
     """
 
     campaign_id: str
+    stream: str
     extern_id: str
     digest: str
     since: float
+    run: str
+
+
+@dataclass(frozen=True)
+class Left:
+    """One version of a lead that a run got accepted before it was killed.
+
+    Attributes:
+        place: Grows with time: which version came first.
+    """
+
+    place: int
+    digest: str
 
 
 class Ledger:
     """One account's ledger. Any thread may call it: each call is one transaction, and writes queue at one lock."""
 
-    def __init__(self, engine: sa.Engine, account_id: str, run: str, lock: FileLock | None) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, account_id: str, run: str) -> None:
+        self._database = database
         self._account_id = account_id
         self._run = run
-        self._lock = lock
         self._writing = threading.Lock()
+        self._dead: tuple[str, ...] = ()
+        self._absent = False  # a dry run found no ledger: it reads as an empty one
 
     @classmethod
     def open(cls, url: str | None, state_dir: Path, account_id: str, run: str, *, read_only: bool = False) -> Ledger:
         """Open the ledger, making it when missing.
 
         Args:
-            url: Any SQLAlchemy URL; None for SQLite in `state_dir`.
+            url: Any SQLAlchemy URL of SQLite or PostgreSQL; None for SQLite in `state_dir`.
             state_dir: Where the SQLite ledger is.
             account_id: Whose leads.
             run: The run that writes.
@@ -125,226 +92,193 @@ class Ledger:
         Raises:
             LedgerError: It can not be opened or written, is of a newer version, or another run holds it.
         """
-        lock: FileLock | None = None
-        parsed = _parsed(url, state_dir)
-        missing = False
-        if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
-            lock, missing = _prepare_file(str(parsed.database), read_only=read_only)
-        engine = _engine(sa.make_url("sqlite://") if missing else parsed, read_only=read_only and not missing)
-        ledger = cls(engine, account_id, run, lock)
+        database, make = open_database(url, state_dir, read_only=read_only)
+        ledger = cls(database, account_id, run)
         try:
             with ledger._transaction("opened") as connection:
-                _check_version(connection, make=missing or not read_only)
-                if not read_only:
-                    connection.execute(sa.insert(_RUNS).values(account_id=account_id, run=run, finished=False))
+                ledger._absent = not check_version(connection, make=make)
+            if not read_only:
+                database.hold(account_id, run)
+                with ledger._transaction("written") as connection:
+                    connection.execute(sa.insert(RUNS).values(account_id=account_id, run=run))
+            if not ledger._absent:
+                ledger.find_the_dead()
         except LedgerError:
             ledger.close()
             raise
         return ledger
 
+    @property
+    def shared(self) -> bool:
+        """Whether other runs may write at the same time."""
+        return self._database.shared
+
+    def find_the_dead(self) -> None:
+        """Look which runs were killed: what they left counts from here on."""
+        query = sa.select(RUNS.c.run).where(RUNS.c.account_id == self._account_id, RUNS.c.run != self._run)
+        with self._transaction("read") as connection:
+            runs = list(connection.execute(query).scalars())
+            self._dead = tuple(run for run in runs if self._database.is_dead(connection, self._account_id, run))
+
     def accepted(self, campaign_id: str, extern_ids: Sequence[str]) -> dict[str, Accepted]:
         """What the campaign last accepted under these ids; an id it never accepted is absent."""
         found: dict[str, Accepted] = {}
-        columns = (
-            _ACCEPTED.c.extern_id,
-            _ACCEPTED.c.digest,
-            _ACCEPTED.c.accepted_at,
-            _ACCEPTED.c.run,
-            _RUNS.c.finished,
-        )
-        runs = sa.and_(_RUNS.c.account_id == _ACCEPTED.c.account_id, _RUNS.c.run == _ACCEPTED.c.run)
+        if self._absent:
+            return found
         with self._transaction("read") as connection:
-            for start in range(0, len(extern_ids), LOOK_UP_AT_ONCE):
-                query = (
-                    sa.select(*columns)
-                    .select_from(_ACCEPTED.outerjoin(_RUNS, runs))
-                    .where(
-                        _ACCEPTED.c.account_id == self._account_id,
-                        _ACCEPTED.c.campaign_id == campaign_id,
-                        _ACCEPTED.c.extern_id.in_(extern_ids[start : start + LOOK_UP_AT_ONCE]),
-                    )
-                )
-                for row in connection.execute(query):
-                    found[row.extern_id] = Accepted(row.digest, row.accepted_at, row.run, bool(row.finished))
+            for some in _parts(extern_ids):
+                query = sa.select(ACCEPTED.c.extern_id, ACCEPTED.c.digest, ACCEPTED.c.accepted_at)
+                for row in connection.execute(query.where(*self._leads(ACCEPTED, campaign_id, some))):
+                    found[row.extern_id] = Accepted(row.digest, row.accepted_at)
         return found
 
-    def note(self, campaign_id: str, digests: dict[str, str], since: float) -> None:
-        """These leads are about to be sent.
+    def left(self, stream: str, campaign_id: str, extern_ids: Sequence[str]) -> dict[str, list[Left]]:
+        """What killed runs got accepted under these ids, oldest first.
+
+        The tap reads it again, because STATE did not get past it. A lead may be among it in several versions, of which
+        `accepted` knows only the last.
+        """
+        found: dict[str, list[Left]] = {}
+        if not self._dead:
+            return found
+        with self._transaction("read") as connection:
+            for some in _parts(extern_ids):
+                query = (
+                    sa.select(LEFT.c.extern_id, LEFT.c.place, LEFT.c.digest)
+                    .where(*self._leads(LEFT, campaign_id, some), LEFT.c.stream == stream, LEFT.c.run.in_(self._dead))
+                    .order_by(LEFT.c.place)
+                )
+                for row in connection.execute(query):
+                    found.setdefault(row.extern_id, []).append(Left(row.place, row.digest))
+        return found
+
+    def claim(self, stream: str, campaign_id: str, digests: Mapping[str, str], since: float) -> set[str]:
+        """These leads are about to be sent: note it, so that nobody else sends them and the next run knows.
 
         Args:
+            stream: Where they come from.
             campaign_id: Where to.
             digests: `externId` to digest.
             since: Epoch seconds on the server's clock; the request is not sent before.
+
+        Returns:
+            Those that are this run's now; the others are in flight in another run.
         """
         rows = [
-            self._key(campaign_id, extern_id) | {"digest": digest, "since": since, "run": self._run}
-            for extern_id, digest in digests.items()
+            self._lead(campaign_id, extern_id) | {"stream": stream, "digest": digest, "since": since, "run": self._run}
+            for extern_id, digest in sorted(digests.items())  # one order for all runs, so that none waits in a circle
         ]
+        insert = upsert(
+            self._database.dialect,
+            IN_FLIGHT,
+            ("stream", "digest", "since", "run"),
+            where=lambda excluded: IN_FLIGHT.c.run == excluded.run,
+        )
+        self._database.check_pulse()
         with self._writing, self._transaction("written") as connection:
-            connection.execute(self._upsert(_IN_FLIGHT, ("digest", "since", "run")), rows)
+            connection.execute(insert, rows)
+            if not self.shared:
+                return set(digests)
+            mine = sa.select(IN_FLIGHT.c.extern_id)
+            return {
+                extern_id
+                for some in _parts(list(digests))
+                for extern_id in connection.execute(
+                    mine.where(*self._leads(IN_FLIGHT, campaign_id, some), IN_FLIGHT.c.run == self._run),
+                ).scalars()
+            }
 
-    def settle(self, campaign_id: str, accepted: dict[str, str], cleared: Sequence[str], at: float) -> None:
-        """The fate of noted leads is known.
+    def settle(
+        self,
+        stream: str,
+        campaign_id: str,
+        accepted: Mapping[str, str],
+        cleared: Collection[str],
+        at: float,
+        run: str | None = None,
+    ) -> None:
+        """The fate of claimed leads is known.
 
         Args:
+            stream: Where they came from.
             campaign_id: Where they were sent.
             accepted: `externId` to digest of those the server took.
             cleared: `externId` of those it did not take.
             at: Epoch seconds on the server's clock, the latest they can have been loaded.
+            run: The run that sent them; this one when None.
         """
+        run = run or self._run
         rows = [
-            self._key(campaign_id, extern_id) | {"digest": digest, "accepted_at": at, "run": self._run}
+            self._lead(campaign_id, extern_id) | {"digest": digest, "accepted_at": at, "run": run}
+            for extern_id, digest in sorted(accepted.items())
+        ]
+        left = [
+            self._lead(campaign_id, extern_id) | {"stream": stream, "digest": digest, "run": run}
             for extern_id, digest in accepted.items()
         ]
-        over = [*accepted, *cleared]
         with self._writing, self._transaction("written") as connection:
             if rows:
-                connection.execute(self._upsert(_ACCEPTED, ("digest", "accepted_at", "run")), rows)
-            for start in range(0, len(over), LOOK_UP_AT_ONCE):
+                connection.execute(upsert(self._database.dialect, ACCEPTED, ("digest", "accepted_at", "run")), rows)
+                connection.execute(sa.insert(LEFT), left)
+            for some in _parts([*accepted, *cleared]):
                 connection.execute(
-                    sa.delete(_IN_FLIGHT).where(
-                        _IN_FLIGHT.c.account_id == self._account_id,
-                        _IN_FLIGHT.c.campaign_id == campaign_id,
-                        _IN_FLIGHT.c.extern_id.in_(over[start : start + LOOK_UP_AT_ONCE]),
-                    ),
+                    sa.delete(IN_FLIGHT).where(*self._leads(IN_FLIGHT, campaign_id, some), IN_FLIGHT.c.run == run),
                 )
 
     def in_flight(self) -> list[InFlight]:
-        """What earlier runs left without a known fate."""
-        query = sa.select(_IN_FLIGHT).where(
-            _IN_FLIGHT.c.account_id == self._account_id,
-            _IN_FLIGHT.c.run != self._run,
+        """What killed runs left without a known fate; `find_the_dead` says which those are."""
+        query = sa.select(IN_FLIGHT).where(
+            IN_FLIGHT.c.account_id == self._account_id,
+            IN_FLIGHT.c.run.in_(self._dead),
         )
         with self._transaction("read") as connection:
             return [
-                InFlight(row.campaign_id, row.extern_id, row.digest, row.since) for row in connection.execute(query)
+                InFlight(row.campaign_id, row.stream, row.extern_id, row.digest, row.since, row.run)
+                for row in connection.execute(query)
             ]
 
-    def finish(self) -> None:
-        """This run came to its end: STATE covers all it accepted."""
+    def finish(self, streams: Collection[str]) -> None:
+        """This run came to its end: STATE is past all it got accepted, and past what killed runs left.
+
+        Args:
+            streams: Those it read, whose remains of killed runs are of no more use.
+        """
+        account = LEFT.c.account_id == self._account_id
+        unused = [
+            sa.select(table.c.run).where(table.c.account_id == self._account_id, table.c.run == RUNS.c.run).exists()
+            for table in (LEFT, IN_FLIGHT)
+        ]
         with self._writing, self._transaction("written") as connection:
+            connection.execute(sa.delete(LEFT).where(account, LEFT.c.run == self._run))
+            connection.execute(sa.delete(LEFT).where(account, LEFT.c.run.in_(self._dead), LEFT.c.stream.in_(streams)))
             connection.execute(
-                sa.update(_RUNS)
-                .where(_RUNS.c.account_id == self._account_id, _RUNS.c.run == self._run)
-                .values(finished=True),
+                sa.delete(RUNS).where(
+                    RUNS.c.account_id == self._account_id,
+                    RUNS.c.run.in_([self._run, *self._dead]),
+                    *(sa.not_(used) for used in unused),
+                ),
             )
 
     def close(self) -> None:
-        """Let go of the database and of the right to write it."""
-        self._engine.dispose()
-        if self._lock is not None:
-            self._lock.release()
+        """Let go of the database, and of the sign of life in it."""
+        self._database.close()
 
-    def _key(self, campaign_id: str, extern_id: str) -> dict[str, Any]:
+    def _lead(self, campaign_id: str, extern_id: str) -> dict[str, Any]:
         return {"account_id": self._account_id, "campaign_id": campaign_id, "extern_id": extern_id}
 
-    def _upsert(self, table: sa.Table, values: tuple[str, ...]) -> SqliteInsert | PostgresInsert:
-        insert: SqliteInsert | PostgresInsert = _INSERTS[self._engine.dialect.name](table)
-        return insert.on_conflict_do_update(
-            index_elements=list(table.primary_key.columns),
-            set_={name: insert.excluded[name] for name in values},
-        )
+    def _leads(self, table: sa.Table, campaign_id: str, extern_ids: Sequence[str]) -> list[sa.ColumnElement[bool]]:
+        return [
+            table.c.account_id == self._account_id,
+            table.c.campaign_id == campaign_id,
+            table.c.extern_id.in_(extern_ids),
+        ]
 
     @contextmanager
     def _transaction(self, what: str) -> Iterator[sa.Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except sa.exc.SQLAlchemyError as error:
-            shown = self._engine.url.render_as_string(hide_password=True)
-            cause = type(error.orig).__name__ if isinstance(error, sa.exc.DBAPIError) else type(error).__name__
-            msg = f"ledger {shown} can not be {what}: {cause}{_hint(error)}."
-            raise LedgerError(msg) from None
+        with explained(self._database.engine, what), self._database.engine.begin() as connection:
+            yield connection
 
 
-def _parsed(url: str | None, state_dir: Path) -> sa.URL:
-    if url is None:
-        make_private(state_dir)
-        return sa.URL.create("sqlite", database=str(state_dir / "ledger.db"))
-    try:
-        parsed = sa.make_url(url)
-        parsed.get_dialect()
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError):
-        msg = "ledger_url: not a URL that SQLAlchemy knows; write e.g. postgresql+psycopg://user@host/database."
-        raise LedgerError(msg) from None
-    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        msg = f"ledger_url: {parsed.get_backend_name()} is not supported; use SQLite or PostgreSQL."
-        raise LedgerError(msg)
-    if parsed.drivername == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    return parsed
-
-
-def _prepare_file(path: str, *, read_only: bool) -> tuple[FileLock | None, bool]:
-    """The run's right to this file, and whether the file is missing. The lock ends with the process, in any way."""
-    file = Path(path)
-    if read_only:
-        return None, not file.exists()
-    make_private(file.parent)
-    lock = FileLock(f"{path}.lock", timeout=LOCK_WAIT_SECONDS, mode=0o600)
-    try:
-        lock.acquire()
-        file.touch(mode=0o600)
-    except Timeout:
-        msg = f"ledger {path} is in use by another run. Wait for it, or give this run another state_dir."
-        raise LedgerError(msg) from None
-    except OSError as error:
-        lock.release()
-        msg = f"ledger {path} can not be written: {error.strerror}. Set state_dir to a folder that can be written."
-        raise LedgerError(msg) from error
-    return lock, False
-
-
-def _engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
-    if url.get_backend_name() != "sqlite":
-        try:
-            return sa.create_engine(url, pool_pre_ping=True)
-        except ModuleNotFoundError as error:
-            msg = f"ledger_url needs the Python package {error.name}: pip install 'target-engagevoice[postgres]'."
-            raise LedgerError(msg) from None
-    in_memory: dict[str, Any] = {}
-    if url.database in (None, "", ":memory:"):
-        in_memory = {"poolclass": sa.StaticPool}  # one connection for all threads: each would see its own database
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_WAIT_SECONDS, "check_same_thread": False}, **in_memory)
-
-    @sa.event.listens_for(engine, "connect")
-    def _configure(connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        if read_only:
-            cursor.execute("PRAGMA query_only=ON")
-        else:
-            cursor.execute("PRAGMA journal_mode=WAL")
-            cursor.execute("PRAGMA synchronous=FULL")
-        cursor.close()
-
-    return engine
-
-
-def _check_version(connection: sa.Connection, *, make: bool) -> None:
-    exists = sa.inspect(connection).has_table(_VERSION.name)
-    version = connection.execute(sa.select(sa.func.max(_VERSION.c.version))).scalar() if exists else None
-    if version is not None and version > SCHEMA_VERSION:
-        msg = (
-            f"the ledger is of schema version {version}, this program knows {SCHEMA_VERSION}: it was written by a "
-            "newer version. Upgrade target-engagevoice."
-        )
-        raise LedgerError(msg)
-    if version is None and make:
-        _METADATA.create_all(connection)
-        connection.execute(sa.insert(_VERSION).values(version=SCHEMA_VERSION))
-
-
-def _hint(error: sa.exc.SQLAlchemyError) -> str:
-    """The database's own word for the trouble where it can hold no data: SQLite's messages name tables and states."""
-    text = str(getattr(error, "orig", "")).casefold()
-    hints = {
-        "readonly": "it is read-only",
-        "locked": "it is locked by another program",
-        "full": "the disk is full",
-        "unable to open": "it can not be opened",
-        "not a database": "the file is not a database",
-        "malformed": "the file is damaged",
-        "refused": "the database server does not answer",
-        "authentication": "the database server refuses the user",
-    }
-    return next((f" ({words})" for sign, words in hints.items() if sign in text), "")
+def _parts(extern_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(extern_ids), AT_ONCE):
+        yield extern_ids[start : start + AT_ONCE]

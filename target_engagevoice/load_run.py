@@ -10,6 +10,7 @@ from target_engagevoice.buffers import Batch, BufferLimits
 from target_engagevoice.campaigns import NotFound
 from target_engagevoice.checkpoints import Checkpoints
 from target_engagevoice.connection import connect
+from target_engagevoice.dedupe import Dedupe
 from target_engagevoice.delivery import Delivery
 from target_engagevoice.errors import ConfigError, EngageVoiceError, RejectedTooMany
 from target_engagevoice.halt import Halt
@@ -58,6 +59,7 @@ class LoadRun:
         self._checkpoints = Checkpoints(self.rejects.make_durable, None if settings.dry_run else write_state)
         self.outcomes = Outcomes(self.run, self.rejects, self._checkpoints, settings.max_rejected_percent)
         self.state = self._checkpoints.state
+        self._complete = False
         self._connection: Connection | None = None
         self._ledger: Ledger | None = None
         self._refusals: Refusals | None = None
@@ -111,6 +113,7 @@ class LoadRun:
             server_clock=connection.server_clock,
             halt=self.halt,
             retry_max_seconds=settings.retry_max_seconds,
+            skip_unchanged=settings.skip_unchanged,
         )
 
         def load(batch: Batch) -> None:
@@ -118,12 +121,10 @@ class LoadRun:
 
         self._delivery = Delivery(
             load=load,
-            ledger=ledger,
+            dedupe=Dedupe(ledger, skip_unchanged=settings.skip_unchanged),
             outcomes=self.outcomes,
             limits=BufferLimits(settings.batch_size_rows, settings.batch_size_bytes, settings.batch_wait_limit_seconds),
             threads=settings.max_in_flight,
-            skip_unchanged=settings.skip_unchanged,
-            run=self.run.name,
             dry_run=settings.dry_run,
             clock=clock,
             halt=self.halt,
@@ -138,6 +139,7 @@ class LoadRun:
         self.delivery.finish()
         if self._refusals is not None:
             self._refusals.finish()
+        self._complete = True
         self.outcomes.check_rejected()
 
     def close(self, error: EngageVoiceError | None) -> None:
@@ -153,8 +155,9 @@ class LoadRun:
         try:
             if self._delivery is not None:
                 self._delivery.close(LAST_WORDS_SECONDS)
-            if self._ledger is not None and error is None and not self._settings.dry_run:
-                self._ledger.finish()
+            in_full = self._complete and (error is None or isinstance(error, RejectedTooMany))
+            if self._ledger is not None and in_full and not self._settings.dry_run:
+                self._ledger.finish(self.run.streams())
         finally:
             self.rejects.close()
             if self._ledger is not None:

@@ -249,7 +249,7 @@ class RecordMapping:
         if plan is None:
             if len(self._plans) >= _MOST_SHAPES:
                 self._plans.clear()
-            plan = self._plans[names] = Plan.compile(self._mapping, names, self._key_properties)
+            plan = self._plans[names] = Plan.compile(self._mapping, sorted(names), self._key_properties)
         return plan
 
 

@@ -16,7 +16,7 @@ import backoff
 from target_engagevoice.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable
 
 JITTER_MARGIN_SECONDS = 0.25
 """The server counts a request when it arrives, we when it leaves: a window is kept this much longer than
@@ -96,17 +96,21 @@ class Pace:
         at, now = self._take()
         return at - now
 
-    def wait(self) -> None:
+    def wait(self, sleep: Callable[[float], None] | None = None) -> None:
         """Take the next free place and wait for it.
 
         A pause that begins meanwhile holds for those who wait as well: a place inside it is given up for a
         new one after it, so that they do not all go at once when it ends.
+
+        Args:
+            sleep: Waits, such as one that can be broken off; the clock's own when None.
         """
+        sleep = sleep or self._clock.sleep
         waiting = True
         while waiting:
             at, now = self._take()
             if at > now:
-                self._clock.sleep(at - now)
+                sleep(at - now)
             with self._lock:
                 waiting = at < self._not_before
 

@@ -120,8 +120,8 @@ class PhonePolicy:
     def normalise(self, text: str) -> Phone | Rejection:
         """One phone number out of free text.
 
-        An extension (`x12`, `ext. 12`, `#12`) is dropped: the dialer knows none, and its digits are no part of
-        the number. `as_is` keeps the text, extension and all. Letters, several numbers, and groups of digits
+        An extension (`x12`, `ext. 12`, `#12`) is dropped: the dialer has no use for it, its digits are no part
+        of the number. `as_is` keeps the text, extension and all. Letters, several numbers, and groups of digits
         that fit no number of the region are rejected rather than read as somebody else's number.
 
         Args:

@@ -135,9 +135,10 @@ class Plan:
     def rest(self, record: Record) -> dict[str, str] | Rejection:
         """The fields no source reads, as text under their own names; of an object read in part, its rest."""
         rest: dict[str, str] = {}
-        for name, value in _unread(record, self._used).items():
+        unread = _unread(record, self._used)
+        for name in sorted(unread):  # so that two names that become the same label do so in one way
             label = clean(name)
-            written = text(value)
+            written = text(unread[name])
             if isinstance(written, Unfit):
                 return rejected(EXTENDED, written)
             if written is not None and label.strip():

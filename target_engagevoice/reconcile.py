@@ -30,7 +30,7 @@ class Reconciler:
         self._client = client
         self._clock = clock
         self._halt = halt
-        self._delay = search_delay_seconds
+        self.delay = search_delay_seconds
 
     def held(self, campaign_id: str, since: Mapping[str, float], settled_at: float | None = None) -> set[str]:
         """Which of these leads the campaign holds by a load that began no earlier than their `since`.
@@ -48,7 +48,7 @@ class Reconciler:
         """
         missing = dict(since)
         if settled_at is None:
-            settled_at = self._clock.monotonic() + self._delay
+            settled_at = self._clock.monotonic() + self.delay
         pause = FIRST_PAUSE_SECONDS
         while True:
             last = self._clock.monotonic() >= settled_at
@@ -78,7 +78,7 @@ class Reconciler:
 
 
 def recover(ledger: Ledger, reconciler: Reconciler, clock: Clock, server_now: float, search_delay: float) -> int:
-    """Settle what earlier runs left on its way: what arrived is accepted, the rest will be read and sent again.
+    """Settle what killed runs left on its way: what arrived is accepted, the rest will be read and sent again.
 
     Args:
         ledger: Where they noted it.
@@ -90,12 +90,12 @@ def recover(ledger: Ledger, reconciler: Reconciler, clock: Clock, server_now: fl
     Returns:
         How many leads were looked up.
     """
-    campaigns: dict[str, dict[str, InFlight]] = {}
+    groups: dict[tuple[str, str, str], dict[str, InFlight]] = {}
     for lead in ledger.in_flight():
-        campaigns.setdefault(lead.campaign_id, {})[lead.extern_id] = lead
+        groups.setdefault((lead.stream, lead.campaign_id, lead.run), {})[lead.extern_id] = lead
     settled_at = clock.monotonic() + search_delay
-    for campaign_id, leads in campaigns.items():
+    for (stream, campaign_id, run), leads in groups.items():
         held = reconciler.held(campaign_id, {key: lead.since for key, lead in leads.items()}, settled_at)
-        accepted = {extern_id: leads[extern_id].digest for extern_id in held}
-        ledger.settle(campaign_id, accepted, [key for key in leads if key not in held], server_now)
-    return sum(len(leads) for leads in campaigns.values())
+        accepted = {extern_id: lead.digest for extern_id, lead in leads.items() if extern_id in held}
+        ledger.settle(stream, campaign_id, accepted, [key for key in leads if key not in held], server_now, run)
+    return sum(len(leads) for leads in groups.values())

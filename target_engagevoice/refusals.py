@@ -53,7 +53,7 @@ class Refusals:
         with self._lock:
             proven = self._waiting.pop(campaign, [])
         for buffered, refusal in proven:
-            self._ledger.settle(campaign.campaign_id, {}, [buffered.lead.extern_id], 0.0)
+            self._ledger.settle(buffered.record.stream, campaign.campaign_id, {}, [buffered.lead.extern_id], 0.0)
             self._outcomes.reject(
                 buffered.record,
                 campaign,

@@ -74,6 +74,11 @@ class Run:
         with self._lock:
             return 100 * self.rejected / self.read if self.read else 0.0
 
+    def streams(self) -> list[str]:
+        """Every stream that a record came on."""
+        with self._lock:
+            return list(self._tallies)
+
     def totals(self) -> dict[str, int]:
         """The sums over all streams and campaigns."""
         with self._lock:

@@ -322,6 +322,7 @@ class TargetEngageVoice(Target):
                 target.close(failure)
             except EngageVoiceError as error:
                 failure = failure or error
+        _let_go_of_stdout()
         if failure is None:
             return
         if file_input is None and not isinstance(failure, Interrupted):
@@ -356,6 +357,14 @@ class _Reading:
         except EngageVoiceError as worse:
             logger.warning("%s", worse)
         self._target.close(error)
+
+
+def _let_go_of_stdout() -> None:
+    """Nobody may be reading any more; Python would complain of that after our last word, and change the exit code."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _environment() -> dict[str, str]:

@@ -88,9 +88,7 @@ def problem(status: int, code: str, message: str, now: float, **more: Any) -> An
         now: Epoch seconds.
         more: Further fields of the family: `developerMessage`, `details`, `validationErrors`.
     """
-    return Answer.of(
-        {"errorCode": code, "generalMessage": message, "timestamp": int(now * 1000), **more}, status
-    )
+    return Answer.of({"errorCode": code, "generalMessage": message, "timestamp": int(now * 1000), **more}, status)
 
 
 def denied(now: float) -> Answer:

@@ -140,9 +140,7 @@ def _failure(world: World, error: Exception) -> Answer:
 def _response(answer: Answer) -> Response:
     if answer.delivery != PROMPT:
         request.environ[DELIVERY].append(answer.delivery)
-    response = Response(
-        answer.body, answer.status, list(answer.headers), content_type=answer.content_type or None
-    )
+    response = Response(answer.body, answer.status, list(answer.headers), content_type=answer.content_type or None)
     if not answer.content_type:
         del response.headers["Content-Type"]
     return response

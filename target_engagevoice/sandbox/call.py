@@ -103,9 +103,7 @@ class Call:
     @property
     def extern_ids(self) -> frozenset[str]:
         """The `externId`s of the leads in the body, whatever shape it is in; for the fault script."""
-        return frozenset(
-            str(row["externId"]) for row in self.upload if isinstance(row, dict) and "externId" in row
-        )
+        return frozenset(str(row["externId"]) for row in self.upload if isinstance(row, dict) and "externId" in row)
 
     @property
     def upload(self) -> list[Any]:

@@ -94,9 +94,7 @@ class Faults:
         with self._lock:
             self._states = [_State(rule, random.Random(rule.seed)) for rule in rules]  # noqa: S311 - no secret hangs on it
 
-    def pick(
-        self, kind: str, campaign_id: str | None, extern_ids: Callable[[], frozenset[str]]
-    ) -> Rule | None:
+    def pick(self, kind: str, campaign_id: str | None, extern_ids: Callable[[], frozenset[str]]) -> Rule | None:
         """The rule that strikes this request, if any; `extern_ids` is asked only by rules that need them."""
         struck = None
         with self._lock:

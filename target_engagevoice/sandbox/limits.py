@@ -56,9 +56,7 @@ def read_limits(raw: Any, where: str) -> Mapping[str, Windows]:
     limits = dict(DEFAULT_LIMITS)
     for kind, windows in raw.items():
         if kind not in DEFAULT_LIMITS:
-            raise ConfigError(
-                f"{where} does not know {kind!r}: use one of {', '.join(sorted(DEFAULT_LIMITS))}"
-            )
+            raise ConfigError(f"{where} does not know {kind!r}: use one of {', '.join(sorted(DEFAULT_LIMITS))}")
         limits[kind] = many(_read_window)(windows, f"{where}.{kind}")
     return MappingProxyType(limits)
 

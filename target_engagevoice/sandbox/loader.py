@@ -83,11 +83,7 @@ def load(call: Call) -> Answer:
 
 
 def _proper(body: Any) -> bool:
-    if (
-        not isinstance(body, Mapping)
-        or not isinstance(body.get("uploadLeads"), list)
-        or not body["uploadLeads"]
-    ):
+    if not isinstance(body, Mapping) or not isinstance(body.get("uploadLeads"), list) or not body["uploadLeads"]:
         return False
     chosen = all(body.get(name) in (None, *values) for name, values in CHOICES.items())
     flags = all(isinstance(body.get(name), bool | None) for name in FLAGS)
@@ -140,9 +136,7 @@ def _answer(tally: Tally, chosen: Mapping[str, str], rejected: list[dict[str, An
 class _Loading:
     """The inserting half of a load, inside its transaction."""
 
-    def __init__(
-        self, db: Connection, call: Call, campaign: Campaign, chosen: Mapping[str, str], tally: Tally
-    ) -> None:
+    def __init__(self, db: Connection, call: Call, campaign: Campaign, chosen: Mapping[str, str], tally: Tally) -> None:
         self._db = db
         self._call = call
         self._campaign = campaign

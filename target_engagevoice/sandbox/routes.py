@@ -83,12 +83,8 @@ ENDPOINTS = (
     Endpoint("campaigns", "GET", f"{CAMPAIGNS}/<campaign_id>", listing.campaign),
     Endpoint("lists", "GET", f"{CAMPAIGNS}/<campaign_id>/lists", listing.lists),
     # Loading: sections 1 and 4. The crossed combinations answer 404.
-    Endpoint(
-        "load", "POST", f"{LOADER}/leadLoader/direct", loader.load, forms=(V1,), limit=lambda _call: "load"
-    ),
-    Endpoint(
-        "load", "POST", f"{LOADER}/loader/direct", loader.load, forms=(LEGACY,), limit=lambda _call: "load"
-    ),
+    Endpoint("load", "POST", f"{LOADER}/leadLoader/direct", loader.load, forms=(V1,), limit=lambda _call: "load"),
+    Endpoint("load", "POST", f"{LOADER}/loader/direct", loader.load, forms=(LEGACY,), limit=lambda _call: "load"),
     # Looking up and changing: section 5.
     Endpoint("search", "POST", f"{LEADS}/leadSearch", search.search, limit=_search_limit),
     Endpoint("action", "PUT", f"{LEADS}/actions", changes.act, limit=lambda _call: "action"),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
 
 HOST = "127.0.0.1"
+PORT_MAX = 65535
 POLL_SECONDS = 0.02
 
 
@@ -158,10 +159,10 @@ class Sandbox:
 
 
 def _bind(port: int) -> socket.socket:
+    if not 0 <= port <= PORT_MAX:
+        raise ConfigError(f"the sandbox can not listen on port {port}: use one from 1 to {PORT_MAX}, or 0 for any")
     try:
         return socket.create_server((HOST, port), backlog=128)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a port number"
-        raise ConfigError(
-            f"the sandbox can not listen on port {port}: {reason}; try another, or 0"
-        ) from error
+    except OSError as error:
+        reason = f"the sandbox can not listen on port {port}: {error.strerror}"
+        raise ConfigError(f"{reason}; try another, or 0 for any that is free") from error

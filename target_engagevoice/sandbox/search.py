@@ -64,9 +64,7 @@ CRITERIA: Mapping[str, Criterion] = {
     "listIds": Criterion(_ids, "leads.list_id IN ({})"),
     "leadIds": Criterion(_ids, "leads.lead_id IN ({})"),
     "externIds": Criterion(_texts, "leads.extern_id IN ({})"),
-    "leadPhoneNumbers": Criterion(
-        _numbers, "leads.lead_id IN (SELECT lead_id FROM phones WHERE phone IN ({}))"
-    ),
+    "leadPhoneNumbers": Criterion(_numbers, "leads.lead_id IN (SELECT lead_id FROM phones WHERE phone IN ({}))"),
     "leadStates": Criterion(_texts, "leads.state IN ({})"),
     "loadedDtsStart": Criterion(_date, "leads.loaded >= {}"),
     "loadedDtsEnd": Criterion(_date, "leads.loaded <= {}"),
@@ -135,9 +133,7 @@ def search(call: Call) -> Answer:
         return Answer.of(found)
     page, size = call.positive("page", 1) or 1, call.positive("maxRows", DEFAULT_ROWS) or DEFAULT_ROWS
     with call.world.store.transaction() as db:
-        rows = select(
-            db, f"{where} ORDER BY leads.lead_id LIMIT ? OFFSET ?", [*values, size, (page - 1) * size]
-        )
+        rows = select(db, f"{where} ORDER BY leads.lead_id LIMIT ? OFFSET ?", [*values, size, (page - 1) * size])
     return Answer.of([shown(row) for row in rows])
 
 

@@ -96,12 +96,7 @@ def whole(low: int, high: int | None = None) -> Reader:
     span = f"from {low} to {high}" if high is not None else f"of at least {low}"
 
     def read(raw: Any, where: str) -> int:
-        if (
-            isinstance(raw, bool)
-            or not isinstance(raw, int)
-            or raw < low
-            or (high is not None and raw > high)
-        ):
+        if isinstance(raw, bool) or not isinstance(raw, int) or raw < low or (high is not None and raw > high):
             raise ConfigError(f"{where} must be a whole number {span}")
         return raw
 

@@ -99,11 +99,7 @@ def login_admin(call: Call) -> Answer:
 def login_legacy(call: Call) -> Answer:
     """`POST {base_url}/api/v1/auth/login`: legacy portal login, for an hour after the token's last use."""
     owner = _named(call, "username", "password")
-    lives = (
-        STAY_LOGGED_IN_SECONDS
-        if call.form.get("stayLoggedIn", "").lower() == "true"
-        else tokens.LEGACY_SECONDS
-    )
+    lives = STAY_LOGGED_IN_SECONDS if call.form.get("stayLoggedIn", "").lower() == "true" else tokens.LEGACY_SECONDS
     with call.world.store.transaction() as db:
         _limit(db, call, "login_legacy", owner)
         token = tokens.issue(db, Kind.LEGACY, owner, call.now + lives)
@@ -152,10 +148,7 @@ def _engage(db: Connection, call: Call, owner: str, *, refreshable: bool) -> Ans
 
 
 def _accounts(call: Call) -> list[dict[str, str]]:
-    return [
-        {"accountId": account.account_id, "accountName": account.name}
-        for account in call.world.config.accounts
-    ]
+    return [{"accountId": account.account_id, "accountName": account.name} for account in call.world.config.accounts]
 
 
 def _limit(db: Connection, call: Call, kind: str, owner: str) -> None:
@@ -207,7 +200,5 @@ _NO_USER = (401, "invalid_grant", "OAU-140", "Invalid resource owner credentials
 _GRANTS: Mapping[str, _Grant] = {
     JWT_BEARER: _Grant(("assertion",), _credentials("assertion"), _NO_USER),
     "password": _Grant(("username", "password"), _credentials("username", "password"), _NO_USER),
-    "refresh_token": _Grant(
-        ("refresh_token",), _rotate, (400, "invalid_grant", "OAU-210", "Token not found")
-    ),
+    "refresh_token": _Grant(("refresh_token",), _rotate, (400, "invalid_grant", "OAU-210", "Token not found")),
 }

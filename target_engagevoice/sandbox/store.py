@@ -150,9 +150,7 @@ class Store:
                     raise StorageError(f"the sandbox can not open its store {self.path}: {error}") from error
                 time.sleep(0.02)
             except sqlite3.DatabaseError as error:
-                raise ConfigError(
-                    f"{self.path} is not a sandbox's store: name another file, or delete it"
-                ) from error
+                raise ConfigError(f"{self.path} is not a sandbox's store: name another file, or delete it") from error
             else:
                 return
 
@@ -161,16 +159,12 @@ class Store:
         try:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version not in (0, SCHEMA_VERSION):
-                raise ConfigError(
-                    f"{self.path} was written by another version of the sandbox: delete it to start anew"
-                )
+                raise ConfigError(f"{self.path} was written by another version of the sandbox: delete it to start anew")
             if version == SCHEMA_VERSION:
                 return
             connection.execute("PRAGMA synchronous = OFF")  # nothing to lose yet, and much faster
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-            )
+            connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
         finally:
             connection.close()
 

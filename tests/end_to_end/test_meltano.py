@@ -5,10 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -19,6 +17,8 @@ import phonenumbers
 import psycopg
 import pytest
 import yaml
+
+from target_engagevoice.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,8 +41,7 @@ NEWEST_TIME = FIRST_DAY + timedelta(seconds=ROWS - NEWEST)
 pytestmark = [
     pytest.mark.meltano,
     pytest.mark.postgres,
-    # One process runs all of them, since what they share takes long to set up.
-    pytest.mark.xdist_group("meltano"),
+    # The first of them installs Meltano and both plugins.
     pytest.mark.timeout(480),
 ]
 
@@ -107,10 +106,8 @@ class Project:
         return Loaded(json.loads(path.read_text()), self.leads())
 
     def leads(self) -> list[dict[str, Any]]:
-        """All the leads of the sandbox's account: the fields and the campaign."""
-        with closing(sqlite3.connect(self.state_dir / "sandbox.db")) as store:
-            rows = store.execute("SELECT campaign_id, fields FROM leads ORDER BY lead_id").fetchall()
-        return [{**json.loads(fields), "campaign": campaign} for campaign, fields in rows]
+        """All the leads of the sandbox's account, in the order of loading."""
+        return Sandbox(store=self.state_dir / "sandbox.db").leads()
 
 
 @pytest.fixture(scope="session")
@@ -167,9 +164,7 @@ def project(
     (loader,) = definition["plugins"]["loaders"]
     extractor["pip_url"] = TAP
     loader["pip_url"] = str(ROOT)
-    (config,) = [
-        environment["config"] for environment in definition["environments"] if "config" in environment
-    ]
+    (config,) = [environment["config"] for environment in definition["environments"] if "config" in environment]
     config["plugins"]["loaders"][0]["config"] |= {
         "campaign": "1001",
         "mappings": {
@@ -193,8 +188,7 @@ def second(project: Project, first: Loaded, table: psycopg.Connection[Any]) -> L
     """After 25 rows, far apart from each other, have changed."""
     assert first.record["status"] == "ok"
     changed = table.execute(
-        "UPDATE leads SET last_name = 'Changed' || id, updated_at = updated_at + interval '1 day'"
-        " WHERE id %% %s = 7",
+        "UPDATE leads SET last_name = 'Changed' || id, updated_at = updated_at + interval '1 day' WHERE id %% %s = 7",
         (ROWS // CHANGED,),
     )
     assert changed.rowcount == CHANGED
@@ -223,7 +217,7 @@ def test_rows_arrive_whole(first: Loaded) -> None:
     assert lead["auxData3"] == "note 12345"
     assert "auxData3" not in by_id["12346"], "an empty column is left out of the lead"
     assert len(lead["leadPhone"]) == 10
-    assert lead["campaign"] == 1001
+    assert lead["campaignId"] == 1001
 
 
 def test_meltano_keeps_the_state(project: Project, first: Loaded) -> None:

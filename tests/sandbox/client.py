@@ -30,7 +30,7 @@ def leads(count: int, start: int = 0) -> list[dict[str, Any]]:
 class Client:
     """Talks to one sandbox over one session."""
 
-    def __init__(self, sandbox: Sandbox, token: str = "any-token") -> None:
+    def __init__(self, sandbox: Sandbox, token: str = "any-token") -> None:  # noqa: S107 - any token will do
         self.sandbox = sandbox
         self.session = requests.Session()
         self.session.trust_env = False
@@ -46,9 +46,7 @@ class Client:
 
     def admin(self, method: str, path: str, **how: Any) -> requests.Response:
         """A request of the admin API, below `accounts/`."""
-        return self.session.request(
-            method, f"{self.sandbox.base_url}/api/v1/admin/accounts{path}", timeout=30, **how
-        )
+        return self.session.request(method, f"{self.sandbox.base_url}/api/v1/admin/accounts{path}", timeout=30, **how)
 
     def post(self, path: str, **how: Any) -> requests.Response:
         """A POST to the host, without the session's token."""

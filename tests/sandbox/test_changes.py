@@ -108,9 +108,7 @@ def test_a_put_blanks_what_it_does_not_name(client: Client) -> None:
     assert client.sandbox.leads()[0]["fields"] == {**lead(1), "city": "Oslo"}
 
 
-@pytest.mark.parametrize(
-    "fields", [{"firstName": 5}, {"leadPhone": "123"}, {"leadId": 1}, {"firstName": "\ud83d"}]
-)
+@pytest.mark.parametrize("fields", [{"firstName": 5}, {"leadPhone": "123"}, {"leadId": 1}, {"firstName": "\ud83d"}])
 def test_a_change_that_does_not_fit_is_400(client: Client, fields: dict[str, Any]) -> None:
     client.load([lead(1)])
     lead_id = client.sandbox.leads()[0]["leadId"]

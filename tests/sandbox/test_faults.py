@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -296,5 +297,5 @@ def test_a_script_can_stand_in_the_config(clock: FakeClock) -> None:
 
 
 def test_every_fault_of_the_table_is_tested_here() -> None:
-    text = __import__("pathlib").Path(__file__).read_text()
+    text = Path(__file__).read_text()
     assert [name for name in FAULTS if f'"{name}"' not in text] == []

@@ -62,8 +62,7 @@ def test_a_refused_request_does_not_count(client: Client, clock: FakeClock) -> N
 def test_every_kind_has_its_own_windows(client: Client, method: str, path: str, allowed: int) -> None:
     body = {"campaignLeadSearchCriteria": {"campaignIds": [RENEWALS]}} if "actions" in path else {}
     statuses = [
-        client.admin(method, f"/{ACCOUNT}/campaignLeads/{path}", json=body).status_code
-        for _ in range(allowed + 1)
+        client.admin(method, f"/{ACCOUNT}/campaignLeads/{path}", json=body).status_code for _ in range(allowed + 1)
     ]
     assert statuses.index(429) == allowed
     assert client.load(leads(1)).status_code == 200

@@ -33,9 +33,7 @@ def test_the_default_account_is_the_one_of_the_contract(client: Client) -> None:
             campaign["callingConfiguration"],
         )
         for group in groups
-        for campaign in client.admin(
-            "GET", f"/{ACCOUNT}/dialGroups/{group['dialGroupId']}/campaigns"
-        ).json()
+        for campaign in client.admin("GET", f"/{ACCOUNT}/dialGroups/{group['dialGroupId']}/campaigns").json()
     }
     assert found == {
         1001: ("Renewals", 1, "SIMPLE"),
@@ -116,9 +114,7 @@ def test_every_admin_prefix_answers(client: Client, prefix: str) -> None:
     ],
 )
 @pytest.mark.parametrize("voice", ["/voice", ""])
-def test_each_form_has_its_own_loader(
-    client: Client, prefix: str, route: str, status: int, voice: str
-) -> None:
+def test_each_form_has_its_own_loader(client: Client, prefix: str, route: str, status: int, voice: str) -> None:
     url = f"{client.sandbox.origin}{voice}{prefix}/accounts/{ACCOUNT}/campaigns/{RENEWALS}/{route}"
     answer = client.session.post(url, json={"uploadLeads": leads(1)}, timeout=30)
     assert answer.status_code == status

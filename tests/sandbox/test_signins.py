@@ -60,9 +60,7 @@ def test_the_exchange_gives_no_refresh_token_unless_asked(client: Client) -> Non
     assert "refreshToken" not in exchange(client, oauth(client).json()["access_token"], "").json()
 
 
-@pytest.mark.parametrize(
-    "auth", [None, ("", "secret"), ("id", ""), ("wrong-id", "secret"), ("id", "a WRONG secret")]
-)
+@pytest.mark.parametrize("auth", [None, ("", "secret"), ("id", ""), ("wrong-id", "secret"), ("id", "a WRONG secret")])
 def test_wrong_client_credentials_are_oau_146(client: Client, auth: tuple[str, str] | None) -> None:
     answer = oauth(client, auth)
     assert answer.status_code == 401

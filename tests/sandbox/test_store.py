@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import sqlite3
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from target_engagevoice.errors import ConfigError, StorageError
+from target_engagevoice.sandbox import Sandbox
+from target_engagevoice.sandbox.store import Store
+from tests.sandbox.client import Client, leads
+
+if TYPE_CHECKING:
+    from tests.clock import FakeClock
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_files_are_0600_and_missing_parents_0700(tmp_path: Path, clock: FakeClock) -> None:
+    store = tmp_path / "a" / "b" / "sandbox.db"
+    with Sandbox(store=store, clock=clock.time) as sandbox, Client(sandbox) as client:
+        client.load(leads(1))
+        files = sorted(store.parent.iterdir())
+        assert [path.name for path in files] == ["sandbox.db", "sandbox.db-shm", "sandbox.db-wal"]
+        assert {mode(path) for path in files} == {0o600}
+    assert mode(tmp_path / "a") == mode(tmp_path / "a" / "b") == 0o700
+
+
+def test_a_later_sandbox_sees_what_an_earlier_one_stored(tmp_path: Path, clock: FakeClock) -> None:
+    store = tmp_path / "sandbox.db"
+    with Sandbox(store=str(store), clock=clock.time) as sandbox, Client(sandbox) as client:
+        client.load(leads(2))
+    with Sandbox(store=store, clock=clock.time) as sandbox, Client(sandbox) as client:
+        client.load(leads(1))
+        assert len({one["leadId"] for one in sandbox.leads()}) == 3
+        assert len(sandbox.requests("load")) == 2
+
+
+def test_what_a_stopped_sandbox_holds_can_still_be_read(clock: FakeClock) -> None:
+    with Sandbox(clock=clock.time) as sandbox, Client(sandbox) as client:
+        client.load(leads(2))
+    assert len(sandbox.leads()) == 2
+    with sandbox, Client(sandbox) as client:
+        client.load(leads(1))
+    assert len(sandbox.leads()) == 3
+
+
+def test_a_private_store_goes_away_with_its_sandbox() -> None:
+    sandbox = Sandbox()
+    with sandbox:
+        path = sandbox._store.path
+        assert path.exists()
+    del sandbox
+    assert not path.parent.exists()
+
+
+def test_two_private_sandboxes_share_nothing(clock: FakeClock) -> None:
+    with Sandbox(clock=clock.time) as one, Sandbox(clock=clock.time) as two, Client(one) as client:
+        client.load(leads(1))
+        assert (len(one.leads()), len(two.leads())) == (1, 0)
+
+
+def test_another_file_is_not_taken_for_a_store(tmp_path: Path) -> None:
+    other = tmp_path / "letter.txt"
+    other.write_text("Dear reader, this is no database. " * 100)
+    with pytest.raises(ConfigError, match="is not a sandbox's store"):
+        Sandbox(store=other)
+    assert other.read_text().startswith("Dear reader")
+
+
+def test_a_store_of_another_version_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "sandbox.db"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(ConfigError, match="another version"):
+        Sandbox(store=path)
+
+
+@pytest.mark.parametrize("name", ["file/sandbox.db", "directory"])
+def test_a_store_that_can_not_be_created_is_a_storage_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "directory").mkdir()
+    with pytest.raises(StorageError, match="can not create its store"):
+        Sandbox(store=tmp_path / name)
+
+
+def test_a_broken_transaction_leaves_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path / "sandbox.db")
+    store.open()
+
+    def insert_and_fail() -> None:
+        with store.transaction() as db:
+            db.execute("INSERT INTO hits (subject, at) VALUES ('a', 1)")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        insert_and_fail()
+    with store.transaction() as db:
+        assert db.execute("SELECT COUNT(*) FROM hits").fetchone()[0] == 0
+    store.close()
+    store.close()
+
+
+def test_a_store_in_the_working_directory_needs_no_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Store(Path("sandbox.db"))
+    assert [path.name for path in tmp_path.iterdir()] == ["sandbox.db"]
