@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -81,10 +82,12 @@ class Unknown:
     Attributes:
         what: What came instead of an answer.
         repeatable: Whether the server itself answered that it failed (500), which a poison lead can do every time.
+        retry_after: The header as it came, when the server said how long it is unwell.
     """
 
     what: str
     repeatable: bool = False
+    retry_after: str | None = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ def classify(status: int, content_type: str, body: bytes, retry_after: str | Non
     if meaning is Denied or 300 <= status < 400:  # noqa: PLR2004 - redirects
         return Denied(f"HTTP {status} {_error_code(body)}".strip())
     if status >= 500 or status == 408:  # noqa: PLR2004 - server errors and the server's own time-out
-        return Unknown(f"HTTP {status}", repeatable=status == 500)  # noqa: PLR2004
+        return Unknown(f"HTTP {status}", status == 500, retry_after)  # noqa: PLR2004
     if status >= 400:  # noqa: PLR2004 - the other client errors
         words = _words(body, content_type)
         shrink = status == 413 or bool(_TOO_MUCH.search(words))  # noqa: PLR2004
@@ -154,7 +157,7 @@ def classify(status: int, content_type: str, body: bytes, retry_after: str | Non
 def _read(status: int, body: bytes) -> Answer:
     try:
         fields = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return Unknown(f"HTTP {status} with a body that is not JSON")
     if not isinstance(fields, dict):
         return Unknown(f"HTTP {status} with a body that is not an object")
@@ -164,7 +167,7 @@ def _read(status: int, body: bytes) -> Answer:
         rejected_rows=_rejected_rows(fields.get("rejectedRows")),
         message=str(fields.get("message") or "")[:WORDS_MAX],
     )
-    state = str(fields.get("processingStatus") or "")
+    state = _code(fields.get("processingStatus"))
     if state == "NO_LEADS_PASSED_VALIDATION" and counted.accepted is None:
         counted = replace(counted, accepted=0)
     failed = str(fields.get("processingResult") or "").casefold() == "failed"
@@ -200,12 +203,16 @@ def _words(body: bytes, content_type: str) -> str:
 
 
 def _error_code(body: bytes) -> str:
-    """The `errorCode` of the documented error family: a code, never a text that could quote somebody."""
+    """The `errorCode` of the documented error family."""
     try:
-        code = json.loads(body).get("errorCode")
-    except (ValueError, AttributeError):
+        return _code(json.loads(body).get("errorCode"))
+    except (ValueError, RecursionError, AttributeError):
         return ""
-    return str(code) if isinstance(code, str) and re.fullmatch(r"[\w.\-]{1,80}", code) else ""
+
+
+def _code(value: Any) -> str:
+    """A code of the server's, fit for logs; empty for a text, which could quote somebody."""
+    return value if isinstance(value, str) and re.fullmatch(r"[A-Za-z][\w.\-]{0,79}", value) else ""
 
 
 @dataclass(frozen=True)
@@ -231,28 +238,29 @@ def read(leads: Sequence[Lead], counted: Counted) -> Reading:
     """Divide a batch by what the server counted.
 
     A rejected row belongs to the lead whose `externId`, else whose phone, is among its cells; where several fit, to
-    the one that shares the most values with it. A row that fits none, or two equally well, names nobody: its lead
+    the one that shares the most cells with it. A row that fits none, or two equally well, names nobody: its lead
     then shows as a count that comes up short.
 
     Args:
         leads: The batch in the order sent.
         counted: The answer.
     """
-    rejected = _match(leads, counted.rejected_rows)
+    rejected, nameless = _match(leads, counted.rejected_rows)
     others = tuple(position for position in range(len(leads)) if position not in rejected)
     if counted.accepted is None and counted.inserted is None:
-        if counted.rejected_rows and not others:
+        if not others:
             return Reading(rejected)
-        return Reading(rejected, doubtful=others, short=None)
+        return Reading(rejected, doubtful=others, short=min(nameless, len(others)) or None)
     accepted = max(counted.accepted or 0, counted.inserted or 0)
     short = max(0, len(others) - accepted)
     if short:
         return Reading(rejected, doubtful=others, short=short)
-    inserted = accepted if counted.inserted is None else counted.inserted
-    return Reading(rejected, others, not_inserted=min(len(others), max(0, accepted - inserted)))
+    inserted = len(others) if counted.inserted is None else counted.inserted
+    return Reading(rejected, others, not_inserted=max(0, len(others) - inserted))
 
 
-def _match(leads: Sequence[Lead], rows: Sequence[RejectedRow]) -> dict[int, str]:
+def _match(leads: Sequence[Lead], rows: Sequence[RejectedRow]) -> tuple[dict[int, str], int]:
+    """Position to the server's words, and how many rows name nobody."""
     by_extern_id = {lead.extern_id: [position] for position, lead in enumerate(leads)}
     by_phone: dict[str, list[int]] = {}
     for position, lead in enumerate(leads):
@@ -260,24 +268,26 @@ def _match(leads: Sequence[Lead], rows: Sequence[RejectedRow]) -> dict[int, str]
             if phone:
                 by_phone.setdefault(str(phone), []).append(position)
     matched: dict[int, str] = {}
+    nameless = 0
     for row in rows:
-        cells = set(row.cells)
+        best = None
         for index in (by_extern_id, by_phone):
-            candidates = {p for cell in cells for p in index.get(cell, ()) if p not in matched}
+            candidates = {position for cell in row.cells for position in index.get(cell, ())}
             if candidates:
-                best = _best(leads, candidates, cells)
-                if best is not None:
-                    matched[best] = row.message
+                best = _best(leads, candidates, Counter(row.cells))
                 break
-    return matched
+        if best is None:
+            nameless += 1
+        else:
+            matched.setdefault(best, row.message)
+    return matched, nameless
 
 
-def _best(leads: Sequence[Lead], candidates: set[int], cells: set[str]) -> int | None:
-    if len(candidates) == 1:
-        return next(iter(candidates))
+def _best(leads: Sequence[Lead], candidates: set[int], cells: Counter[str]) -> int | None:
+    """The candidate that shares the most cells, each counted once: no lead can share more than the row's own."""
     scored = sorted(((_shared(leads[p], cells), p) for p in candidates), reverse=True)
-    return scored[0][1] if scored[0][0] > scored[1][0] else None
+    return scored[0][1] if len(scored) == 1 or scored[0][0] > scored[1][0] else None
 
 
-def _shared(lead: Lead, cells: set[str]) -> int:
-    return sum(str(value) in cells for value in lead.fields.values())
+def _shared(lead: Lead, cells: Counter[str]) -> int:
+    return sum((Counter(map(str, lead.fields.values())) & cells).values())

@@ -153,8 +153,7 @@ class BatchLoad:
         parts = self._parts
         parts.halt.sleep(OTHERS_WAIT_SECONDS)
         parts.ledger.find_the_dead()
-        now = parts.server_clock.latest(parts.clock.monotonic(), parts.clock.time())
-        recover(parts.ledger, parts.reconciler, parts.clock, now, parts.reconciler.delay)
+        recover(parts.ledger, parts.reconciler, parts.clock, self._server_latest, parts.reconciler.delay)
 
     def _load(self, claimed: Leads) -> None:
         untried = [claimed]
@@ -167,8 +166,7 @@ class BatchLoad:
             refused = self._send(leads)
             if refused is None:
                 continue
-            if refused.refusal.shrink and len(refused.leads) > 1:
-                self._parts.refusals.shrink(len(refused.leads))
+            if refused.refusal.shrink and self._parts.refusals.shrink(len(refused.leads)):
                 untried.append(refused.leads)
                 continue
             rest = self._isolate(refused)
@@ -184,26 +182,30 @@ class BatchLoad:
     def _server_now(self) -> float:
         return self._parts.server_clock.earliest(self._parts.clock.monotonic(), self._parts.clock.time())
 
+    def _server_latest(self) -> float:
+        return self._parts.server_clock.latest(self._parts.clock.monotonic(), self._parts.clock.time())
+
     def _isolate(self, refused: RefusedLeads) -> Leads:
         """Halve refused leads until one stands alone; put it with the refusals and give back the rest, untried.
 
         A first half that is taken leaves the blame with the second, which need not be sent to be known as refused:
-        a poison lead costs one request a halving, and one for the rest. A lead that only the very first refusal
-        speaks against is asked once more, alone: the server may have had a bad moment.
+        a poison lead costs one request a halving, and one for the rest. Where no request was refused after a larger one
+        was taken, it may have been a bad moment of the server, or the size, and not the lead: it is asked once more,
+        alone.
         """
         suspects, refusal = refused.leads, refused.refusal
         rest: Leads = ()
-        refusals, alone = 1, len(refused.leads) == 1
+        taken = certain = False
         while len(suspects) > 1:
             middle = len(suspects) // 2
             again = self._send(suspects[:middle], patience=1)
             if again is None:
-                suspects = suspects[middle:]
+                suspects, taken = suspects[middle:], True
                 continue
             rest = suspects[middle:] + rest
             suspects, refusal = again.leads, again.refusal
-            refusals, alone = refusals + 1, middle == 1
-        if refusals == 1 and not alone:
+            certain = taken or middle == 1
+        if not certain:
             again = self._send(suspects, patience=1)
             if again is None:
                 return rest
@@ -266,6 +268,7 @@ class BatchLoad:
             else:
                 problem = answer.what
             if isinstance(answer, answers.Unknown):
+                pause = max(wait, parse_retry_after(answer.retry_after, parts.clock.time()) or 0.0)
                 remaining = self._settle_unknown(leads)
                 failures = failures + 1 if answer.repeatable and len(remaining) == len(leads) else 0
                 leads = remaining
@@ -342,7 +345,7 @@ class BatchLoad:
             cleared: Leads that were noted and are not accepted.
         """
         parts = self._parts
-        at = parts.server_clock.latest(parts.clock.monotonic(), parts.clock.time())
+        at = self._server_latest()
         digests = {buffered.lead.extern_id: buffered.lead.digest for buffered in leads}
         gone = [buffered.lead.extern_id for buffered in cleared]
         parts.ledger.settle(self._batch.stream, self._campaign.campaign_id, digests, gone, at)
@@ -353,7 +356,7 @@ class BatchLoad:
         ]
         parts.outcomes.settle_all(settled, self._campaign)
         if leads:
-            parts.refusals.taken(self._campaign)
+            parts.refusals.taken(self._campaign, len(leads))
 
 
 def list_names(batch: Batch, run: Run) -> dict[str, str]:

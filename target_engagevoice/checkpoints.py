@@ -6,6 +6,8 @@ the newest STATE that follows an unbroken row of epochs that are over may be wri
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import threading
 from collections import deque
@@ -74,7 +76,7 @@ class Checkpoints:
         Raises:
             StorageError: It is due at once and can not be written.
         """
-        text = simplejson.dumps(value, use_decimal=True)
+        text = simplejson.dumps(value, use_decimal=True, allow_nan=True)  # as it came, NaN and all
         with self._lock:
             self._epochs[-1].state = text
             self._epochs.append(Epoch())
@@ -89,14 +91,21 @@ class Checkpoints:
         try:
             self._make_durable()
             self._write(due)
-        except OSError as error:
-            msg = f"STATE can not be written: {error.strerror or type(error).__name__}. Nothing after it is claimed."
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "standard output is closed"
+            msg = f"STATE can not be written: {reason}. Nothing after it is claimed."
             raise StorageError(msg) from error
         self._last = due
         self.written += 1
 
 
 def write_to_stdout(line: str) -> None:
-    """One line on standard output, at once."""
+    """One line on standard output, at once.
+
+    Raises:
+        OSError: It can not be written to.
+    """
+    if sys.stdout is None:  # the process was started without one
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     sys.stdout.write(line + "\n")
     sys.stdout.flush()

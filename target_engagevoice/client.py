@@ -92,7 +92,6 @@ class Client:
         self.ready = ready
         candidates = tuple(FORMS.values()) if api_version == "auto" else (FORMS[api_version],)
         self._forms = {_ADMIN: candidates, _LOADER: candidates}
-        self._loader_has_answered = False
         self._search_pace = Pace(SEARCH_WINDOWS, clock)
         self._read_pace = Pace(READ_WINDOWS, clock)
         self.account_id = "~"
@@ -139,20 +138,22 @@ class Client:
             ServerError: No form of the loader answers.
         """
         body = load_body(envelope, leads)
+        known = self._forms[_ADMIN]
         last: answers.Answer = answers.NoRoute("no answer")
-        for form in self._forms[_LOADER]:
+        for form in sorted(self._forms[_LOADER], key=lambda form: form not in known):
             url = f"{self._base_url}{form.admin}/accounts/{self.account_id}/campaigns/{campaign_id}/{form.loader}"
             reply = self._transport.send("POST", url, body=body)
             if not isinstance(reply, HttpAnswer):
                 return reply
-            last = answers.classify(reply.status, reply.content_type, reply.body, reply.headers.get("retry-after"))
+            last = answers.classify(
+                reply.status, reply.content_type, reply.body, reply.headers.get("retry-after")
+            )
             if isinstance(last, (answers.Counted, answers.Refused)):
                 self._forms[_LOADER] = (form,)
-                self._loader_has_answered = True
-            if isinstance(last, answers.NoRoute) and self._loader_has_answered and reply.status < 300:  # noqa: PLR2004
-                return answers.Unknown(last.what)  # the route is right: a page from something in between
             if not isinstance(last, answers.NoRoute):
                 return last
+            if known == (form,) and reply.status < 300:  # noqa: PLR2004
+                return answers.Unknown(last.what)  # this form answers elsewhere: a page from something in between
         return last
 
     def search(self, campaign_id: str, extern_ids: Sequence[str], since: float) -> list[HeldLead]:

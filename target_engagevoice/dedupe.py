@@ -59,13 +59,15 @@ class Dedupe:
     def _is_read_again(self, stream: str, campaign_id: str, buffered: BufferedLead, left: Iterable[Left]) -> bool:
         """Whether this is a version that a killed run had loaded, read again because STATE did not get past it.
 
-        Versions are read again in the order they were loaded in, so each one left counts once, and none before it
-        counts any more: a source that goes back to an earlier version is heard.
+        Versions are read again in the order they were loaded in, so none before the one reached counts any more: a
+        source that goes back to an earlier version is heard. The one reached counts again where the same content
+        would not have been loaded twice in a row either.
         """
         key = (stream, campaign_id, buffered.lead.extern_id)
         reached = self._read_again.get(key, -1)
         for version in left:
-            if version.place > reached and version.digest == buffered.lead.digest:
+            first = reached if self.skip_unchanged else reached + 1
+            if version.place >= first and version.digest == buffered.lead.digest:
                 self._read_again[key] = version.place
                 return True
         return False

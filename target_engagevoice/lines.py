@@ -66,6 +66,17 @@ class LineReader:
             self._waiting = False
             raise error
 
+    def discard(self, source: IO[bytes]) -> None:
+        """Read to the end and throw away, so that a tap can finish writing, or until `stop` is called."""
+        self._waiting = True
+        try:
+            if self._stop is None:
+                discard(source)
+        except EngageVoiceError:
+            return
+        finally:
+            self._waiting = False
+
     def assert_line_requires(self, line_dict: dict[str, Any], requires: set[str]) -> None:
         """Check that a message has these keys; the message itself is not shown.
 
@@ -105,6 +116,9 @@ class LineReader:
             raise InputError(msg) from None
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
             msg = f"line {self.line_number} is JSON but not a Singer message: it has no type."
+            raise InputError(msg)
+        if not isinstance(message.get("stream", ""), str):
+            msg = f"line {self.line_number}: the stream of a message must be a name: the tap does not speak Singer."
             raise InputError(msg)
         return message
 

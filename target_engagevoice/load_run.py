@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from target_engagevoice.batches import BatchLoad, Loading
@@ -96,8 +97,11 @@ class LoadRun:
         )
         reconciler = Reconciler(connection.client, clock, self.halt, settings.search_delay_seconds)
         if not settings.dry_run:
-            now = connection.server_clock.latest(clock.monotonic(), clock.time())
-            looked_up = recover(ledger, reconciler, clock, now, settings.search_delay_seconds)
+
+            def server_latest() -> float:
+                return connection.server_clock.latest(clock.monotonic(), clock.time())
+
+            looked_up = recover(ledger, reconciler, clock, server_latest, settings.search_delay_seconds)
             if looked_up:
                 logger.warning("%d leads that an earlier run left without a known fate were looked up.", looked_up)
         refusals = self._refusals = Refusals(self.outcomes, ledger)
@@ -143,34 +147,47 @@ class LoadRun:
         self.outcomes.check_rejected()
 
     def close(self, error: EngageVoiceError | None) -> None:
-        """Let go of everything and write the run record, whatever happened before.
+        """Let go of everything and write the run record, whatever goes wrong on the way.
 
         Args:
             error: What ended the run; None when it came to its end.
 
         Raises:
-            StorageError: The run record can not be written.
-            LedgerError: The end of the run can not be noted.
+            EngageVoiceError: What went wrong first on the way out of a run that came to its end.
         """
-        try:
-            if self._delivery is not None:
-                self._delivery.close(LAST_WORDS_SECONDS)
-            in_full = self._complete and (error is None or isinstance(error, RejectedTooMany))
-            if self._ledger is not None and in_full and not self._settings.dry_run:
-                self._ledger.finish(self.run.streams())
-        finally:
-            self.rejects.close()
-            if self._ledger is not None:
-                self._ledger.close()
-            if self._connection is not None:
-                self._connection.close()
-            status = "ok" if error is None else "rejected" if isinstance(error, RejectedTooMany) else "failed"
-            shown = None if error is None else {"code": error.code, "message": str(error)}
-            record = self.run.record(self._version, status, dry_run=self._settings.dry_run, error=shown)
-            path = write_record(self._settings.state_dir / "runs", record)
-            totals = record["totals"]
-            words = ", ".join(f"{totals[name]} {name}" for name in totals if totals[name])
-            logger.info("Run %s: %s; %s. Record: %s", self.run.name, status, words or "nothing read", path)
+        failure = error
+
+        def attempt(step: Callable[[], None]) -> None:
+            nonlocal failure
+            try:
+                step()
+            except EngageVoiceError as worse:
+                if failure is not None:
+                    logger.warning("%s", worse)  # the first one has the last word
+                failure = failure or worse
+
+        if self._delivery is not None:
+            attempt(partial(self._delivery.close, LAST_WORDS_SECONDS))
+        attempt(self.rejects.close)
+        in_full = self._complete and (failure is None or isinstance(failure, RejectedTooMany))
+        if self._ledger is not None and in_full and not self._settings.dry_run:
+            attempt(partial(self._ledger.finish, self.run.streams()))
+        if self._ledger is not None:
+            attempt(self._ledger.close)
+        if self._connection is not None:
+            attempt(self._connection.close)
+        attempt(partial(self._write_record, failure))
+        if error is None and failure is not None:
+            raise failure
+
+    def _write_record(self, failure: EngageVoiceError | None) -> None:
+        status = "ok" if failure is None else "rejected" if isinstance(failure, RejectedTooMany) else "failed"
+        shown = None if failure is None else {"code": failure.code, "message": str(failure)}
+        record = self.run.record(self._version, status, dry_run=self._settings.dry_run, error=shown)
+        path = write_record(self._settings.state_dir / "runs", record)
+        totals = record["totals"]
+        words = ", ".join(f"{totals[name]} {name}" for name in totals if totals[name])
+        logger.info("Run %s: %s; %s. Record: %s", self.run.name, status, words or "nothing read", path)
 
     def _check_campaigns(self, directory: Directory) -> None:
         references = self._settings.mappings.campaign_references()

@@ -8,7 +8,7 @@ from target_engagevoice.errors import ServerError
 from target_engagevoice.server_clock import RESOLUTION_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from target_engagevoice.client import Client
     from target_engagevoice.halt import Halt
@@ -77,14 +77,21 @@ class Reconciler:
         return found
 
 
-def recover(ledger: Ledger, reconciler: Reconciler, clock: Clock, server_now: float, search_delay: float) -> int:
+def recover(
+    ledger: Ledger,
+    reconciler: Reconciler,
+    clock: Clock,
+    server_latest: Callable[[], float],
+    search_delay: float,
+) -> int:
     """Settle what killed runs left on its way: what arrived is accepted, the rest will be read and sent again.
 
     Args:
         ledger: Where they noted it.
         reconciler: Looks it up.
         clock: For the search delay, waited out once for all campaigns.
-        server_now: Epoch seconds on the server's clock.
+        server_latest: Epoch seconds the server's clock can show at most; asked when a lead is found, since a request of
+            the killed run may have been stored only just before.
         search_delay: Seconds.
 
     Returns:
@@ -97,5 +104,5 @@ def recover(ledger: Ledger, reconciler: Reconciler, clock: Clock, server_now: fl
     for (stream, campaign_id, run), leads in groups.items():
         held = reconciler.held(campaign_id, {key: lead.since for key, lead in leads.items()}, settled_at)
         accepted = {extern_id: lead.digest for extern_id, lead in leads.items() if extern_id in held}
-        ledger.settle(stream, campaign_id, accepted, [key for key in leads if key not in held], server_now, run)
+        ledger.settle(stream, campaign_id, accepted, [key for key in leads if key not in held], server_latest(), run)
     return sum(len(leads) for leads in groups.values())

@@ -31,10 +31,16 @@ class Refusals:
         self._ledger = ledger
         self._lock = threading.Lock()
         self._waiting: dict[Campaign, list[tuple[BufferedLead, Refused]]] = {}
+        self._most_taken = 0
         self.most_rows: int | None = None
 
     def add(self, campaign: Campaign, buffered: BufferedLead, refusal: Refused) -> None:
-        """A lead was refused alone."""
+        """A lead was refused alone: it is not stored, so its claim ends here and leaves room for a later version.
+
+        Raises:
+            LedgerError: That can not be noted.
+        """
+        self._ledger.settle(buffered.record.stream, campaign.campaign_id, {}, [buffered.lead.extern_id], 0.0)
         with self._lock:
             self._waiting.setdefault(campaign, []).append((buffered, refusal))
 
@@ -43,17 +49,21 @@ class Refusals:
         with self._lock:
             return len(self._waiting.get(campaign, ())) >= FEW
 
-    def taken(self, campaign: Campaign) -> None:
+    def taken(self, campaign: Campaign, rows: int = 0) -> None:
         """The campaign took a lead: those it refused before were at fault themselves.
+
+        Args:
+            campaign: It.
+            rows: How many it took in one request.
 
         Raises:
             StorageError: One can not be put aside.
             RejectedTooMany: More were rejected than allowed.
         """
         with self._lock:
+            self._most_taken = max(self._most_taken, rows)
             proven = self._waiting.pop(campaign, [])
         for buffered, refusal in proven:
-            self._ledger.settle(buffered.record.stream, campaign.campaign_id, {}, [buffered.lead.extern_id], 0.0)
             self._outcomes.reject(
                 buffered.record,
                 campaign,
@@ -82,7 +92,15 @@ class Refusals:
             "`dry_run: true`, then run again.",
         )
 
-    def shrink(self, rows: int) -> None:
-        """A request of so many leads was too large: send at most half of it for the rest of the run."""
+    def shrink(self, rows: int) -> bool:
+        """A request of so many leads was called too large: send at most half of it for the rest of the run.
+
+        Returns:
+            False when it can not be that: it was a single lead, or as many were taken before. Then it is a lead of
+            which something is too large.
+        """
         with self._lock:
-            self.most_rows = max(1, min(self.most_rows or rows, rows // 2))
+            if rows <= max(1, self._most_taken):
+                return False
+            self.most_rows = min(self.most_rows or rows, rows // 2)
+            return True

@@ -93,12 +93,24 @@ class Rejects:
                 self._dirty = False
 
     def close(self) -> None:
-        """Make durable and close."""
-        self.make_durable()
-        with self._lock:
-            if self._file is not None:
-                self._file.close()
-                self._file = None
+        """Make durable and close.
+
+        Raises:
+            StorageError: The disk refuses.
+        """
+        try:
+            self.make_durable()
+        finally:
+            with self._lock:
+                file, self._file = self._file, None
+                if file is not None:
+                    self._end(file)
+
+    def _end(self, file: TextIO) -> None:
+        try:
+            file.close()
+        except OSError as error:  # a write that failed before is tried again
+            raise self._failure(error) from error
 
     def _failure(self, error: OSError) -> StorageError:
         return StorageError(f"{self.path}: the rejects can not be written: {error.strerror}. Free the disk, run again.")

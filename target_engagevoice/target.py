@@ -13,7 +13,12 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 import click
 from dotenv import find_dotenv, load_dotenv
 from singer_sdk import Target
-from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchemaException
+from singer_sdk.exceptions import (
+    MapExpressionError,
+    MissingKeyPropertiesError,
+    RecordsWithoutSchemaException,
+    StreamMapConfigError,
+)
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TargetCapabilities
 from singer_sdk.mapper import PluginMapper, RemoveRecordTransform
 
@@ -121,10 +126,13 @@ class TargetEngageVoice(Target):
             FatalError: It can not begin.
         """
         if self._load_run is None:
-            run = LoadRun(self._settings, SystemClock(), self.plugin_version, write_to_stdout)
-            self._load_run = run
-            run.open()
+            self._load_run = self.new_run()
+            self._load_run.open()
         return self._load_run
+
+    def new_run(self) -> LoadRun:
+        """A run, not yet opened."""
+        return LoadRun(self._settings, SystemClock(), self.plugin_version, write_to_stdout)
 
     def process_endofpipe(self) -> None:
         """Standard input is at its end: see every lead out.
@@ -154,6 +162,10 @@ class TargetEngageVoice(Target):
         if self._load_run is not None:
             self._load_run.halt.set(error)
         self._lines.stop(error)
+
+    def discard(self, source: IO[bytes]) -> None:
+        """Let the tap finish writing, to nobody; a signal ends it."""
+        self._lines.discard(source)
 
     # Messages
 
@@ -203,6 +215,21 @@ class TargetEngageVoice(Target):
         sink = cast("LeadSink", self.add_sink(name, schema, keys))
         sink.bind(run, stream, None)
         return sink
+
+    def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
+        keys = message_dict.get("key_properties")
+        named = keys is None or (isinstance(keys, list) and all(isinstance(key, str) for key in keys))
+        if not named or not isinstance(message_dict.get("schema", {}), dict):
+            msg = (
+                f"line {self._lines.line_number}: a SCHEMA message needs an object as its schema and a list of names "
+                "as its key_properties: the tap does not speak Singer."
+            )
+            raise InputError(msg)
+        try:
+            super()._process_schema_message(message_dict)
+        except (MapExpressionError, StreamMapConfigError) as error:
+            msg = f"stream_maps: {error}"
+            raise ConfigError(msg) from None
 
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, requires={"stream", "record"})
@@ -326,7 +353,7 @@ class TargetEngageVoice(Target):
         if failure is None:
             return
         if file_input is None and not isinstance(failure, Interrupted):
-            discard(sys.stdin.buffer)
+            (target.discard if target is not None else discard)(sys.stdin.buffer)
         logger.error("%s", failure)
         sys.exit(failure.exit_code)
 

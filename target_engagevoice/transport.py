@@ -8,6 +8,7 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -92,6 +93,7 @@ class Transport:
                 headers=headers,
                 timeout=self._timeout,
                 allow_redirects=False,
+                proxies=proxies(url),
             ) as response:
                 content = response.content
         except requests.RequestException as error:
@@ -108,6 +110,12 @@ class Transport:
         self._session.close()
 
 
+def proxies(url: str) -> dict[str, str]:
+    """What `requests` is to be told: no proxy of the machine's is asked for an address that is on the machine."""
+    host = urlsplit(url).hostname or ""
+    return {"no_proxy": host} if host in ("localhost", "127.0.0.1", "::1") else {}
+
+
 def _fate(error: requests.RequestException) -> NotSent | Unknown | Denied:
     """Whether a request that failed can have reached the server. The error's text holds the URL and is not kept."""
     causes = list(_causes(error))
@@ -118,7 +126,7 @@ def _fate(error: requests.RequestException) -> NotSent | Unknown | Denied:
     ):
         return NotSent(_what(causes) or "no connection")
     if isinstance(error, requests.exceptions.SSLError):
-        return NotSent("TLS failed")
+        return Unknown("TLS failed")  # in the handshake or, after the request was stored, in the answer
     if isinstance(error, requests.exceptions.Timeout):
         return Unknown("no answer in time")
     return Unknown(_what(causes) or "the connection broke")

@@ -486,7 +486,7 @@ def test_the_warning_names_the_near_field() -> None:
 
 
 def test_a_property_that_an_object_does_not_have_is_warned_of() -> None:
-    schema = {"properties": {"id": {}, "phone": {}, "p": {"properties": {"email": {}}}}}
+    schema: Json = {"properties": {"id": {}, "phone": {}, "p": {"properties": {"email": {}}}}}
     mapping = compiled({"fields": {"email": "p.emial"}}, schema=schema)
     assert "did you mean 'email'" in mapping.warnings[0]
 

@@ -19,6 +19,7 @@ import requests
 from target_engagevoice.auth.tokens import HEADER_SAFE
 from target_engagevoice.errors import SignInError
 from target_engagevoice.pacing import Clock, Pace, Window, parse_retry_after, waits
+from target_engagevoice.transport import proxies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -230,6 +231,7 @@ class Posting:
                     headers=self._headers,
                     timeout=self._timeout,
                     allow_redirects=False,  # another host must not get the credentials
+                    proxies=proxies(endpoint.url),
                 )
         except requests.RequestException as error:
             if UNTRUSTED not in str(error):

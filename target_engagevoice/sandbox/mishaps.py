@@ -139,7 +139,7 @@ def _delay(rule: Rule, visit: Visit) -> Answer:
     return _ordinary(visit).delivered(Delivery(delay=rule.options["seconds"]))
 
 
-_SECONDS = {"seconds": Field(number(0), HANG_SECONDS)}
+_SECONDS = {"seconds": Field(number(0, 86_400), HANG_SECONDS)}
 _STORED = {"stored": Field(flag, True)}
 _STATUS = {
     "status": Field(whole(200, 599)),
@@ -150,62 +150,45 @@ _STATUS = {
 }
 
 FAULTS: Mapping[str, Fault] = {
-    "drop_before": Fault(
-        "nothing is done, and the connection is reset",
-        _hang_up("reset", stored=False)),
-    "drop_after": Fault(
-        "it is done, and the connection is reset instead of an answer",
-        _hang_up("reset", stored=True)),
+    "drop_before": Fault("nothing is done, and the connection is reset", _hang_up("reset", stored=False)),
+    "drop_after": Fault("it is done, and the connection is reset instead of an answer", _hang_up("reset", stored=True)),
     "timeout_before": Fault(
         "nothing is done, and the connection hangs for `seconds`, then closes",
-        _hang_up("close", stored=False), _SECONDS),
+        _hang_up("close", stored=False),
+        _SECONDS,
+    ),
     "timeout_after": Fault(
-        "it is done, and the connection hangs for `seconds`, then closes",
-        _hang_up("close", stored=True), _SECONDS),
+        "it is done, and the connection hangs for `seconds`, then closes", _hang_up("close", stored=True), _SECONDS
+    ),
     "status": Fault(
-        "`status` is answered with `body`, `content_type` and `retry_after`; it is done if `stored`",
-        _status, _STATUS),
-    "truncate": Fault(
-        "it is done, and the answer breaks off before its `Content-Length`",
-        _truncate),
-    "garbage": Fault(
-        "200 with JSON cut in the middle; it is done unless `stored` is false",
-        _garbage, _STORED),
+        "`status` is answered with `body`, `content_type` and `retry_after`; it is done if `stored`", _status, _STATUS
+    ),
+    "truncate": Fault("it is done, and the answer breaks off before its `Content-Length`", _truncate),
+    "garbage": Fault("200 with JSON cut in the middle; it is done unless `stored` is false", _garbage, _STORED),
     "html": Fault(
         "200 with the web application's HTML; it is done if `stored`",
-        _instead(Answer(200, WEB_APPLICATION, HTML)), {"stored": Field(flag, False)}),
-    "expire_token": Fault(
-        "401 `Jwt is expired`, and the token is worth nothing from now on",
-        _expire_token),
-    "general_failure": Fault(
-        "200 with `GENERAL_FAILURE`, and nothing is done",
-        _general_failure),
+        _instead(Answer(200, WEB_APPLICATION, HTML)),
+        {"stored": Field(flag, False)},
+    ),
+    "expire_token": Fault("401 `Jwt is expired`, and the token is worth nothing from now on", _expire_token),
+    "general_failure": Fault("200 with `GENERAL_FAILURE`, and nothing is done", _general_failure),
     "short": Fault(
         "`drop` leads, or those of `extern_ids`, get lost: not stored, not accepted, no rejected rows",
-        
         _meddle(lambda rule: Meddling(drop=_dropped(rule), drop_ids=rule.extern_ids)),
         {"drop": Field(whole(0), None)},
     ),
     "not_inserted": Fault(
         "that many leads are accepted and not inserted",
-        
         _meddle(lambda rule: Meddling(not_inserted=rule.options["not_inserted"])),
         {"not_inserted": Field(whole(0), 1)},
     ),
-    "created_empty": Fault(
-        "it is done, and answered by 201 without a body",
-        _instead(Answer(201, content_type=""))),
-    "empty_object": Fault(
-        "it is done, and answered by 200 with `{}`",
-        _instead(Answer.of({}))),
+    "created_empty": Fault("it is done, and answered by 201 without a body", _instead(Answer(201, content_type=""))),
+    "empty_object": Fault("it is done, and answered by 200 with `{}`", _instead(Answer.of({}))),
     "reject": Fault(
         "the leads of `extern_ids` come back as rejected rows with `message`",
-        
         _meddle(lambda rule: Meddling(reject_ids=rule.extern_ids, message=rule.options["message"])),
         {"message": Field(any_text, "Lead was rejected")},
     ),
-    "delay": Fault(
-        "it is done, and the answer comes `seconds` later",
-        _delay, _SECONDS),
+    "delay": Fault("it is done, and the answer comes `seconds` later", _delay, _SECONDS),
 }
 """Every fault there is."""

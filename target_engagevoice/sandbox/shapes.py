@@ -7,6 +7,7 @@ It is called with the value and the place it stands at (`accounts[0].dialGroups[
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -108,7 +109,7 @@ def number(low: float, high: float | None = None) -> Reader:
     span = f"from {low} to {high}" if high is not None else f"of at least {low}"
 
     def read(raw: Any, where: str) -> float:
-        fits = isinstance(raw, int | float) and not isinstance(raw, bool) and low <= raw
+        fits = isinstance(raw, int | float) and not isinstance(raw, bool) and low <= raw < math.inf
         if not fits or (high is not None and raw > high):
             raise ConfigError(f"{where} must be a number {span}")
         return float(raw)

@@ -1,0 +1,114 @@
+"""Starts the real executable with the moment of its death set: `python -m tests.reliability.launcher … --config …`.
+
+What is killed is the process itself, by itself, between two steps that no signal from outside would hit: no clean-up,
+no `finally`, no flush. The moment is the `nth` call of a function: `before` it, `after` it, or while its file is
+written to (`torn`: half of what was to be written is in the file). The environment variable `DIE_AT` holds it.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import itertools
+import os
+import signal
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+VARIABLE = "DIE_AT"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When to die.
+
+    Attributes:
+        place: `module:function` or `module:Class.method`, where it is looked up.
+        when: `before`, `after` or `torn`.
+        nth: Which call of it, from 1.
+    """
+
+    place: str
+    when: str
+    nth: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.when} {self.place} {self.nth}"
+
+    @classmethod
+    def parse(cls, text: str) -> Moment:
+        """What `str` makes of one."""
+        when, place, nth = text.split()
+        return cls(place, when, int(nth))
+
+
+def die() -> None:
+    """As `kill -9` does it."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    signal.pause()  # the signal is on its way to another thread
+
+
+def deadly(function: Callable[..., Any], moment: Moment) -> Callable[..., Any]:
+    """The function, with the moment of death built in."""
+    calls = itertools.count(1)  # its `next` is one step for all threads
+
+    @functools.wraps(function)
+    def called(*arguments: Any, **options: Any) -> Any:
+        due = next(calls) == moment.nth
+        if due and moment.when == "before":
+            die()
+        result = function(*arguments, **options)
+        if due and moment.when == "after":
+            die()
+        return result
+
+    return called
+
+
+class TornFile:
+    """A file whose `nth` write is never finished."""
+
+    def __init__(self, file: IO[str], nth: int) -> None:
+        self._file = file
+        self._left = nth
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def write(self, text: str) -> int:
+        """Write it, or half of it."""
+        self._left -= 1
+        if not self._left:
+            self._file.write(text[: len(text) // 2])
+            self._file.flush()
+            die()
+        return self._file.write(text)
+
+
+def arm(moment: Moment) -> None:
+    """Put a deadly function in the place of the real one."""
+    module, _, path = moment.place.partition(":")
+    *holders, name = path.split(".")
+    holder: Any = importlib.import_module(module)
+    for each in holders:
+        holder = getattr(holder, each)
+    real = getattr(holder, name)
+    if moment.when == "torn":
+        setattr(holder, name, lambda *arguments, **options: TornFile(real(*arguments, **options), moment.nth))
+    else:
+        setattr(holder, name, deadly(real, moment))
+
+
+def main() -> None:
+    """Arm, then be the executable."""
+    arm(Moment.parse(os.environ.pop(VARIABLE)))
+    from target_engagevoice.target import main as target  # noqa: PLC0415 - looks up what was armed
+
+    cast("Callable[[], None]", target)()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""A target whose process can be killed between any two steps, without a process: for many schedules a second.
+
+From the fatal step on, nothing it does takes effect any more: no request, no ledger write, no reject, no STATE. What
+a real `kill -9` does is shown in `test_kill.py`; this shows the same at every boundary, thousands of times.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from target_engagevoice.connection import Connection, connect
+from target_engagevoice.ledger import Ledger
+from target_engagevoice.load_run import LoadRun
+from target_engagevoice.target import TargetEngageVoice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    from target_engagevoice.pacing import Clock
+
+T = TypeVar("T")
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+class Life:
+    """Counts steps; any thread may take one, its lock guards the count.
+
+    Args:
+        steps: After so many the process is dead; None for a full life.
+    """
+
+    def __init__(self, steps: int | None) -> None:
+        self._left = steps
+        self._lock = threading.Lock()
+        self.dead = False
+        self.taken = 0
+
+    def step(self) -> None:
+        """Take a step.
+
+        Raises:
+            Killed: It was one too many, for whoever takes it.
+        """
+        with self._lock:
+            if self._left is not None and self.taken >= self._left:
+                self.dead = True
+            if self.dead:
+                raise Killed
+            self.taken += 1
+
+    def around(self, method: Callable[..., T]) -> Callable[..., T]:
+        """The method with a step before it and one after it: killed after it, its effect stays, its answer is lost."""
+
+        def lived(*arguments: Any, **options: Any) -> T:
+            self.step()
+            result = method(*arguments, **options)
+            self.step()
+            return result
+
+        return lived
+
+    def before(self, method: Callable[..., T]) -> Callable[..., T]:
+        """The method with a step before it."""
+
+        def lived(*arguments: Any, **options: Any) -> T:
+            self.step()
+            return method(*arguments, **options)
+
+        return lived
+
+
+class MortalTarget(TargetEngageVoice):
+    """A target whose run takes its steps from a `Life`, goes by a given clock, and writes STATE into a list."""
+
+    life: Life
+    clock: Clock
+    write_state: Callable[[str], None]
+
+    def new_run(self) -> LoadRun:
+        run = LoadRun(self._settings, self.clock, "0", self.life.around(self.write_state))
+        run.rejects.write = self.life.around(run.rejects.write)  # type: ignore[method-assign]  # that is what mortal means
+        return run
+
+
+def make_mortal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every ledger and client opened from here on take its steps from `MortalTarget.life`."""
+    open_ledger = Ledger.open
+
+    def mortal_open(*arguments: Any, **options: Any) -> Ledger:
+        ledger, life = open_ledger(*arguments, **options), MortalTarget.life
+        for name in ("claim", "settle"):
+            setattr(ledger, name, life.around(getattr(ledger, name)))
+        # After `finish` the run is at its end: there is nothing left to kill.
+        ledger.finish = life.before(ledger.finish)  # type: ignore[method-assign]  # that is what mortal means
+        return ledger
+
+    def mortal_connect(*arguments: Any) -> Connection:
+        connection, life = connect(*arguments), MortalTarget.life
+        for name in ("load", "search"):
+            setattr(connection.client, name, life.around(getattr(connection.client, name)))
+        return connection
+
+    monkeypatch.setattr(Ledger, "open", mortal_open)
+    monkeypatch.setattr("target_engagevoice.load_run.connect", mortal_connect)

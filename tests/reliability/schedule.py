@@ -1,0 +1,292 @@
+"""One schedule: a source, a server with faults, and a chain of runs that are killed; and what must hold of it."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from target_engagevoice.errors import EngageVoiceError
+from target_engagevoice.sandbox import Sandbox
+from tests.clock import FakeClock
+from tests.reliability.mortal import Killed, Life, MortalTarget
+from tests.reliability.tap import Row, Tap
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+CAMPAIGNS = ("1001", "1002", "1003")
+STREAMS = ("people", "firms", "guests")
+MOST_RUNS = 40
+FATES = ("poison", "do_not_call", "deleted", "no_phone")
+
+SANDBOX: Mapping[str, Any] = {
+    "accounts": [
+        {
+            "accountId": "99990001",
+            "accountName": "Test",
+            "mainAccountId": "99990000",
+            "dialGroups": [
+                {
+                    "dialGroupId": 501,
+                    "dialGroupName": "Outbound",
+                    "dialMode": "PREDICTIVE",
+                    "isActive": True,
+                    "campaigns": [
+                        {"campaignId": int(campaign), "campaignName": f"C{campaign}", "isActive": 1}
+                        for campaign in CAMPAIGNS
+                    ],
+                },
+            ],
+        },
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """All that chance decided.
+
+    Attributes:
+        lives: Steps of each run until it is killed; runs after these live.
+        faults: The sandbox's fault script of each run; runs after these meet none but the poison's.
+    """
+
+    tap: Tap
+    config: Mapping[str, Any]
+    sandbox: Mapping[str, Any]
+    poison: list[dict[str, Any]]
+    lives: list[int | None]
+    faults: list[list[dict[str, Any]]]
+
+
+def draw(seed: int) -> Schedule:
+    """A schedule from a seed."""
+    dice = random.Random(seed)  # noqa: S311 - chance, not a secret
+    dedupe = dice.choice(["changed", "changed", "off"])
+    rows = _rows(dice, repeats=dedupe == "changed")
+    poisoned = [row.extern_id for row in rows if row.fate == "poison"]
+    runs = dice.randint(0, 4)
+    return Schedule(
+        tap=Tap(
+            rows,
+            state_after=frozenset(place for place in range(len(rows)) if dice.random() < dice.choice([0.1, 0.5])),
+            schema_changes=frozenset(place for place in range(len(rows)) if dice.random() < 0.03),
+        ),
+        config={
+            "batch_size_rows": dice.randint(1, 8),
+            "max_in_flight": dice.choice([1, 1, 2, 4]),
+            "dedupe": dedupe,
+            "search_delay_seconds": 10,
+            "retry_max_seconds": 600,
+            "max_rejected_percent": 100,
+            "duplicate_handling": dice.choice(["REMOVE_FROM_LIST", "RETAIN_ALL"]),
+        },
+        sandbox={
+            "search_delay_seconds": dice.choice([0, 2, 5]),
+            "extern_ids_ignored": dice.random() < 0.2,
+            "token_seconds": dice.choice([300, 20]),
+        },
+        poison=[_poison(dice, extern_id) for extern_id in sorted(set(poisoned))],
+        lives=[dice.choice([dice.randint(1, 40), dice.randint(1, 120)]) for _ in range(runs)],
+        faults=[_faults(dice) for _ in range(runs + 1)],
+    )
+
+
+def _rows(dice: random.Random, *, repeats: bool) -> list[Row]:
+    """Rows of a source.
+
+    Args:
+        dice: Decides.
+        repeats: Whether some come again unchanged, which `dedupe: off` would load again, as it should.
+    """
+    streams = STREAMS[: dice.randint(1, 3)]
+    campaigns = CAMPAIGNS[: dice.randint(1, 3)]
+    versions: Counter[tuple[str, str]] = Counter()
+    fates: dict[str, str] = {}
+    rows: list[Row] = []
+    for number in range(dice.randint(3, 60)):
+        stream, campaign = dice.choice(streams), dice.choice(campaigns)
+        again = [row for row in rows if row.fate in ("good", "poison")]
+        if again and dice.random() < 0.15:
+            old = dice.choice(again)
+            stream, campaign, extern_id = old.stream, old.campaign_id, old.extern_id
+            if not repeats or dice.random() < 0.7:
+                versions[campaign, extern_id] += 1
+        else:
+            extern_id = f"{stream}-{number}"
+            fates[extern_id] = dice.choice(FATES) if dice.random() < 0.15 else "good"
+        phone = f"650{2_000_000 + int(extern_id.rsplit('-', 1)[1])}"
+        rows.append(Row(stream, extern_id, campaign, versions[campaign, extern_id], phone, fates[extern_id]))
+    return rows
+
+
+def _poison(dice: random.Random, extern_id: str) -> dict[str, Any]:
+    rule: dict[str, Any] = {"on": "load", "extern_ids": [extern_id], "times": None}
+    kinds: list[dict[str, Any]] = [
+        {"do": "status", "status": status, "body": f"no {extern_id}"} for status in (400, 422, 500)
+    ]
+    return rule | dice.choice([*kinds, {"do": "general_failure"}])
+
+
+def _faults(dice: random.Random) -> list[dict[str, Any]]:
+    loads: list[dict[str, Any]] = [
+        {"do": "drop_before"},
+        {"do": "drop_after"},
+        {"do": "truncate"},
+        {"do": "garbage"},
+        {"do": "garbage", "stored": False},
+        {"do": "html", "stored": True},
+        {"do": "created_empty"},
+        {"do": "empty_object"},
+        {"do": "expire_token"},
+        {"do": "short", "drop": 1},
+        *({"do": "status", "status": status, "stored": True} for status in (500, 502, 504)),
+        *({"do": "status", "status": status, "stored": False} for status in (400, 413, 429, 500, 502, 503, 504)),
+        {"do": "status", "status": 429, "retry_after": "2"},
+    ]
+    searches: list[dict[str, Any]] = [
+        {"do": "drop_before"},
+        {"do": "truncate"},
+        {"do": "html"},
+        {"do": "expire_token"},
+        *({"do": "status", "status": status} for status in (429, 500, 503)),
+    ]
+    both = [("load", loads), ("search", searches)]
+    return [
+        {"on": on, "after": dice.randint(0, 12), "times": dice.choice([1, 1, 2]), **dice.choice(kinds)}
+        for on, kinds in both
+        for _ in range(dice.randint(0, 4))
+    ]
+
+
+@dataclass
+class Chain:
+    """The runs of a schedule, one after the other, until one comes to its end.
+
+    Attributes:
+        state: What the last STATE line said.
+        problems: What must not be.
+    """
+
+    schedule: Schedule
+    folder: Path
+    clock: FakeClock = field(default_factory=FakeClock)
+    state: dict[str, int] | None = None
+    problems: list[str] = field(default_factory=list)
+    runs: int = 0
+    killed: int = 0
+
+    def play(self) -> None:
+        """Run until a run comes to its end, then hold the server against the source."""
+        with Sandbox(config=dict(SANDBOX) | dict(self.schedule.sandbox), clock=self.clock.time) as sandbox:
+            self._sandbox = sandbox
+            self._config = {
+                "base_url": sandbox.base_url,
+                "username": "somebody",
+                "password": "something",
+                "platform_id": "somewhere",
+                "state_dir": str(self.folder),
+                "mappings": {"*": {"campaign": {"field": "camp"}, "fields": {"externId": "id"}}},
+                **self.schedule.config,
+            }
+            done = False
+            while not done:
+                assert self.runs < MOST_RUNS, "the chain comes to no end"
+                done = self._run(self.runs)
+                self.runs += 1
+            self._check_server()
+
+    def _run(self, number: int) -> bool:
+        lives, faults = self.schedule.lives, self.schedule.faults
+        MortalTarget.life = Life(lives[number] if number < len(lives) else None)
+        MortalTarget.clock = self.clock
+        MortalTarget.write_state = staticmethod(self._write_state)
+        self._sandbox.faults([*self.schedule.poison, *(faults[number] if number < len(faults) else [])])
+        lines = list(self.schedule.tap.lines(self.state))
+        target = MortalTarget(config=dict(self._config))
+        failure: BaseException | None = None
+        try:
+            target.listen(cast("IO[str]", io.BytesIO(b"".join(lines))))  # the SDK says text; ours takes both
+        except (EngageVoiceError, Killed) as error:
+            failure = error
+        self._end(target)
+        if MortalTarget.life.dead:
+            self.killed += 1
+            return False
+        self._check_record(failure, sum(b'"RECORD"' in line for line in lines))
+        return failure is None
+
+    def _end(self, target: MortalTarget) -> None:
+        try:
+            target.close(EngageVoiceError("killed"))
+        except (EngageVoiceError, Killed):
+            self.problems.append("the run could not be closed")
+
+    def _write_state(self, line: str) -> None:
+        """Take a STATE line, and look whether everything before it is where it should be at this moment."""
+        place = json.loads(line)["place"]
+        held = {
+            (str(lead["campaignId"]), lead["externId"], lead["fields"]["firstName"]) for lead in self._sandbox.leads()
+        }
+        aside = self._aside()
+        for row in self.schedule.tap.rows[: place + 1]:
+            if row.fate in ("do_not_call", "deleted"):
+                continue
+            lead = (row.campaign_id, row.extern_id, f"v{row.version}")
+            if lead not in held and lead not in aside:
+                self.problems.append(f"STATE {place} is ahead of {lead}")
+        if self.state is not None and place < self.state["place"]:
+            self.problems.append(f"STATE went back from {self.state['place']} to {place}")
+        self.state = {"place": place}
+
+    def _aside(self) -> set[tuple[str, str, str]]:
+        found = set()
+        for path in (self.folder / "rejects").glob("*.jsonl"):
+            for line in path.read_text().splitlines():
+                record = json.loads(line)["record"]
+                found.add((record["camp"], record["id"], record["first_name"]))
+        return found
+
+    def _check_record(self, failure: BaseException | None, sent: int) -> None:
+        newest = max((self.folder / "runs").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+        record = json.loads(newest.read_text())
+        totals = record["totals"]
+        outcomes = sum(totals[name] for name in OUTCOMES)
+        if totals["read"] != outcomes:
+            self.problems.append("read is not the sum of the outcomes")
+        if failure is None and (totals["read"] != sent or record["unsettled"]):
+            self.problems.append(f"{sent} records were sent, {totals['read']} have an outcome")
+
+    def _check_server(self) -> None:
+        loaded = Counter(
+            (str(lead["campaignId"]), lead["externId"], lead["fields"]["firstName"]) for lead in self._sandbox.leads()
+        )
+        aside = self._aside()
+        for row in self.schedule.tap.rows:
+            lead = (row.campaign_id, row.extern_id, f"v{row.version}")
+            times = loaded[lead]
+            if row.fate == "good" and times != 1 and not (times == 0 and lead in aside):
+                self.problems.append(f"{lead} was loaded {times} times")
+            if row.fate != "good" and times:
+                self.problems.append(f"{lead} ({row.fate}) was loaded")
+            if row.fate in ("poison", "no_phone") and lead not in aside:
+                self.problems.append(f"{lead} ({row.fate}) is nowhere")
+        known = {(row.campaign_id, row.extern_id, f"v{row.version}") for row in self.schedule.tap.rows}
+        self.problems += [f"{lead} was never read" for lead in loaded if lead not in known]
+
+
+OUTCOMES = (
+    "loaded",
+    "updated",
+    "unchanged",
+    "not_inserted",
+    "rejected",
+    "do_not_call",
+    "deleted",
+    "skipped",
+)
