@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from math import floor
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +93,7 @@ class Client:
         self.ready = ready
         candidates = tuple(FORMS.values()) if api_version == "auto" else (FORMS[api_version],)
         self._forms = {_ADMIN: candidates, _LOADER: candidates}
+        self._admin_has_answered = False
         self._search_pace = Pace(SEARCH_WINDOWS, clock)
         self._read_pace = Pace(READ_WINDOWS, clock)
         self.account_id = "~"
@@ -171,7 +173,7 @@ class Client:
             ServerError: The search keeps failing, or its answer can not be read.
         """
         wanted = set(extern_ids)
-        start = datetime.fromtimestamp(since, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+        start = datetime.fromtimestamp(floor(since), tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
         criteria = {"campaignIds": [int(campaign_id)], "externIds": list(extern_ids), "loadedDtsStart": start}
         held: list[HeldLead] = []
         seen: set[str] = set()
@@ -229,15 +231,20 @@ class Client:
                 retry_after = parse_retry_after(reply.headers.get("retry-after"), self._clock.time())
                 if reply.status in _TRANSIENT:
                     break
-                if reply.status in (404, 405) or "html" in reply.content_type.casefold():
+                page = "html" in reply.content_type.casefold()
+                if page and reply.status < 300 and self._admin_has_answered:  # noqa: PLR2004
+                    problem += " with an HTML page"
+                    break  # from something in between
+                if page or reply.status in (404, 405):
                     continue
                 self._raise_for(reply, path)
                 try:
                     content = json.loads(reply.body)
-                except ValueError:
+                except (ValueError, RecursionError):
                     problem = f"HTTP {reply.status} with a body that is not JSON"
                     break
                 self._forms[_ADMIN] = (form,)
+                self._admin_has_answered = True
                 return content
             else:
                 raise self.no_route(_ADMIN, problem)

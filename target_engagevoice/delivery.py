@@ -17,7 +17,7 @@ from target_engagevoice.errors import EngageVoiceError, FatalError
 from target_engagevoice.leads import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from target_engagevoice.campaigns import Campaign
     from target_engagevoice.dedupe import Dedupe
@@ -112,8 +112,9 @@ class Delivery:
             while (crowded := buffer.lane.waiting >= self._limits.rows) or len(self._queue) >= self._queue_limit:
                 self._halt.check()
                 if crowded:
-                    self._enqueue_lane(buffer.lane)
-                self._changed.wait(TICK_SECONDS)
+                    self._enqueue_all([each for each in self._buffers.values() if each.lane is buffer.lane])
+                if buffer.lane.waiting >= self._limits.rows or len(self._queue) >= self._queue_limit:
+                    self._changed.wait(TICK_SECONDS)
         self._halt.check()
 
     def finish(self) -> None:
@@ -125,8 +126,7 @@ class Delivery:
         with self._changed:
             while True:
                 self._halt.check()
-                for buffer in self._buffers.values():
-                    self._enqueue(buffer, everything=True)
+                self._enqueue_all(self._buffers.values())
                 if not self._queue and not self._under_way and not any(map(len, self._buffers.values())):
                     return
                 self._changed.wait(TICK_SECONDS)
@@ -143,21 +143,24 @@ class Delivery:
 
     def _enqueue(self, buffer: Buffer, *, everything: bool) -> None:
         """Compare with the ledger, cut, queue. The condition is held."""
-        incoming = buffer.take_incoming()
-        if incoming:
-            there, to_send = self._dedupe.divide(buffer.stream, buffer.campaign.campaign_id, incoming)
-            for buffered in to_send:
-                buffer.put_ready(buffered)
-            self._settle(buffer, there, Outcome.UNCHANGED)
-        overhead = len(load_body(buffer.options.envelope(_WIDEST_NAMES), ()))
+        self._compare(buffer)
+        names = _WIDEST_NAMES | {"stream": buffer.stream, "campaign": buffer.campaign.name}
+        overhead = len(load_body(buffer.options.envelope(names), ()))
         batches = buffer.cut(self._limits, overhead, everything=everything)
         if self._dry_run:
             for batch in batches:
                 self._settle(buffer, batch.leads, Outcome.SKIPPED)
-            return
-        if batches:
+        elif batches:
             self._queue.extend(batches)
             self._changed.notify_all()
+
+    def _compare(self, buffer: Buffer) -> None:
+        """Let out what the campaign has; that may let a later version in, which is compared as well."""
+        while incoming := buffer.take_incoming():
+            there, to_send = self._dedupe.divide(buffer.stream, buffer.campaign.campaign_id, incoming)
+            for buffered in to_send:
+                buffer.put_ready(buffered)
+            self._settle(buffer, there, Outcome.UNCHANGED)
 
     def _settle(self, buffer: Buffer, leads: Sequence[BufferedLead], outcome: Outcome) -> None:
         """These need no request: out they go."""
@@ -165,11 +168,13 @@ class Delivery:
         for buffered in leads:
             buffer.lane.leave(buffered.lead.extern_id)
 
-    def _enqueue_lane(self, lane: Lane) -> None:
-        """Queue everything bound for a campaign, so that the leads that wait there for others get on."""
-        for buffer in self._buffers.values():
-            if buffer.lane is lane:
+    def _enqueue_all(self, buffers: Collection[Buffer]) -> None:
+        """Queue everything in these buffers, and what that lets in, so that leads that wait for others get on."""
+        again = True
+        while again:
+            for buffer in buffers:
                 self._enqueue(buffer, everything=True)
+            again = any(buffer.incoming for buffer in buffers)
 
     def _send_batches(self) -> None:
         while True:
@@ -182,6 +187,7 @@ class Delivery:
                 self._under_way += 1
                 self._changed.notify_all()
             try:
+                self._halt.check()
                 self._load(batch)
             except BaseException as error:  # noqa: BLE001 - whatever it is, the run must hear of it
                 self._stop(error)

@@ -108,11 +108,13 @@ class Rejection:
         stage: Where it failed.
         reason: A short stable code, fit for counting.
         message: What is wrong, for a person; the rejects file may hold the server's own words here.
+        extern_id: The lead's key, where the mapping got so far.
     """
 
     stage: Stage
     reason: str
     message: str
+    extern_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,7 @@ def _parsed(url: str | None, state_dir: Path) -> sa.URL:
 def _lock(path: str) -> FileLock:
     """This run's right to the file."""
     make_private(Path(path).parent)
-    lock = FileLock(f"{path}.lock", timeout=LOCK_WAIT_SECONDS, mode=0o600)
+    lock = FileLock(f"{path}.lock", timeout=LOCK_WAIT_SECONDS, mode=0o600, thread_local=False)
     try:
         lock.acquire()
         Path(path).touch(mode=0o600)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 from collections import Counter
@@ -43,6 +44,8 @@ class LineReader:
             InputError: A line is not a Singer message.
             EngageVoiceError: What `stop` was given, or what a callback raised.
         """
+        if file_input is None and sys.stdin is None:
+            raise InputError("standard input is closed. Pipe a tap into target-engagevoice, or give --input.")
         source = file_input if file_input is not None else sys.stdin.buffer
         counts: Counter[str] = Counter()
         while line := self._next(source):
@@ -55,7 +58,8 @@ class LineReader:
                 callback(message)
             elif kind not in self._unknown_types:
                 self._unknown_types.add(kind)
-                self._warning("Messages of type %r are not known and are passed over.", kind[:40])
+                shown = kind if re.fullmatch("[A-Z_]{1,40}", kind) else "that is no word"
+                self._warning("Messages of a type %s are not known and are passed over.", shown)
             counts[kind] += 1
         return counts
 
@@ -108,7 +112,7 @@ class LineReader:
         except UnicodeDecodeError:
             msg = f"line {self.line_number} is not UTF-8. Let the tap write UTF-8."
             raise InputError(msg) from None
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError, ArithmeticError):  # an exponent of more digits than decimals have
             msg = (
                 f"line {self.line_number} is not JSON. Everything before it is loaded. Does anything but the tap "
                 "write to its standard output?"

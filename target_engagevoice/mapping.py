@@ -159,7 +159,9 @@ class RecordMapping:
             or _add_values(plan, lead, record)
             or self._add_maps(plan, lead, record)
         )
-        return rejection or Lead({name: lead[name] for name in LEAD_FIELDS if name in lead})
+        if rejection:
+            return replace(rejection, extern_id=lead.get(EXTERN_ID))
+        return Lead({name: lead[name] for name in LEAD_FIELDS if name in lead})
 
     def _add_phones(
         self,

@@ -57,7 +57,7 @@ class Rejects:
                 "run": self._run,
                 "stream": stream,
                 "campaign_id": campaign_id,
-                "extern_id": lead.extern_id if lead else None,
+                "extern_id": lead.extern_id if lead else rejection.extern_id,
                 "stage": rejection.stage.value,
                 "reason": rejection.reason,
                 "message": rejection.message,

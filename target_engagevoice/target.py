@@ -13,12 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 import click
 from dotenv import find_dotenv, load_dotenv
 from singer_sdk import Target
-from singer_sdk.exceptions import (
-    MapExpressionError,
-    MissingKeyPropertiesError,
-    RecordsWithoutSchemaException,
-    StreamMapConfigError,
-)
+from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchemaException
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TargetCapabilities
 from singer_sdk.mapper import PluginMapper, RemoveRecordTransform
 
@@ -54,6 +49,24 @@ class RecordBeforeSchemaError(InputError, RecordsWithoutSchemaException):
 
 class KeyMissingError(InputError, MissingKeyPropertiesError):
     """A stream's records lack the key that its SCHEMA message names."""
+
+
+class Mapper(PluginMapper):
+    """The SDK's stream maps and flattening, whose mistakes are the user's."""
+
+    def register_raw_stream_schema(
+        self, stream_name: str, schema: dict[str, Any], key_properties: Sequence[str] | None
+    ) -> None:
+        """Prepare them for a stream.
+
+        Raises:
+            ConfigError: They do not fit it.
+        """
+        try:
+            super().register_raw_stream_schema(stream_name, schema, key_properties)
+        except Exception as error:  # noqa: BLE001 - the mapper raises whatever a bad expression does
+            msg = f"stream_maps or flattening do not fit stream {stream_name}: {error}"
+            raise ConfigError(msg) from None
 
 
 class TargetEngageVoice(Target):
@@ -108,7 +121,7 @@ class TargetEngageVoice(Target):
         """
         config = {key: value for key, value in copy.deepcopy(self._config).items() if value is not None}
         try:
-            self._mapper = PluginMapper(plugin_config=config, logger=self.logger)
+            self._mapper = Mapper(plugin_config=config, logger=self.logger)
         except Exception as error:  # noqa: BLE001 - the mapper raises whatever a bad expression does
             msg = f"stream_maps: {error}"
             raise ConfigError(msg) from None
@@ -225,11 +238,7 @@ class TargetEngageVoice(Target):
                 "as its key_properties: the tap does not speak Singer."
             )
             raise InputError(msg)
-        try:
-            super()._process_schema_message(message_dict)
-        except (MapExpressionError, StreamMapConfigError) as error:
-            msg = f"stream_maps: {error}"
-            raise ConfigError(msg) from None
+        super()._process_schema_message(message_dict)
 
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, requires={"stream", "record"})
@@ -352,7 +361,7 @@ class TargetEngageVoice(Target):
         _let_go_of_stdout()
         if failure is None:
             return
-        if file_input is None and not isinstance(failure, Interrupted):
+        if file_input is None and sys.stdin is not None and not isinstance(failure, Interrupted):
             (target.discard if target is not None else discard)(sys.stdin.buffer)
         logger.error("%s", failure)
         sys.exit(failure.exit_code)

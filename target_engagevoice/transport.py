@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from target_engagevoice.pacing import Clock
     from target_engagevoice.server_clock import ServerClock
 
+NO_CONTENT = 204
+
 
 @dataclass(frozen=True)
 class HttpAnswer:
@@ -39,6 +41,12 @@ class HttpAnswer:
     def content_type(self) -> str:
         """The header, empty when missing."""
         return self.headers.get("content-type", "")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its end is known to have come; `requests` takes a head that broke off for an answer without a body."""
+        framed = "content-length" in self.headers or "transfer-encoding" in self.headers
+        return framed or bool(self.body) or self.status == NO_CONTENT
 
 
 class Transport:
@@ -99,11 +107,12 @@ class Transport:
         except requests.RequestException as error:
             return _fate(error)
         self._server_clock.observe(response.headers.get("Date"), sent, self._clock.monotonic())
-        return HttpAnswer(
+        answer = HttpAnswer(
             response.status_code,
             content,
             {name.casefold(): value for name, value in response.headers.items()},
         )
+        return answer if answer.is_whole else Unknown("an answer that broke off")
 
     def close(self) -> None:
         """Close every connection."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -366,7 +367,7 @@ def test_exactly_the_poison_is_rejected(room: Desk, size: int, at: int, status: 
 def test_a_poison_lead_costs_a_logarithm(room: Desk, size: int, at: int) -> None:
     room.sandbox.faults([poison(at)])
     see_out(room, size)
-    assert len(room.loads()) <= math.log2(size) + 3
+    assert len(room.loads()) <= math.ceil(math.log2(size)) + 3
 
 
 @settings(max_examples=12, deadline=None)
@@ -377,7 +378,19 @@ def test_several_poison_leads_cost_a_logarithm_each(bad: set[int]) -> None:
         see_out(room, 500)
         assert set(reject_reasons(room)) == {f"L{at}" for at in bad}
         assert room.landed() == sorted(set(ids(500)) - {f"L{at}" for at in bad})
-        assert len(room.loads()) <= len(bad) * (math.log2(500) + 2) + 1
+        assert len(room.loads()) <= len(bad) * (math.ceil(math.log2(500)) + 2) + 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_twenty_poison_leads_among_ten_thousand_cost_no_more_than_promised(seed: int) -> None:
+    bad = random.Random(seed).sample(range(10_000), 20)
+    with desk() as room:
+        room.sandbox.faults([poison(at) for at in bad])
+        for start in range(0, 10_000, 500):
+            room.load([lead(number) for number in range(start, start + 500)])
+        room.refusals.finish()
+        assert room.outcome() == {"loaded": 9980, "rejected": 20}
+        assert len(room.loads()) - 20 <= 20 * math.log2(500) + 25
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 8])

@@ -1,4 +1,4 @@
-"""The real executable over real pipes, the Singer messages it is given, and the sandbox it talks to."""
+"""The real executable over real pipes, and the sandbox it talks to."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from typing import IO, TYPE_CHECKING, Any
 
 from target_engagevoice.sandbox import Sandbox
+from tests.end_to_end.messages import encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-Line: TypeAlias = "bytes | str | dict[str, Any]"
+    from tests.end_to_end.messages import Line
 
-ROOT = Path(__file__).resolve().parents[2]
-SAMPLES = ROOT / "samples"
 PROGRAMS = Path(sys.executable).parent
 TARGET = PROGRAMS / "target-engagevoice"
 COMPANION = PROGRAMS / "engagevoice"
@@ -33,63 +32,8 @@ OUTCOMES = ("loaded", "updated", "unchanged", "not_inserted", "rejected", "do_no
 EFFORTS = ("requests", "retries", "throttled")
 PATIENCE_SECONDS = 60.0
 
-EMBEDDED: Mapping[str, Any] = {"base_url": "sandbox", "api_token": "token-of-the-tests", "campaign": "1001"}
+EMBEDDED: dict[str, Any] = {"base_url": "sandbox", "api_token": "token-of-the-tests", "campaign": "1001"}
 """The shortest configuration: the run brings its own Engage Voice."""
-
-SCHEMA: Mapping[str, Any] = {
-    "id": {"type": "string"},
-    "first_name": {"type": ["string", "null"]},
-    "last_name": {"type": ["string", "null"]},
-    "phone": {"type": ["string", "null"]},
-    "email": {"type": ["string", "null"]},
-    "note": {"type": ["string", "null"]},
-}
-
-
-def schema(stream: str = "leads", keys: Sequence[str] = ("id",), **properties: Any) -> dict[str, Any]:
-    """A SCHEMA message; of people, unless told otherwise."""
-    known = {"type": "object", "properties": properties or dict(SCHEMA)}
-    return {"type": "SCHEMA", "stream": stream, "schema": known, "key_properties": list(keys)}
-
-
-def record(number: int, stream: str = "leads", **fields: Any) -> dict[str, Any]:
-    """A RECORD message: a person of that number, with a phone of her own that is nobody's."""
-    person = {
-        "id": f"L{number}",
-        "first_name": f"First{number}",
-        "last_name": f"Last{number}",
-        "phone": phone(number),
-        "email": f"person{number}@example.com",
-    }
-    return {"type": "RECORD", "stream": stream, "record": {**person, **fields}}
-
-
-def phone(number: int) -> str:
-    """One of 555-0100 to 555-0199 of some area code: numbers kept for fiction."""
-    return f"{201 + number // 100}55501{number % 100:02d}"
-
-
-def records(count: int, start: int = 0, stream: str = "leads") -> list[dict[str, Any]]:
-    """So many RECORD messages."""
-    return [record(number, stream) for number in range(start, start + count)]
-
-
-def state(value: Any) -> dict[str, Any]:
-    """A STATE message."""
-    return {"type": "STATE", "value": {"bookmark": value}}
-
-
-def sample(name: str) -> list[bytes]:
-    """The lines of a sample."""
-    return (SAMPLES / f"{name}.singer").read_bytes().splitlines(keepends=True)
-
-
-def encoded(line: Line) -> bytes:
-    """A line as it goes over the pipe; a message with what is not ASCII escaped."""
-    if isinstance(line, dict):
-        line = json.dumps(line)
-    raw = line.encode() if isinstance(line, str) else line
-    return raw if raw.endswith(b"\n") else raw + b"\n"
 
 
 @dataclass(frozen=True)
@@ -169,9 +113,7 @@ class Finished:
 class Running:
     """A run under way: standard input is open until `finish`."""
 
-    def __init__(
-        self, folder: Path, config: Mapping[str, Any], *arguments: str | Path, **environment: str
-    ) -> None:
+    def __init__(self, folder: Path, config: Mapping[str, Any], *arguments: str | Path, **environment: str) -> None:
         self.folder = folder
         (folder / "config.json").write_text(json.dumps(dict(config)), encoding="utf-8")
         self._before = _run_records(folder)
@@ -247,9 +189,7 @@ class Running:
 
 
 @contextmanager
-def running(
-    folder: Path, config: Mapping[str, Any], *arguments: str | Path, **environment: str
-) -> Iterator[Running]:
+def running(folder: Path, config: Mapping[str, Any], *arguments: str | Path, **environment: str) -> Iterator[Running]:
     """A run to be written to, looked at and signalled."""
     run = Running(folder, config, *arguments, **environment)
     try:

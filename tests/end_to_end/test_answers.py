@@ -5,17 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.end_to_end.executable import (
-    Finished,
-    against,
-    ids,
-    record,
-    records,
-    run_target,
-    schema,
-    serving,
-    state,
-)
+from tests.end_to_end.executable import Finished, against, ids, run_target, serving
+from tests.end_to_end.messages import record, records, schema, state
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,13 +18,12 @@ from tests.end_to_end.executable import (
     TARGET,
     against,
     ids,
-    records,
     run_program,
     run_target,
-    schema,
     serving,
     start,
 )
+from tests.end_to_end.messages import records, schema
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,18 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.end_to_end.executable import (
-    EMBEDDED,
-    STATE_DIR,
-    against,
-    ids,
-    record,
-    records,
-    run_target,
-    schema,
-    serving,
-    state,
-)
+from tests.end_to_end.executable import EMBEDDED, STATE_DIR, against, ids, run_target, serving
+from tests.end_to_end.messages import record, records, schema, state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,12 +30,10 @@ TWINS = [
 MISTAKES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "an unknown setting": ({"batch_size": 5}, ("'batch_size'", "'batch_size_rows'")),
     "a value that is none of an enum": ({"phone_format": "nationale"}, ("phone_format", "'national'")),
-    "a value of the wrong kind": ({"batch_size_rows": "many"}, ("batch_size_rows", "a whole number")),
     "an unknown lead field": (
         {"mappings": {"leads": {"fields": {"firstname": "first_name"}}}},
         ("mappings.leads.fields.firstname", "'firstName'"),
     ),
-    "an unknown preset": ({"mappings": {"leads": {"preset": "salesfroce"}}}, ("'salesforce'",)),
     "no sign-in": ({"api_token": None}, ("no credentials", "jwt: client_id, client_secret, jwt")),
     "two sign-ins": ({"access_token": SECRET}, ("api_token", "access_token", "auth_method")),
     "half a sign-in": ({"api_token": None, "password": SECRET}, ("username", "password")),

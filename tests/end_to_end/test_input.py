@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.end_to_end.executable import (
-    EMBEDDED,
-    SCHEMA,
-    Finished,
-    against,
-    encoded,
-    ids,
-    record,
-    records,
-    run_target,
-    schema,
-    serving,
-    state,
-)
+from tests.end_to_end.executable import EMBEDDED, TARGET, Finished, against, ids, run_program, run_target, serving
+from tests.end_to_end.messages import encoded, record, records, schema, state
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.end_to_end.executable import Line
+    from tests.end_to_end.messages import Line
 
 HUGE = 10 * 1024 * 1024
 SECRET = "Rumpelstiltskin"
@@ -43,7 +31,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Finished:
         record(3, last_name="Grün", note="x" * HUGE),
         encoded(record(4)).decode().replace('"First4"', "NaN").encode(),
         {"type": "NOISE", "stream": "leads"},
-        b'{"type": "RECORD", "stream": "leads", "record": {"id": "L5", "phone": "2015550105", "last_name": "Gr\xc3\xbcn"}}',
+        encoded(record(5, last_name="Gr?n")).replace(b"?", b"\xc3\xbc"),
         b"\t\r\n",
         state("end"),
         b"",
@@ -112,21 +100,20 @@ BAD_LINES: dict[str, Line] = {
     "cut off": f'{{"type": "RECORD", "stream": "leads", "record": {{"id": "{SECRET}", "pho',
     "not UTF-8": b'{"type": "RECORD", "stream": "leads", "record": {"id": "Rumpelstiltskin", "last_name": "\xff"}}',
     "no object": f'["{SECRET}"]',
-    "a stream that is no name": {"type": "RECORD", "stream": [SECRET], "record": {}},
     "a record that is no object": {"type": "RECORD", "stream": "leads", "record": [SECRET]},
     "a record before its schema": {"type": "RECORD", "stream": "later", "record": {"id": SECRET}},
-    "a schema that is no schema": schema("later", **{"id": {"type": SECRET}}),
+    "a schema that is no schema": schema("later", {"id": {"type": SECRET}}),
     "keys that are no names": {**schema("later"), "key_properties": [[SECRET]]},
     "a batch": {"type": "BATCH", "stream": "leads", "encoding": {"format": "jsonl"}, "manifest": [SECRET]},
     "nested too deep": b'{"type": "STATE", "value": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
 }
 
 
-@pytest.fixture(scope="module", params=BAD_LINES.values(), ids=BAD_LINES.keys())
+@pytest.fixture(scope="module", params=list(BAD_LINES))
 def ended(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """A run with three good records, a STATE, a bad line, and a megabyte of lines after it."""
     after: list[Any] = [*records(3000, 100), state("never")]
-    return run_target(tmp_path_factory.mktemp("ended"), EMBEDDED, [*BEFORE, request.param, *after])
+    return run_target(tmp_path_factory.mktemp("ended"), EMBEDDED, [*BEFORE, BAD_LINES[request.param], *after])
 
 
 def test_a_line_that_is_no_singer_ends_the_run_with_the_good_part_loaded(ended: Finished) -> None:
@@ -151,3 +138,12 @@ def test_input_may_come_from_a_file(tmp_path: Path) -> None:
     finished = run_target(tmp_path, EMBEDDED, [], "--config", "config.json", "--input", "leads.singer")
     assert finished.outcomes == {"read": 4, "loaded": 4}
     assert finished.states == [{"bookmark": "good"}]
+
+
+def test_a_standard_input_that_is_closed_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(EMBEDDED))
+    done = run_program(Path("/bin/sh"), "-c", f"exec {TARGET} --config config.json <&-", folder=tmp_path)
+    errors = [line for line in done.stderr.decode().splitlines() if " | INFO " not in line and "WARN" not in line]
+    assert done.returncode == 1
+    assert len([line for line in errors if "standard input is closed" in line]) == 1
+    assert b"Traceback" not in done.stderr

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.end_to_end.executable import EMBEDDED, STATE_DIR, against, ids, record, records, run_target, schema, serving, state
+import pytest
+
+from tests.end_to_end.executable import EMBEDDED, STATE_DIR, Finished, against, ids, run_target, serving
+from tests.end_to_end.messages import record, records, schema, state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,22 +17,46 @@ LINES: list[dict[str, Any]] = [schema(), *records(3), state("end")]
 CHANGED: list[dict[str, Any]] = [schema(), record(0), record(1, last_name="New"), record(2), record(3), state("next")]
 
 
-def test_a_second_run_sends_only_what_changed(tmp_path: Path) -> None:
-    first = run_target(tmp_path, EMBEDDED, LINES)
-    second = run_target(tmp_path, EMBEDDED, CHANGED)
-    assert (first.outcomes, second.outcomes) == (
-        {"read": 3, "loaded": 3},
-        {"read": 4, "loaded": 2, "unchanged": 2},
-    )
-    assert (second.code, second.states) == (0, [{"bookmark": "next"}])
-    assert ids(second.leads()) == ["L0", "L1", "L1", "L2", "L3"]
+@dataclass(frozen=True)
+class Runs:
+    """Runs one after another, against one account."""
+
+    first: Finished
+    dry: Finished
+    leads_after_dry: list[dict[str, Any]]
+    second: Finished
+    leads_after_second: list[dict[str, Any]]
+    elsewhere: Finished
 
 
-def test_a_lead_is_remembered_for_its_campaign_only(tmp_path: Path) -> None:
-    run_target(tmp_path, EMBEDDED, LINES)
-    second = run_target(tmp_path, {**EMBEDDED, "campaign": "Winback"}, LINES)
-    assert second.outcomes == {"read": 3, "loaded": 3}
-    assert ids(second.leads(1002)) == ["L0", "L1", "L2"]
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    folder = tmp_path_factory.mktemp("repeats")
+    first = run_target(folder, EMBEDDED, LINES)
+    dry = run_target(folder, {**EMBEDDED, "dry_run": True}, CHANGED)
+    leads_after_dry = dry.leads()
+    second = run_target(folder, EMBEDDED, CHANGED)
+    leads_after_second = second.leads()
+    elsewhere = run_target(folder, {**EMBEDDED, "campaign": "Winback"}, LINES)
+    return Runs(first, dry, leads_after_dry, second, leads_after_second, elsewhere)
+
+
+def test_a_second_run_sends_only_what_changed(runs: Runs) -> None:
+    assert runs.first.outcomes == {"read": 3, "loaded": 3}
+    assert runs.second.outcomes == {"read": 4, "loaded": 2, "unchanged": 2}
+    assert (runs.second.code, runs.second.states) == (0, [{"bookmark": "next"}])
+    assert ids(runs.leads_after_second) == ["L0", "L1", "L1", "L2", "L3"]
+
+
+def test_a_dry_run_tells_what_would_be_sent(runs: Runs) -> None:
+    assert (runs.dry.code, runs.dry.stdout) == (0, "")
+    assert runs.dry.outcomes == {"read": 4, "unchanged": 2, "skipped": 2}
+    assert ids(runs.leads_after_dry) == ["L0", "L1", "L2"]
+
+
+def test_a_lead_is_remembered_for_its_campaign_only(runs: Runs) -> None:
+    assert runs.elsewhere.outcomes == {"read": 3, "loaded": 3}
+    assert ids(runs.elsewhere.leads(1002)) == ["L0", "L1", "L2"]
 
 
 def test_everything_is_sent_again_when_dedupe_is_off(tmp_path: Path) -> None:
@@ -60,12 +88,3 @@ def test_a_dry_run_sends_nothing_emits_no_state_and_remembers_nothing(tmp_path: 
     assert dry.outcomes == {"read": 4, "skipped": 3, "rejected": 1}
     assert [reject["record"]["id"] for reject in dry.rejects] == ["L9"]
     assert (real.outcomes, real.states[-1]) == ({"read": 4, "loaded": 3, "rejected": 1}, {"bookmark": "more"})
-
-
-def test_a_dry_run_after_a_real_one_tells_what_would_be_sent(tmp_path: Path) -> None:
-    run_target(tmp_path, EMBEDDED, LINES)
-    dry = run_target(tmp_path, {**EMBEDDED, "dry_run": True}, CHANGED)
-    assert dry.outcomes == {"read": 4, "unchanged": 2, "skipped": 2}
-    assert ids(dry.leads()) == ["L0", "L1", "L2"]
-    real = run_target(tmp_path, EMBEDDED, CHANGED)
-    assert real.outcomes == {"read": 4, "unchanged": 2, "loaded": 2}

@@ -7,21 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.end_to_end.executable import (
-    EMBEDDED,
-    OUTCOMES,
-    Finished,
-    ids,
-    record,
-    run_target,
-    sample,
-    schema,
-)
+from tests.end_to_end.executable import EMBEDDED, OUTCOMES, Finished, ids, run_target
+from tests.end_to_end.messages import SCHEMA, record, sample, schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-    from tests.end_to_end.executable import Line
+    from tests.end_to_end.messages import Line
 
 SALESFORCE_CONFIG = {
     **EMBEDDED,
@@ -228,11 +221,11 @@ def test_empty_fields_of_a_csv_are_left_out(csv: Finished) -> None:
     assert all(value != "" for lead in csv.leads() for value in lead["fields"].values())
 
 
-def test_what_postgres_sends_besides_arrives_as_text_when_asked_for(tmp_path: Any) -> None:
+def test_what_postgres_sends_besides_arrives_as_text_when_asked_for(tmp_path: Path) -> None:
     columns = {
         "id": {"type": "integer"},
         "phone": {"type": "string"},
-        "amount": {"type": ["number", "null"]},
+        "amount": {"type": ["number", "null"], "multipleOf": 1e-38},
         "tiny": {"type": ["number", "null"]},
         "opted_in": {"type": ["boolean", "null"]},
         "born_on": {"type": ["string", "null"], "format": "date"},
@@ -245,7 +238,7 @@ def test_what_postgres_sends_besides_arrives_as_text_when_asked_for(tmp_path: An
         ' "amount": 12345678901234567890.12, "tiny": 1E-7, "opted_in": false, "born_on": "1990-02-28",'
         ' "updated_at": "2026-03-10T08:00:00.500000+00:00", "nothing": null}}'
     )
-    lines: list[Line] = [schema("public-leads", **columns), row]
+    lines: list[Line] = [schema("public-leads", columns), row]
     finished = run_target(tmp_path, {**EMBEDDED, "unmapped_fields": "extended"}, lines)
     assert fields(finished, "12")["extendedLeadData"] == {
         "amount": "12345678901234567890.12",
@@ -256,11 +249,10 @@ def test_what_postgres_sends_besides_arrives_as_text_when_asked_for(tmp_path: An
     }
 
 
-def test_rows_deleted_at_the_source_never_reach_the_server(tmp_path: Any) -> None:
+def test_rows_deleted_at_the_source_never_reach_the_server(tmp_path: Path) -> None:
     marks = {"_sdc_deleted_at": {"type": ["string", "null"]}, "do_not_call": {"type": ["boolean", "null"]}}
-    shape = schema(**schema()["schema"]["properties"], **marks)
     lines = [
-        shape,
+        schema(properties={**SCHEMA, **marks}),
         record(1, _sdc_deleted_at=None, do_not_call=None),
         record(2, _sdc_deleted_at="2026-03-10T08:00:00Z", do_not_call=False),
         record(3, _sdc_deleted_at=None, do_not_call=True),

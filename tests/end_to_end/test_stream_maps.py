@@ -6,18 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.end_to_end.executable import (
-    EMBEDDED,
-    SCHEMA,
-    Finished,
-    ids,
-    record,
-    records,
-    run_target,
-    sample,
-    schema,
-    state,
-)
+from tests.end_to_end.executable import EMBEDDED, Finished, ids, run_target
+from tests.end_to_end.messages import SCHEMA, record, records, sample, schema, state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +54,7 @@ def test_a_record_whose_expression_fails_is_rejected_alone(tmp_path: Path) -> No
     config = {
         **EMBEDDED,
         "max_rejected_percent": 50,
-        "stream_maps": {"leads": {"score": "int(note) + 1"}},
+        "stream_maps": {"leads": {"score": "int(note) + 1", "email": "__NULL__"}},
         "mappings": {"leads": {"fields": {"auxData1": "score"}}},
     }
     lines = [schema(), record(1, note="41"), record(2, note="many"), record(3, note="6"), state("end")]
@@ -72,50 +62,50 @@ def test_a_record_whose_expression_fails_is_rejected_alone(tmp_path: Path) -> No
     assert (finished.code, finished.outcomes) == (0, {"read": 3, "loaded": 2, "rejected": 1})
     assert [lead["auxData1"] for lead in finished.leads()] == ["42", "7"]
     (reject,) = finished.rejects
-    assert (reject["stage"], reject["reason"], reject["record"]["note"]) == ("map", "stream_map", "many")
+    assert (reject["stage"], reject["reason"]) == ("map", "stream_map")
+    assert reject["record"] == record(2, note="many")["record"], "as read, before the stream maps"
     assert "many" not in finished.stderr
     assert finished.states == [{"bookmark": "end"}]
 
 
-def test_the_rejects_hold_the_record_from_before_the_stream_maps(tmp_path: Path) -> None:
-    config = {
-        **EMBEDDED,
-        "max_rejected_percent": 100,
-        "stream_maps": {"leads": {"phone": "'none'", "email": "__NULL__"}},
-    }
-    finished = run_target(tmp_path, config, [schema(), record(1)])
-    assert finished.rejects[0]["record"] == record(1)["record"]
-
-
-def test_a_stream_that_is_mapped_to_nothing_is_skipped(tmp_path: Path) -> None:
-    config = {**EMBEDDED, "stream_maps": {"secrets": None}}
-    lines = [schema(), schema("secrets"), record(1), *records(2, 10, "secrets"), state("end")]
-    finished = run_target(tmp_path, config, lines)
-    assert (finished.code, finished.outcomes) == (0, {"read": 3, "loaded": 1, "skipped": 2})
-    assert finished.states == [{"bookmark": "end"}]
-
-
-def test_a_renamed_stream_is_mapped_under_its_new_name(tmp_path: Path) -> None:
+def test_streams_can_be_left_out_and_renamed(tmp_path: Path) -> None:
     config = {
         **EMBEDDED,
         "campaign": None,
-        "stream_maps": {"leads": {"__alias__": "people", "__key_properties__": ["email"]}},
+        "stream_maps": {"secrets": None, "leads": {"__alias__": "people", "__key_properties__": ["email"]}},
         "mappings": {"people": {"campaign": "Winback"}},
     }
-    finished = run_target(tmp_path, config, [schema(), *records(2), state("end")])
-    assert (finished.code, ids(finished.leads(1002))) == (0, ["person0@example.com", "person1@example.com"])
-    assert list(finished.per_campaign) == [("people", "1002")]
+    lines = [schema(), schema("secrets"), *records(2), *records(3, 10, "secrets"), state("end")]
+    finished = run_target(tmp_path, config, lines)
+    assert (finished.code, finished.states) == (0, [{"bookmark": "end"}])
+    assert ids(finished.leads(1002)) == ["person0@example.com", "person1@example.com"]
+    assert finished.per_campaign == {
+        ("people", "1002"): {"read": 2, "loaded": 2},
+        ("secrets", None): {"read": 3, "skipped": 3},
+    }
 
 
 def test_hubspot_is_mapped_the_same_when_flattened(tmp_path: Path) -> None:
-    (tmp_path / "flat").mkdir()
-    (tmp_path / "nested").mkdir()
-    config = {**EMBEDDED, "mappings": {"contacts": {"preset": "hubspot"}}}
-    flattening = {"flattening_enabled": True, "flattening_max_depth": 1}
-    flat = run_target(tmp_path / "flat", config | flattening, sample("hubspot_contacts"))
-    nested = run_target(tmp_path / "nested", config, sample("hubspot_contacts"))
-    assert (flat.code, flat.outcomes) == (0, nested.outcomes)
-    assert [lead["fields"] for lead in flat.leads()] == [lead["fields"] for lead in nested.leads()]
+    config = {
+        **EMBEDDED,
+        "mappings": {"contacts": {"preset": "hubspot"}},
+        "flattening_enabled": True,
+        "flattening_max_depth": 1,
+    }
+    finished = run_target(tmp_path, config, sample("hubspot_contacts"))
+    assert (finished.code, finished.outcomes) == (0, {"read": 10, "loaded": 8, "rejected": 1, "deleted": 1})
+    assert finished.leads()[0]["fields"] == {
+        "externId": "51001",
+        "leadPhone": "6505550170",
+        "firstName": "Nils",
+        "lastName": "Abbott",
+        "address1": "100 Cedar St",
+        "city": "Palo Alto",
+        "state": "CA",
+        "zip": "94301",
+        "email": "nils.abbott@example.com",
+    }
+    assert finished.rejects[0]["record"]["properties"]["firstname"], "the record as read is not flattened"
 
 
 @pytest.mark.parametrize("added", [True, False])
@@ -135,7 +125,13 @@ def test_record_metadata_is_there_when_asked_for_and_only_then(added: bool, tmp_
 
 
 INVALID: list[Any] = [
-    schema(**{**SCHEMA, "note": {"type": "integer"}, "last_name": {"type": "string", "enum": ["Last1", "Last3"]}}),
+    schema(
+        properties={
+            **SCHEMA,
+            "note": {"type": "integer"},
+            "last_name": {"type": "string", "enum": ["Last1", "Last3"]},
+        }
+    ),
     record(1, note=1),
     record(2, note=2, last_name="Zaphodsson"),
     record(3, note="Beeblebrox"),
@@ -159,6 +155,9 @@ def test_an_invalid_record_is_loaded_when_records_are_not_checked(tmp_path: Path
     assert [lead["auxData1"] for lead in finished.leads()] == ["1", "2", "Beeblebrox"]
 
 
-def test_a_field_the_schema_does_not_name_does_not_disturb(tmp_path: Path) -> None:
-    finished = run_target(tmp_path, EMBEDDED, [schema(), record(1, surprise="x"), state("end")])
-    assert (finished.code, finished.outcomes) == (0, {"read": 1, "loaded": 1})
+def test_a_schema_that_refers_to_nothing_ends_the_run_and_says_how_to_load_it(tmp_path: Path) -> None:
+    elsewhere = schema(properties={**SCHEMA, "note": {"$ref": "http://127.0.0.1:9/note.json"}})
+    lines = [schema(), record(1), state("good"), elsewhere, record(2, note="x"), state("never")]
+    finished = run_target(tmp_path, EMBEDDED, lines)
+    assert (finished.code, finished.states, ids(finished.leads())) == (1, [{"bookmark": "good"}], ["L1"])
+    assert "validate_records" in finished.error

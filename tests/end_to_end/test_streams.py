@@ -7,19 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.end_to_end.executable import (
-    EMBEDDED,
-    SCHEMA,
-    Finished,
-    against,
-    ids,
-    record,
-    records,
-    run_target,
-    schema,
-    serving,
-    state,
-)
+from tests.end_to_end.executable import EMBEDDED, Finished, against, ids, run_target, serving
+from tests.end_to_end.messages import SCHEMA, record, records, schema, state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +37,7 @@ def routed(number: int, region: str | None) -> dict[str, Any]:
 
 def test_one_stream_reaches_fifty_campaigns(tmp_path: Path) -> None:
     lines = [
-        schema(**SCHEMA, region={"type": ["string", "null"]}),
+        schema(properties={**SCHEMA, "region": {"type": ["string", "null"]}}),
         *(routed(number, f"Region {number % CAMPAIGNS}") for number in range(4 * CAMPAIGNS)),
         state("all"),
     ]
@@ -67,7 +56,7 @@ def test_one_stream_reaches_fifty_campaigns(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def by_record(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     lines = [
-        schema(**SCHEMA, region={"type": ["string", "null"]}),
+        schema(properties={**SCHEMA, "region": {"type": ["string", "null"]}}),
         routed(1, "Winback"),
         routed(2, "1001"),
         routed(3, "Outbound/Renewals"),
@@ -126,7 +115,7 @@ def test_a_field_that_comes_with_a_later_schema_is_mapped_from_then_on(tmp_path:
         schema(),
         *records(3),
         state("one"),
-        schema(**{**SCHEMA, "city": {"type": "string"}, "id": {"type": "integer"}}),
+        schema(properties={**SCHEMA, "city": {"type": "string"}, "id": {"type": "integer"}}),
         *(record(number, id=number, city="Springfield") for number in range(3, 6)),
         state("two"),
     ]
@@ -138,7 +127,7 @@ def test_a_field_that_comes_with_a_later_schema_is_mapped_from_then_on(tmp_path:
 
 
 def test_a_later_schema_is_the_one_that_records_are_checked_against(tmp_path: Path) -> None:
-    strict = schema(**{**SCHEMA, "note": {"type": "string", "maxLength": 3}})
+    strict = schema(properties={**SCHEMA, "note": {"type": "string", "maxLength": 3}})
     lines = [schema(), record(1, note="long enough"), strict, record(2, note="long enough"), record(3, note="ok")]
     finished = run_target(tmp_path, {**EMBEDDED, "max_rejected_percent": 50}, lines)
     assert finished.outcomes == {"read": 3, "loaded": 2, "rejected": 1}

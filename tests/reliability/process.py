@@ -10,20 +10,21 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from tests.end_to_end.executable import PATIENCE_SECONDS, ROOT, STATE_DIR, TARGET, wait_until
+from tests.end_to_end.executable import PATIENCE_SECONDS, STATE_DIR, TARGET, wait_until
 from tests.reliability.launcher import VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
     from types import TracebackType
 
     from typing_extensions import Self
 
     from tests.reliability.launcher import Moment
 
+ROOT = Path(__file__).resolve().parents[2]
 KILLED = -signal.SIGKILL
 
 
@@ -114,6 +115,22 @@ class Process:
     def over(self) -> bool:
         """Whether the process has ended."""
         return self._popen.poll() is not None
+
+    def write(self, lines: Iterable[bytes]) -> None:
+        """Send more lines, with standard input kept open."""
+        assert self._popen.stdin is not None
+        self._threads[0].join(PATIENCE_SECONDS)
+        try:
+            self._popen.stdin.write(b"".join(lines))
+            self._popen.stdin.flush()
+        except BrokenPipeError:
+            self.fed = False
+
+    def finish(self) -> int:
+        """End standard input, kept open until now, and wait for the end of the process; its exit code."""
+        self._threads[0].join(PATIENCE_SECONDS)
+        self._close()
+        return self.wait()
 
     def kill(self) -> None:
         """`kill -9`; harmless when it is dead already."""

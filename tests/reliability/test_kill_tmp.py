@@ -1,0 +1,331 @@
+"""`kill -9` of the real executable, a hundred times, and what is on the server when it is finally left alone."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pytest
+
+from tests.end_to_end.executable import OUTCOMES, STATE_DIR, against, serving
+from tests.end_to_end.messages import encoded, record, schema, state
+from tests.reliability.launcher import Moment
+from tests.reliability.process import KILLED, Process, rejects, run_records, table_count
+from tests.reliability.tap import Row, Tap
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from target_engagevoice.sandbox import Sandbox
+
+ROWS = 600
+MANY_ROWS = 1200
+"""For chains in which nobody knows how far a run gets before it is killed."""
+
+STATE_EVERY = 7
+BATCH_ROWS = 8
+SEARCH_DELAY_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Loads:
+    """Kill from outside when so many loads were answered, and further ones hang: stored, or not stored."""
+
+    count: int
+    stored: bool
+
+
+@dataclass(frozen=True)
+class States:
+    """Kill from outside when so many STATE lines have come."""
+
+    count: int
+
+
+Death: TypeAlias = "Moment | Loads | States"
+
+
+def random_deaths(seed: int, count: int = 9) -> list[Death]:
+    """Kills at no particular moment; none of them so late that nothing is left for the next."""
+    dice = random.Random(seed)
+    return [
+        dice.choice([Loads(dice.randint(0, 6), dice.random() < 0.5), States(dice.randint(1, 4))]) for _ in range(count)
+    ]
+
+
+CLIENT_LOAD = "target_engagevoice.client:Client.load"
+CLIENT_SEARCH = "target_engagevoice.client:Client.search"
+CLAIM = "target_engagevoice.ledger:Ledger.claim"
+SETTLE = "target_engagevoice.ledger:Ledger.settle"
+FIND_THE_DEAD = "target_engagevoice.ledger:Ledger.find_the_dead"
+IN_FLIGHT = "target_engagevoice.ledger:Ledger.in_flight"
+FINISH = "target_engagevoice.ledger:Ledger.finish"
+COMMIT = "sqlalchemy.engine.default:DefaultDialect.do_commit"
+REJECT = "target_engagevoice.rejects:Rejects.write"
+OPEN_REJECTS = "target_engagevoice.rejects:open_private"
+DURABLE = "target_engagevoice.rejects:Rejects.make_durable"
+STATE = "target_engagevoice.target:write_to_stdout"
+OUTCOME = "target_engagevoice.outcomes:Outcomes.settle_all"
+RECORD = "target_engagevoice.load_run:write_record"
+
+CHAINS: Mapping[str, Sequence[Death]] = {
+    "before a request": [
+        Moment(CLIENT_LOAD, "before", 1),
+        Moment(CLIENT_LOAD, "before", 2),
+        Moment(CLIENT_LOAD, "before", 5),
+        Moment(CLAIM, "before", 1),
+        Moment(CLAIM, "before", 4),
+        Moment(CLAIM, "after", 1),
+        Moment(CLAIM, "after", 3),
+        Moment(CLAIM, "after", 6),
+    ],
+    "between a request and the ledger": [
+        Moment(CLIENT_LOAD, "after", 1),
+        Moment(CLIENT_LOAD, "after", 1),
+        Moment(CLIENT_LOAD, "after", 3),
+        Moment(CLIENT_LOAD, "after", 6),
+        Moment(SETTLE, "before", 4),
+        Moment(SETTLE, "before", 2),
+        Moment(SETTLE, "before", 5),
+        Moment(SETTLE, "before", 3),
+    ],
+    "between the ledger and STATE": [
+        Moment(SETTLE, "after", 1),
+        Moment(SETTLE, "after", 3),
+        Moment(SETTLE, "after", 6),
+        Moment(OUTCOME, "before", 4),
+        Moment(OUTCOME, "after", 5),
+        Moment(DURABLE, "before", 2),
+        Moment(DURABLE, "after", 3),
+        Moment(STATE, "before", 1),
+        Moment(STATE, "before", 3),
+        Moment(STATE, "after", 2),
+    ],
+    "in a transaction of the ledger": [
+        Moment(COMMIT, "before", 5),
+        Moment(COMMIT, "before", 8),
+        Moment(COMMIT, "before", 11),
+        Moment(COMMIT, "after", 7),
+        Moment(COMMIT, "after", 9),
+        Moment(COMMIT, "before", 14),
+        Moment(COMMIT, "after", 12),
+    ],
+    "while a record is put aside": [
+        Moment(REJECT, "before", 1),
+        Moment(OPEN_REJECTS, "torn", 1),
+        Moment(REJECT, "after", 1),
+        Moment(OPEN_REJECTS, "torn", 2),
+        Moment(REJECT, "before", 2),
+        Moment(REJECT, "after", 3),
+        Moment(OPEN_REJECTS, "torn", 3),
+        Moment(REJECT, "before", 4),
+    ],
+    "while looking up what an earlier kill left": [
+        Moment(CLIENT_LOAD, "after", 2),
+        Moment(CLIENT_SEARCH, "before", 1),
+        Moment(CLIENT_SEARCH, "after", 1),
+        Moment(IN_FLIGHT, "after", 1),
+        Moment(SETTLE, "before", 1),
+        Moment(SETTLE, "after", 1),
+        Moment(FIND_THE_DEAD, "before", 1),
+        Moment(CLAIM, "after", 2),
+        Moment(CLIENT_SEARCH, "after", 2),
+    ],
+    "at the end of the run": [
+        Loads(40, stored=True),
+        Moment(FINISH, "before", 1),
+        Moment(FINISH, "after", 1),
+        Moment(RECORD, "before", 1),
+        Moment(RECORD, "after", 1),
+    ],
+    **{f"at any moment, {seed}": random_deaths(seed) for seed in range(5)},
+}
+"""Where each run of a chain is killed; the run after the last of them is left alone."""
+
+GROUPS = (
+    ("before a request", "between a request and the ledger", "in a transaction of the ledger"),
+    ("between the ledger and STATE", "while a record is put aside", "at any moment, 0"),
+    ("while looking up what an earlier kill left", "at the end of the run", "at any moment, 1"),
+    ("at any moment, 2", "at any moment, 3", "at any moment, 4"),
+)
+"""Chains that run at the same time: starting a process takes a processor, waiting for a search does not."""
+
+
+def test_a_hundred_kills_are_spread_over_the_chains() -> None:
+    assert sum(len(deaths) for deaths in CHAINS.values()) >= 100
+    assert sorted(name for group in GROUPS for name in group) == sorted(CHAINS)
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=" + ".join)
+def test_after_kills_no_lead_is_lost_and_none_is_there_twice(group: Sequence[str], tmp_path: Path) -> None:
+    chains = [
+        Chain(CHAINS[name], tmp_path / str(number), MANY_ROWS if name.startswith("at any moment") else ROWS)
+        for number, name in enumerate(group)
+    ]
+    with ThreadPoolExecutor(len(chains)) as pool:
+        list(pool.map(Chain.play, chains))
+    problems = {name: chain.problems for name, chain in zip(group, chains, strict=True) if chain.problems}
+    assert not problems, problems
+
+
+def test_after_a_kill_a_lead_that_goes_back_to_an_earlier_version_is_loaded_again(tmp_path: Path) -> None:
+    first, second, other = record(1, first_name="one"), record(1, first_name="two"), record(2)
+    whole = [encoded(line) for line in (schema(), first, second, other, state("all"))]
+    # STATE is past all of it; what comes next are the row of the bookmark and a change.
+    later = [encoded(line) for line in (schema(), other, first, state("more"))]
+    with serving() as sandbox:
+        config = against(sandbox, search_delay_seconds=SEARCH_DELAY_SECONDS)
+        with Process(tmp_path, config, whole, die_at=Moment(FINISH, "before")) as process:
+            assert (process.wait(), process.states) == (KILLED, [{"bookmark": "all"}])
+        with Process(tmp_path, config, later) as process:
+            assert (process.wait(), process.states) == (0, [{"bookmark": "more"}])
+        names = [lead["fields"]["firstName"] for lead in sandbox.leads() if lead["externId"] == "L1"]
+    assert names == ["one", "two", "one"]
+
+
+def source(size: int) -> list[Row]:
+    """People and firms for three campaigns: some change, some must not be called, some can not be loaded."""
+    rows: list[Row] = []
+    for number in range(size):
+        stream = "firms" if number % 3 == 2 else "people"
+        campaign = str(1001 + number % 2) if stream == "people" else "1003"
+        fate = "good" if number % 40 == 37 and number > 340 else {11: "no_phone", 23: "do_not_call", 31: "deleted", 37: "poison"}.get(number % 40, "good")
+        rows.append(Row(stream, f"L{number}", campaign, 0, phone(number), fate))
+        if number % 40 == 35:
+            # An earlier one comes again: changed in its own stream, or unchanged, or changed in the other stream.
+            old = rows[-1 - number % 7]
+            if old.fate == "good":
+                other = {"people": "firms", "firms": "people"}[old.stream]
+                again = number // 40 % 3
+                version, stream = ((1, old.stream), (0, old.stream), (1, other))[again]
+                rows.append(Row(stream, old.extern_id, old.campaign_id, version, old.phone))
+    return rows
+
+
+def phone(number: int) -> str:
+    """A number of its own, kept for fiction."""
+    return f"{201 + number // 100}55501{number % 100:02d}"
+
+
+@dataclass
+class Chain:
+    """Runs on one ledger and one account, each killed, until one is left alone.
+
+    Attributes:
+        deaths: How each run but the last ends.
+        size: About so many rows.
+        problems: What must not be.
+    """
+
+    deaths: Sequence[Death]
+    folder: Path
+    size: int
+    state: dict[str, int] | None = None
+    problems: list[str] = field(default_factory=list)
+
+    def play(self) -> None:
+        """Kill, and kill, and look at what is left."""
+        rows = source(self.size)
+        self._tap = Tap(rows, frozenset({*range(STATE_EVERY, len(rows), STATE_EVERY), len(rows) - 1}))
+        with serving(search_delay_seconds=SEARCH_DELAY_SECONDS / 2) as sandbox:
+            for number, death in enumerate(self.deaths):
+                code, states, said = self._run(sandbox, death)
+                if code != KILLED:
+                    self.problems.append(f"run {number} was not killed at {death} but ended with {code}: {said}")
+                self._take(sandbox, states)
+            fed = sum(b'"RECORD"' in line for line in self._tap.lines(self.state))
+            code, states, said = self._run(sandbox, None)
+            if code != 0:
+                self.problems.append(f"the run left alone ended with {code}: {said}")
+            self._take(sandbox, states)
+            self._check_the_end(sandbox, fed)
+
+    def _run(self, sandbox: Sandbox, death: Death | None) -> tuple[int, list[Any], str]:
+        config = against(
+            sandbox,
+            batch_size_rows=BATCH_ROWS,
+            max_in_flight=3,
+            max_rejected_percent=100,
+            search_delay_seconds=SEARCH_DELAY_SECONDS,
+            mappings={"*": {"campaign": {"field": "camp"}, "fields": {"externId": "id"}}},
+        )
+        before = len(sandbox.requests("load"))
+        sandbox.faults(self._faults(death))
+        die_at = death if isinstance(death, Moment) else None
+        with Process(self.folder, config, self._tap.lines(self.state), die_at=die_at) as process:
+            if isinstance(death, Loads):
+                process.kill_when(lambda: len(sandbox.requests("load")) > before + death.count)
+            elif isinstance(death, States):
+                process.kill_when(lambda: len(process.states) >= death.count)
+            code = process.wait()
+            return code, process.states, process.stderr.strip().rsplit("\n", 1)[-1]
+
+    def _faults(self, death: Death | None) -> list[dict[str, Any]]:
+        """The server refuses the poison, and takes its time, so that a kill finds requests under way."""
+        poison = sorted({row.extern_id for row in self._tap.rows if row.fate == "poison"})
+        faults: list[dict[str, Any]] = [
+            {"on": "load", "do": "status", "status": 422, "body": "no", "extern_ids": poison, "times": None},
+            {"on": "load", "do": "delay", "seconds": 0.05, "times": None},
+        ]
+        if isinstance(death, Loads):
+            hang = "timeout_after" if death.stored else "timeout_before"
+            faults.insert(1, {"on": "load", "do": hang, "after": death.count, "times": None})
+        return faults
+
+    def _take(self, sandbox: Sandbox, states: Sequence[dict[str, int]]) -> None:
+        """Keep the last STATE, as whoever runs the tap would, and hold it against the server."""
+        for state in states:
+            if self.state is not None and state["place"] < self.state["place"]:
+                self.problems.append(f"STATE went back from {self.state} to {state}")
+            self.state = state
+        reached = 0 if self.state is None else self.state["place"] + 1
+        there = set(_held(sandbox)) | self._aside()
+        for row in self._tap.rows[:reached]:
+            if row.fate not in ("do_not_call", "deleted") and _lead(row) not in there:
+                self.problems.append(f"STATE {self.state} is ahead of {_lead(row)}")
+
+    def _check_the_end(self, sandbox: Sandbox, fed: int) -> None:
+        held, aside, rows = _held(sandbox), self._aside(), self._tap.rows
+        good = {_lead(row) for row in rows if row.fate == "good"}
+        refused = {_lead(row) for row in rows if row.fate in ("poison", "no_phone")}
+        self.problems += [f"{lead} is lost" for lead in sorted(good - set(held))]
+        self.problems += [f"{lead} is there {times} times" for lead, times in held.items() if times > 1]
+        self.problems += [f"{lead} must not be there" for lead in sorted(set(held) - good)]
+        if aside != refused:
+            self.problems.append(f"put aside but not refused, or the other way round: {sorted(aside ^ refused)}")
+        if self.state != {"place": len(rows) - 1}:
+            self.problems.append(f"the last STATE is {self.state}")
+        self._check_order(sandbox)
+        last = run_records(self.folder)[-1]
+        totals = last["totals"]
+        outcomes = sum(totals[name] for name in OUTCOMES)
+        if not (totals["read"] == outcomes == fed) or last["unsettled"]:
+            self.problems.append(f"{fed} records were read in the last run, {outcomes} have an outcome: {last}")
+        in_flight = table_count(self.folder / STATE_DIR / "ledger.db", "in_flight")
+        if in_flight:
+            self.problems.append(f"the ledger still has {in_flight} leads in flight")
+
+    def _check_order(self, sandbox: Sandbox) -> None:
+        versions: dict[tuple[str, str], list[str]] = {}
+        for lead in sandbox.leads():
+            versions.setdefault((str(lead["campaignId"]), lead["externId"]), []).append(lead["fields"]["firstName"])
+        self.problems += [f"{key} was loaded as {seen}" for key, seen in versions.items() if seen != sorted(seen)]
+
+    def _aside(self) -> set[tuple[str, str, str]]:
+        found = set()
+        for reject in rejects(self.folder):
+            record = reject["record"]
+            found.add((record["camp"], record["id"], record["first_name"]))
+        return found
+
+
+def _held(sandbox: Sandbox) -> Counter[tuple[str, str, str]]:
+    return Counter((str(lead["campaignId"]), lead["externId"], lead["fields"]["firstName"]) for lead in sandbox.leads())
+
+
+def _lead(row: Row) -> tuple[str, str, str]:
+    return row.campaign_id, row.extern_id, f"v{row.version}"

@@ -1,0 +1,189 @@
+"""Buffers never cut a batch too large, lanes never let two versions of a lead go at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from target_engagevoice.buffers import Batch, Buffer, BufferedLead, BufferLimits, Lane
+from target_engagevoice.checkpoints import Epoch
+from target_engagevoice.client import load_body
+from target_engagevoice.lists import ListOptions
+from target_engagevoice.outcomes import ReadRecord
+from tests.parts import RENEWALS, lead
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ENVELOPE = ListOptions().envelope({"stream": "people", "started": "2026-01-01 00:00:00"})
+OVERHEAD = len(load_body(ENVELOPE, ()))
+
+
+def buffered(number: int, length: int = 1, at: float = 0.0) -> BufferedLead:
+    return BufferedLead(ReadRecord("people", {}, Epoch()), lead(number, auxData1="x" * length), at)
+
+
+def buffer(lane: Lane | None = None) -> Buffer:
+    return Buffer("people", RENEWALS, ListOptions(), lane or Lane())
+
+
+def filled(lengths: Sequence[int]) -> Buffer:
+    made = buffer()
+    for number, length in enumerate(lengths):
+        made.put_ready(buffered(number, length))
+    return made
+
+
+def body(batch: Batch) -> bytes:
+    return load_body(ENVELOPE, [each.lead.body for each in batch.leads])
+
+
+sizes = st.lists(st.integers(1, 3000), max_size=40)
+limits = st.builds(BufferLimits, rows=st.integers(1, 12), size=st.integers(1000, 9000), age=st.just(60.0))
+
+
+@given(sizes, limits, st.booleans())
+def test_no_batch_has_too_many_rows(lengths: list[int], limit: BufferLimits, everything: bool) -> None:
+    batches = filled(lengths).cut(limit, OVERHEAD, everything=everything)
+    assert all(1 <= len(batch.leads) <= limit.rows for batch in batches)
+
+
+@given(sizes, limits, st.booleans())
+def test_no_request_has_too_many_bytes_but_that_of_a_single_lead(
+    lengths: list[int], limit: BufferLimits, everything: bool
+) -> None:
+    batches = filled(lengths).cut(limit, OVERHEAD, everything=everything)
+    assert all(len(body(batch)) <= limit.size or len(batch.leads) == 1 for batch in batches)
+
+
+@given(sizes, limits)
+def test_all_leads_leave_in_order(lengths: list[int], limit: BufferLimits) -> None:
+    batches = filled(lengths).cut(limit, OVERHEAD, everything=True)
+    assert [each.lead.extern_id for batch in batches for each in batch.leads] == [f"L{n}" for n in range(len(lengths))]
+
+
+@given(sizes, limits)
+def test_what_does_not_fill_a_request_stays(lengths: list[int], limit: BufferLimits) -> None:
+    made = filled(lengths)
+    batches = made.cut(limit, OVERHEAD, everything=False)
+    assert sum(len(batch.leads) for batch in batches) + len(made) == len(lengths)
+    assert len(made) < limit.rows
+    assert OVERHEAD + made.size < limit.size
+
+
+@given(sizes, limits)
+def test_batches_are_filled(lengths: list[int], limit: BufferLimits) -> None:
+    """No two neighbours would have gone in one request."""
+    batches = filled(lengths).cut(limit, OVERHEAD, everything=True)
+    for first, second in zip(batches, batches[1:], strict=False):
+        together = len(body(first)) + len(second.leads[0].lead.body) + 1
+        assert len(first.leads) == limit.rows or together >= limit.size
+
+
+@given(st.lists(st.sampled_from(["put", "take", "ready", "cut"]), max_size=40), limits)
+def test_the_size_is_that_of_what_is_inside(steps: list[str], limit: BufferLimits) -> None:
+    made = buffer()
+    for number, step in enumerate(steps):
+        if step == "put":
+            made.put(buffered(number, number * 50))
+        elif step == "ready":
+            made.put_ready(buffered(number, number * 50))
+        elif step == "take":
+            made.take_incoming()
+        else:
+            made.cut(limit, OVERHEAD, everything=False)
+        assert made.size == sum(len(each.lead.body) + 1 for each in (*made.incoming, *made.ready))
+
+
+def test_batches_are_numbered_from_one() -> None:
+    made = filled([1] * 5)
+    numbers = [batch.number for batch in made.cut(BufferLimits(2, 10_000, 60), OVERHEAD, everything=True)]
+    made.put_ready(buffered(9))
+    numbers += [batch.number for batch in made.cut(BufferLimits(2, 10_000, 60), OVERHEAD, everything=True)]
+    assert numbers == [1, 2, 3, 4]
+
+
+def test_a_lead_larger_than_a_request_goes_alone() -> None:
+    batches = filled([1, 5000, 1]).cut(BufferLimits(10, 1000, 60), OVERHEAD, everything=True)
+    assert [[each.lead.extern_id for each in batch.leads] for batch in batches] == [["L0"], ["L1"], ["L2"]]
+
+
+def test_a_buffer_is_full_by_rows() -> None:
+    assert [filled([1] * count).is_full(BufferLimits(3, 10_000, 60)) for count in (2, 3)] == [False, True]
+
+
+def test_a_buffer_is_full_by_bytes() -> None:
+    assert [filled([length]).is_full(BufferLimits(9, 1000, 60)) for length in (500, 2000)] == [False, True]
+
+
+def test_a_buffer_is_full_when_too_many_wait_for_an_earlier_version() -> None:
+    made = buffer()
+    for _ in range(4):
+        made.lane.enter(made, buffered(0))
+    assert (len(made), made.is_full(BufferLimits(3, 10_000, 60))) == (1, True)
+
+
+def test_the_oldest_is_the_first_of_either_part() -> None:
+    made = buffer()
+    assert made.oldest() is None
+    made.put(buffered(0, at=7.0))
+    made.put_ready(buffered(1, at=5.0))
+    assert made.oldest() == 5.0
+
+
+# Lanes
+
+
+@dataclass
+class Model:
+    """What a lane is to do, for one id."""
+
+    out: int | None = None  # the version that is in a buffer or further
+    waiting: list[int] = field(default_factory=list)
+
+
+class AnyTraffic(RuleBasedStateMachine):
+    """Versions of a few ids enter through two buffers of one campaign, and leave in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lane = Lane()
+        self.buffers = (buffer(self.lane), buffer(self.lane))
+        self.models = {f"L{number}": Model() for number in range(3)}
+        self.version = 0
+
+    @rule(number=st.integers(0, 2), which=st.integers(0, 1))
+    def enter(self, number: int, which: int) -> None:
+        self.version += 1
+        self.lane.enter(self.buffers[which], BufferedLead(ReadRecord("people", {}, Epoch()), lead(number), self.version))
+        model = self.models[f"L{number}"]
+        if model.out is None:
+            model.out = self.version
+        else:
+            model.waiting.append(self.version)
+
+    @rule(number=st.integers(0, 2))
+    def leave(self, number: int) -> None:
+        model = self.models[f"L{number}"]
+        if model.out is None:
+            return
+        for each in self.buffers:
+            each.incoming = [one for one in each.incoming if one.buffered_at != model.out]
+        self.lane.leave(f"L{number}")
+        model.out = model.waiting.pop(0) if model.waiting else None
+
+    @invariant()
+    def just_the_earliest_version_is_out(self) -> None:
+        out = sorted((one.lead.extern_id, one.buffered_at) for each in self.buffers for one in each.incoming)
+        assert out == sorted((key, model.out) for key, model in self.models.items() if model.out is not None)
+
+    @invariant()
+    def the_waiting_are_counted(self) -> None:
+        assert self.lane.waiting == sum(len(model.waiting) for model in self.models.values())
+
+
+TestAnyTraffic = AnyTraffic.TestCase
