@@ -60,6 +60,11 @@ class Refused:
     words: str
     shrink: bool = False
 
+    def is_like(self, other: Refused) -> bool:
+        """Whether it is the same complaint, but for numbers: a timestamp, a row."""
+        mine, others = (re.sub(r"\d+", "", refusal.words) for refusal in (self, other))
+        return self.reason == other.reason and mine == others
+
 
 @dataclass(frozen=True)
 class Throttled:
@@ -150,7 +155,7 @@ def classify(status: int, content_type: str, body: bytes, retry_after: str | Non
     if not body.strip():
         return Counted()
     if "html" in content_type.casefold():
-        return NoRoute(f"HTTP {status} with an HTML page")
+        return NoRoute(f"HTTP {status} with an HTML page: is base_url right?")
     return _read(status, body)
 
 

@@ -12,42 +12,27 @@ A request can end in five ways, and each has one consequence:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from target_engagevoice import answers
+from target_engagevoice.claims import Claims
 from target_engagevoice.errors import ServerError
-from target_engagevoice.leads import LEAD_PHONE, Outcome, Rejection, Stage
-from target_engagevoice.lists import RETAIN_ALL
-from target_engagevoice.pacing import Pace, parse_retry_after, waits
-from target_engagevoice.reconcile import recover
-from target_engagevoice.server_clock import RESOLUTION_SECONDS
+from target_engagevoice.pacing import parse_retry_after, waits
+from target_engagevoice.settlement import Settlement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from target_engagevoice.buffers import Batch, BufferedLead
-    from target_engagevoice.client import Client
-    from target_engagevoice.halt import Halt
-    from target_engagevoice.ledger import Ledger
-    from target_engagevoice.outcomes import Outcomes
-    from target_engagevoice.pacing import Clock
-    from target_engagevoice.reconcile import Reconciler
-    from target_engagevoice.refusals import Refusals
+    from target_engagevoice.buffers import Batch
+    from target_engagevoice.loading import Leads, Loading
     from target_engagevoice.runs import Run
-    from target_engagevoice.server_clock import ServerClock
 
 PATIENCE_WITH_500 = 3
 """So many times in a row a request may be answered 500 with nothing stored before one of its leads is suspected."""
 
-OTHERS_WAIT_SECONDS = 0.5
+BROKEN = "http_500"
+"""The reason of leads that are refused because the server breaks, which it may also do for reasons of its own."""
 
 PROBES = 3
 """So many leads from elsewhere are asked for a second opinion before all that is refused is blamed on the server."""
-
-NOT_ACCEPTED = "The server accepted fewer leads than it was sent, named none, and does not hold this one."
-
-
-Leads: TypeAlias = "tuple[BufferedLead, ...]"
 
 
 @dataclass(frozen=True)
@@ -58,30 +43,6 @@ class RefusedLeads:
     refusal: answers.Refused
 
 
-@dataclass(frozen=True)
-class Loading:
-    """What loading a batch needs. Every part may be used by any thread.
-
-    Attributes:
-        pace: The account's, for the loader.
-        retry_max_seconds: How long one request is retried before the run fails.
-        skip_unchanged: Whether a lead that another run loaded meanwhile, with the same content, is not sent.
-    """
-
-    client: Client
-    pace: Pace
-    ledger: Ledger
-    reconciler: Reconciler
-    outcomes: Outcomes
-    refusals: Refusals
-    run: Run
-    clock: Clock
-    server_clock: ServerClock
-    halt: Halt
-    retry_max_seconds: float
-    skip_unchanged: bool
-
-
 class BatchLoad:
     """One batch on its way. Owned by the thread that runs it."""
 
@@ -90,7 +51,8 @@ class BatchLoad:
         self._batch = batch
         self._campaign = batch.campaign
         self._envelope = batch.options.envelope(list_names(batch, parts.run))
-        self._since = 0.0
+        self._claims = Claims(parts, batch)
+        self._settlement = Settlement(parts, batch)
 
     def load(self) -> None:
         """Bring every lead of the batch to its outcome.
@@ -100,60 +62,11 @@ class BatchLoad:
         """
         waiting = self._batch.leads
         while waiting:
-            claimed, waiting = self._claim(waiting)
+            claimed, waiting = self._claims.claim(waiting)
             if claimed:
                 self._load(claimed)
             elif waiting:
-                self._wait_for_others()
-
-    def _claim(self, leads: Leads) -> tuple[Leads, Leads]:
-        """Write down what is about to be sent, once no earlier version of it can be mistaken for it.
-
-        Returns:
-            Leads that are this run's to send, and those that another run is sending at this moment.
-        """
-        parts, stream, campaign_id = self._parts, self._batch.stream, self._campaign.campaign_id
-        not_before = max(buffered.not_before for buffered in leads)
-        while True:
-            self._wait_until_past(not_before)
-            self._since = self._server_now()
-            digests = {buffered.lead.extern_id: buffered.lead.digest for buffered in leads}
-            mine = parts.ledger.claim(stream, campaign_id, digests, self._since)
-            claimed = tuple(buffered for buffered in leads if buffered.lead.extern_id in mine)
-            others = tuple(buffered for buffered in leads if buffered.lead.extern_id not in mine)
-            if not parts.ledger.shared or not claimed:
-                return claimed, others
-            claimed, not_before = self._without_what_others_loaded(claimed)
-            if not claimed or not_before + RESOLUTION_SECONDS < self._since:
-                return claimed, others
-            leads = claimed + others
-
-    def _without_what_others_loaded(self, claimed: Leads) -> tuple[Leads, float]:
-        """Another run may have loaded a lead between our look into the ledger and our claim.
-
-        Returns:
-            Leads still to send, and the moment the last version of any of them was accepted.
-        """
-        parts, stream, campaign = self._parts, self._batch.stream, self._campaign
-        known = parts.ledger.accepted(campaign.campaign_id, [buffered.lead.extern_id for buffered in claimed])
-        there = []
-        for buffered in claimed:
-            accepted = known.get(buffered.lead.extern_id)
-            if parts.skip_unchanged and accepted is not None and accepted.digest == buffered.lead.digest:
-                there.append(buffered)
-        if there:
-            parts.ledger.settle(stream, campaign.campaign_id, {}, [each.lead.extern_id for each in there], 0.0)
-            parts.outcomes.settle_all([(each.record, Outcome.UNCHANGED) for each in there], campaign)
-        rest = tuple(buffered for buffered in claimed if buffered not in there)
-        latest = max((known[each.lead.extern_id].at for each in rest if each.lead.extern_id in known), default=0.0)
-        return rest, latest
-
-    def _wait_for_others(self) -> None:
-        """Other runs hold all that is left: give them time, and see whether they still live."""
-        parts = self._parts
-        parts.halt.sleep(OTHERS_WAIT_SECONDS)
-        parts.ledger.find_the_dead()
-        recover(parts.ledger, parts.reconciler, parts.clock, self._server_latest, parts.reconciler.delay)
+                self._claims.wait_for_others()
 
     def _load(self, claimed: Leads) -> None:
         untried = [claimed]
@@ -173,40 +86,28 @@ class BatchLoad:
             if rest:
                 untried.append(rest)
 
-    def _wait_until_past(self, moment: float) -> None:
-        """Wait until the server's clock is clearly past a moment, so that the search can tell before from after."""
-        self._parts.halt.check()
-        while moment and (ahead := moment + RESOLUTION_SECONDS - self._server_now()) >= 0:
-            self._parts.halt.sleep(ahead + 0.05)
-
-    def _server_now(self) -> float:
-        return self._parts.server_clock.earliest(self._parts.clock.monotonic(), self._parts.clock.time())
-
-    def _server_latest(self) -> float:
-        return self._parts.server_clock.latest(self._parts.clock.monotonic(), self._parts.clock.time())
-
     def _isolate(self, refused: RefusedLeads) -> Leads:
         """Halve refused leads until one stands alone; put it with the refusals and give back the rest, untried.
 
         A first half that is taken leaves the blame with the second, which need not be sent to be known as refused:
-        a poison lead costs one request a halving, and one for the rest. Where no request was refused after a larger one
-        was taken, it may have been a bad moment of the server, or the size, and not the lead: it is asked once more,
-        alone.
+        a poison lead costs one request a halving, and one for the rest. It is asked once more, alone, where it may not be
+        the lead: when no request was refused after a larger one was taken it may be the size, and when the refusals
+        differ, or the server broke, it may be a bad moment.
         """
         suspects, refusal = refused.leads, refused.refusal
         rest: Leads = ()
         taken = certain = False
         while len(suspects) > 1:
             middle = len(suspects) // 2
-            again = self._send(suspects[:middle], patience=1)
+            again = self._send(suspects[:middle], 1 if refusal.reason == BROKEN else PATIENCE_WITH_500)
             if again is None:
                 suspects, taken = suspects[middle:], True
                 continue
             rest = suspects[middle:] + rest
+            certain = (taken or middle == 1) and again.refusal.is_like(refusal)
             suspects, refusal = again.leads, again.refusal
-            certain = taken or middle == 1
-        if not certain:
-            again = self._send(suspects, patience=1)
+        if not certain or refusal.reason == BROKEN:
+            again = self._send(suspects)
             if again is None:
                 return rest
             refusal = again.refusal
@@ -226,7 +127,7 @@ class BatchLoad:
                 raise parts.refusals.not_the_leads(self._campaign)
             place = (len(rest) - 1) * (PROBES - 1 - probes) // (PROBES - 1)
             probe, rest = rest[place : place + 1], rest[:place] + rest[place + 1 :]
-            refused = self._send(probe, patience=1)
+            refused = self._send(probe)
             if refused is not None:
                 parts.refusals.add(self._campaign, refused.leads[0], refused.refusal)
             probes += 1
@@ -252,7 +153,7 @@ class BatchLoad:
             answer = self._post(leads, again=tries > 0)
             pause, problem = wait, ""
             if isinstance(answer, answers.Counted):
-                self._settle_counted(leads, answer)
+                self._settlement.counted(leads, answer, self._claims.since)
                 return None
             if isinstance(answer, answers.Refused):
                 return RefusedLeads(leads, answer)
@@ -269,13 +170,13 @@ class BatchLoad:
                 problem = answer.what
             if isinstance(answer, answers.Unknown):
                 pause = max(wait, parse_retry_after(answer.retry_after, parts.clock.time()) or 0.0)
-                remaining = self._settle_unknown(leads)
+                remaining = self._settlement.unknown(leads, self._claims.since)
                 failures = failures + 1 if answer.repeatable and len(remaining) == len(leads) else 0
                 leads = remaining
                 if not leads:
                     return None
                 if failures >= patience:
-                    return RefusedLeads(leads, answers.Refused("http_500", answer.what))
+                    return RefusedLeads(leads, answers.Refused(BROKEN, answer.what))
             if parts.clock.monotonic() + pause > end:
                 msg = (
                     f"campaign {self._campaign.campaign_id}: {len(leads)} leads could not be loaded within "
@@ -294,69 +195,6 @@ class BatchLoad:
         if again:
             parts.run.count_effort(self._batch.stream, self._campaign, "retries")
         return parts.client.load(self._campaign.campaign_id, self._envelope, [buffered.lead.body for buffered in leads])
-
-    def _settle_counted(self, leads: Leads, counted: answers.Counted) -> None:
-        reading = answers.read([buffered.lead for buffered in leads], counted)
-        held = self._held([leads[position] for position in reading.doubtful]) if reading.doubtful else set()
-        taken = [leads[position] for position in reading.accepted]
-        not_inserted = reading.not_inserted
-        refused = [(leads[position], "rejected_row", words) for position, words in reading.rejected.items()]
-        for position in reading.doubtful:
-            buffered = leads[position]
-            if buffered.lead.extern_id in held:
-                taken.insert(0, buffered)
-            elif reading.short is None:
-                taken.append(buffered)
-                not_inserted += 1
-            else:
-                refused.append((buffered, "not_accepted", NOT_ACCEPTED))
-        self._take(taken, not_inserted, cleared=[buffered for buffered, _, _ in refused])
-        for buffered, reason, words in refused:
-            self._parts.outcomes.reject(
-                buffered.record, self._campaign, Rejection(Stage.SERVER, reason, words), buffered.lead
-            )
-
-    def _settle_unknown(self, leads: Leads) -> Leads:
-        """Look up what arrived and settle it; what is left was not stored.
-
-        A lead that is missing while another of the same request with its phone is there was dropped as its
-        duplicate, unless the server keeps all: sent again on its own it would ring the same person twice.
-        """
-        held = self._held(leads)
-        found = [buffered for buffered in leads if buffered.lead.extern_id in held]
-        missing = [buffered for buffered in leads if buffered.lead.extern_id not in held]
-        dropped: list[BufferedLead] = []
-        if self._batch.options.duplicate_handling != RETAIN_ALL:
-            phones = {buffered.lead.fields.get(LEAD_PHONE) for buffered in found} - {None}
-            dropped = [buffered for buffered in missing if buffered.lead.fields.get(LEAD_PHONE) in phones]
-        self._take([*found, *dropped], not_inserted=len(dropped))
-        return tuple(buffered for buffered in missing if buffered not in dropped)
-
-    def _held(self, leads: Iterable[BufferedLead]) -> set[str]:
-        since = {buffered.lead.extern_id: self._since for buffered in leads}
-        return self._parts.reconciler.held(self._campaign.campaign_id, since)
-
-    def _take(self, leads: Sequence[BufferedLead], not_inserted: int = 0, cleared: Sequence[BufferedLead] = ()) -> None:
-        """The server accepted these: into the ledger first, so that STATE never passes what is not written there.
-
-        Args:
-            leads: Accepted, those not inserted last.
-            not_inserted: How many of them the server dropped as duplicates or do-not-call.
-            cleared: Leads that were noted and are not accepted.
-        """
-        parts = self._parts
-        at = self._server_latest()
-        digests = {buffered.lead.extern_id: buffered.lead.digest for buffered in leads}
-        gone = [buffered.lead.extern_id for buffered in cleared]
-        parts.ledger.settle(self._batch.stream, self._campaign.campaign_id, digests, gone, at)
-        inserted = len(leads) - not_inserted
-        settled = [
-            (buffered.record, Outcome.LOADED if place < inserted else Outcome.NOT_INSERTED)
-            for place, buffered in enumerate(leads)
-        ]
-        parts.outcomes.settle_all(settled, self._campaign)
-        if leads:
-            parts.refusals.taken(self._campaign, len(leads))
 
 
 def list_names(batch: Batch, run: Run) -> dict[str, str]:

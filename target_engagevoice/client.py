@@ -147,9 +147,7 @@ class Client:
             reply = self._transport.send("POST", url, body=body)
             if not isinstance(reply, HttpAnswer):
                 return reply
-            last = answers.classify(
-                reply.status, reply.content_type, reply.body, reply.headers.get("retry-after")
-            )
+            last = answers.classify(reply.status, reply.content_type, reply.body, reply.headers.get("retry-after"))
             if isinstance(last, (answers.Counted, answers.Refused)):
                 self._forms[_LOADER] = (form,)
             if not isinstance(last, answers.NoRoute):

@@ -37,7 +37,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         msg = f"--config: {path} can not be read: {error.strerror}."
         raise ConfigError(msg) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
         msg = f"--config: {path} is not JSON{where}."
         raise ConfigError(msg) from None

@@ -76,6 +76,7 @@ class Ledger:
         self._run = run
         self._writing = threading.Lock()
         self._dead: tuple[str, ...] = ()
+        self._predecessors: tuple[str, ...] = ()
         self._absent = False  # a dry run found no ledger: it reads as an empty one
 
     @classmethod
@@ -103,6 +104,7 @@ class Ledger:
                     connection.execute(sa.insert(RUNS).values(account_id=account_id, run=run))
             if not ledger._absent:
                 ledger.find_the_dead()
+                ledger._predecessors = ledger._dead
         except LedgerError:
             ledger.close()
             raise
@@ -238,7 +240,9 @@ class Ledger:
             ]
 
     def finish(self, streams: Collection[str]) -> None:
-        """This run came to its end: STATE is past all it got accepted, and past what killed runs left.
+        """This run came to its end: STATE is past all it got accepted, and past what killed runs before it left.
+
+        What a run left that was killed meanwhile is kept: another source, whose STATE is not ours, reads it again.
 
         Args:
             streams: Those it read, whose remains of killed runs are of no more use.
@@ -250,7 +254,9 @@ class Ledger:
         ]
         with self._writing, self._transaction("written") as connection:
             connection.execute(sa.delete(LEFT).where(account, LEFT.c.run == self._run))
-            connection.execute(sa.delete(LEFT).where(account, LEFT.c.run.in_(self._dead), LEFT.c.stream.in_(streams)))
+            connection.execute(
+                sa.delete(LEFT).where(account, LEFT.c.run.in_(self._predecessors), LEFT.c.stream.in_(streams)),
+            )
             connection.execute(
                 sa.delete(RUNS).where(
                     RUNS.c.account_id == self._account_id,

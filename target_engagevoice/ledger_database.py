@@ -100,7 +100,7 @@ def open_database(url: str | None, state_dir: Path, *, read_only: bool) -> tuple
     """
     parsed = _parsed(url, state_dir)
     if parsed.get_backend_name() != "sqlite":
-        return Database(_postgres(parsed)), not read_only
+        return Database(_postgres(parsed, read_only=read_only)), not read_only
     if parsed.database in (None, "", ":memory:"):
         return Database(_sqlite(parsed, read_only=False)), True
     path = str(parsed.database)
@@ -160,9 +160,10 @@ def _lock(path: str) -> FileLock:
     return lock
 
 
-def _postgres(url: sa.URL) -> sa.Engine:
+def _postgres(url: sa.URL, *, read_only: bool) -> sa.Engine:
     try:
-        return sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=60)
+        options = {"postgresql_readonly": True} if read_only else {}
+        return sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=60, execution_options=options)
     except ModuleNotFoundError as error:
         msg = f"ledger_url needs the Python package {error.name}: pip install 'target-engagevoice[postgres]'."
         raise LedgerError(msg) from None

@@ -6,7 +6,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from target_engagevoice.batches import BatchLoad, Loading
+from target_engagevoice.batches import BatchLoad
 from target_engagevoice.buffers import Batch, BufferLimits
 from target_engagevoice.campaigns import NotFound
 from target_engagevoice.checkpoints import Checkpoints
@@ -16,6 +16,7 @@ from target_engagevoice.delivery import Delivery
 from target_engagevoice.errors import ConfigError, EngageVoiceError, RejectedTooMany
 from target_engagevoice.halt import Halt
 from target_engagevoice.ledger import Ledger
+from target_engagevoice.loading import Loading
 from target_engagevoice.outcomes import Outcomes
 from target_engagevoice.pacing import Pace
 from target_engagevoice.reconcile import Reconciler, recover

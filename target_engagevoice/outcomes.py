@@ -45,7 +45,13 @@ class Outcomes:
         self._max_rejected_percent = max_rejected_percent
 
     def read(self, stream: str, record: Mapping[str, Any]) -> ReadRecord:
-        """A record was read: from here on it must be settled exactly once."""
+        """A record was read: from here on it must be settled exactly once.
+
+        Raises:
+            RejectedTooMany: Of the records before it more were rejected than allowed.
+        """
+        if self._run.read >= CHECKED_FROM_RECORDS:
+            self.check_rejected()
         self._run.count_read()
         return ReadRecord(stream, record, self._checkpoints.open_record())
 

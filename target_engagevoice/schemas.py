@@ -57,6 +57,8 @@ class RecordSchema:
                 "Set validate_records to false to load the stream without checking."
             )
             raise InputError(msg) from None
+        except RecursionError:
+            return Rejection(Stage.SCHEMA, "invalid_record", "the record is nested too deep to be checked.")
         if error is None:
             return None
         place = ".".join(map(str, error.absolute_path)) or "the record"

@@ -6,7 +6,8 @@ No other room knows a setting's name (contract, section 3).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -43,6 +44,9 @@ SIGN_INS: Mapping[str, tuple[str, ...]] = {
 }
 """What each sign-in needs. The ones named first win: a username, password and platform are `password`, not `legacy`."""
 
+LARGEST_NUMBER = 10**300
+"""A larger one fits no float, and Python does not write it out."""
+
 NOT_YET: Mapping[str, tuple[Any, ...]] = {
     "load_method": ("upsert", "overwrite"),
     "on_delete": ("cancel", "pause", "suppress", "delete"),
@@ -73,7 +77,7 @@ class Settings:
     batch_size_bytes: int
     batch_wait_limit_seconds: float
     state_dir: Path
-    ledger_url: str | None
+    ledger_url: str | None = field(repr=False)  # it may hold a password
     skip_unchanged: bool
     max_rejected_percent: float
     dry_run: bool
@@ -156,13 +160,13 @@ def json_schema() -> dict[str, Any]:
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The settings given as `TARGET_ENGAGEVOICE_<NAME>`, still as text.
+    """The settings given as `TARGET_ENGAGEVOICE_<NAME>`, still as text; an empty variable gives none.
 
     Args:
         environ: Environment variables.
     """
     names = {ENVIRONMENT_PREFIX + name.upper(): name for name in SETTINGS}
-    return {name: environ[variable] for variable, name in names.items() if variable in environ}
+    return {name: environ[variable] for variable, name in names.items() if environ.get(variable)}
 
 
 def _checked(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,12 +190,12 @@ def _converted(setting: Setting, raw: Any) -> Any:
     if isinstance(raw, str) and setting.kind not in (Kind.STRING, Kind.PASSWORD, Kind.OPTIONS):
         value = _from_text(setting, raw)
     whole = isinstance(value, int) and not isinstance(value, bool)
-    if setting.kind is Kind.DECIMAL and whole:
+    if setting.kind is Kind.DECIMAL and whole and abs(value) <= LARGEST_NUMBER:
         value = float(value)
-    if setting.or_integer and whole:
+    if setting.or_integer and whole and abs(value) <= LARGEST_NUMBER:
         value = str(value)
     fits = isinstance(value, setting.kind.python) and (setting.kind is Kind.BOOLEAN or not isinstance(value, bool))
-    if not fits:
+    if not fits or (setting.kind is Kind.DECIMAL and not isfinite(value)):
         msg = f"{setting.name}: must be {setting.kind.words}{_not(setting, raw)}."
         raise ConfigError(msg)
     _check_range(setting, value)
@@ -232,7 +236,7 @@ def _from_text(setting: Setting, text: str) -> Any:
         if setting.kind is Kind.DECIMAL:
             return float(text)
         return json.loads(text)
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, RecursionError):
         msg = f"{setting.name}: must be {setting.kind.words}{_not(setting, text)}."
         raise ConfigError(msg) from None
 
@@ -244,13 +248,17 @@ def _not(setting: Setting, raw: Any) -> str:
 def _url(name: str, url: str, word: str | None = None) -> str:
     if url == word:
         return url
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if "@" in url:
+        msg = f"{name}: must not hold a user name or password; use the sign-in settings."
+        raise ConfigError(msg)
+    try:
+        parts = urlsplit(url)
+        complete = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # brackets that do not pair, a port that is no number
+        complete = False
+    if not complete:
         also = f" or the word {word!r}" if word else ""
         msg = f"{name}: must be a URL such as 'https://ringcx.ringcentral.com/voice'{also}, not {url!r}."
-        raise ConfigError(msg)
-    if parts.username or parts.password:
-        msg = f"{name}: must not hold a user name or password; use the sign-in settings."
         raise ConfigError(msg)
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         msg = f"{name}: plain http:// to {parts.hostname} would send leads unencrypted; write https://."

@@ -18,7 +18,7 @@ def make_private(folder: Path) -> None:
         StorageError: It can not be made or written to.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(folder)
     except OSError as error:
         msg = f"state_dir: {folder} can not be made: {error.strerror}. Set state_dir to a folder that can be written."
         raise StorageError(msg) from error
@@ -33,6 +33,14 @@ def open_private(path: Path, mode: str = "a") -> TextIO:
     Raises:
         OSError: It can not be opened.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make(path.parent)
     file = open(path, mode, encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115 - Path.open takes no opener; the caller closes
     return cast("TextIO", file)
+
+
+def _make(folder: Path) -> None:
+    """Make the folder; those above it, too, for the owner only, which `parents=True` would not see to."""
+    for above in reversed(folder.parents):
+        if not above.exists():
+            above.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)

@@ -94,6 +94,7 @@ class TargetEngageVoice(Target):
             ConfigError: A setting is wrong.
         """
         self._load_run: LoadRun | None = None
+        self._opening = False
         self._streams: dict[str, Stream | None] = {}
         self._campaign_sinks: dict[tuple[str, str], LeadSink] = {}
         self._good_keys: set[str] = set()
@@ -140,7 +141,11 @@ class TargetEngageVoice(Target):
         """
         if self._load_run is None:
             self._load_run = self.new_run()
-            self._load_run.open()
+            self._opening = True
+            try:
+                self._load_run.open()
+            finally:
+                self._opening = False
         return self._load_run
 
     def new_run(self) -> LoadRun:
@@ -171,10 +176,16 @@ class TargetEngageVoice(Target):
             run.close(error)
 
     def stop(self, error: EngageVoiceError) -> None:
-        """Stop as soon as possible, whatever the program is doing. For signal handlers."""
+        """Stop as soon as possible, whatever the program is doing. For signal handlers.
+
+        Raises:
+            EngageVoiceError: At once, where nothing is lost by it: while a line is waited for, or a run is opening.
+        """
         if self._load_run is not None:
             self._load_run.halt.set(error)
         self._lines.stop(error)
+        if self._opening:
+            raise error
 
     def discard(self, source: IO[bytes]) -> None:
         """Let the tap finish writing, to nobody; a signal ends it."""
@@ -397,6 +408,8 @@ class _Reading:
 
 def _let_go_of_stdout() -> None:
     """Nobody may be reading any more; Python would complain of that after our last word, and change the exit code."""
+    if sys.stdout is None:  # the process was started without one
+        return
     try:
         sys.stdout.flush()
     except OSError:

@@ -44,7 +44,7 @@ class HttpAnswer:
 
     @property
     def is_whole(self) -> bool:
-        """Whether its end is known to have come; `requests` takes a head that broke off for an answer without a body."""
+        """Whether its end came: `requests` takes a head that broke off for an answer without a body."""
         framed = "content-length" in self.headers or "transfer-encoding" in self.headers
         return framed or bool(self.body) or self.status == NO_CONTENT
 

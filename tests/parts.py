@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.auth import authentication
-from target_engagevoice.batches import BatchLoad, Loading
+from target_engagevoice.batches import BatchLoad
 from target_engagevoice.buffers import Batch, BufferedLead
 from target_engagevoice.campaigns import Campaign
 from target_engagevoice.checkpoints import Checkpoints
@@ -21,6 +21,7 @@ from target_engagevoice.halt import Halt
 from target_engagevoice.leads import Lead
 from target_engagevoice.ledger import Ledger
 from target_engagevoice.lists import ListOptions
+from target_engagevoice.loading import Loading
 from target_engagevoice.outcomes import Outcomes
 from target_engagevoice.pacing import Pace, Window
 from target_engagevoice.reconcile import Reconciler
@@ -154,8 +155,11 @@ class _Kept:
     def __init__(self, config: dict[str, Any] | None) -> None:
         self.clock = FakeClock()
         self.busy = False
-        self.sandbox = Sandbox(store=None, config=config, clock=lambda: self.clock.time())
+        self.sandbox = Sandbox(store=None, config=config, clock=self._time)
         self.sandbox.start()
+
+    def _time(self) -> float:
+        return self.clock.time()
 
     def clean(self) -> None:
         """Forget everything but how it is configured."""

@@ -234,7 +234,7 @@ def batches(draw: st.DrawFn) -> list[Lead]:
     """Batches of few distinct values, so that ids, phones and names of several leads coincide."""
     extern_ids = draw(st.lists(st.sampled_from(["L0", "L1", "L2", "7", "Ann"]), min_size=1, max_size=4, unique=True))
     return [
-        Lead({"externId": extern_id} | draw(st.dictionaries(st.sampled_from(STRINGS[:6] + ["leadPhone"]), FEW_VALUES)))
+        Lead({"externId": extern_id} | draw(st.dictionaries(st.sampled_from([*STRINGS[:6], "leadPhone"]), FEW_VALUES)))
         for extern_id in extern_ids
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hypothesis import given
@@ -79,7 +80,7 @@ def test_what_does_not_fill_a_request_stays(lengths: list[int], limit: BufferLim
 def test_batches_are_filled(lengths: list[int], limit: BufferLimits) -> None:
     """No two neighbours would have gone in one request."""
     batches = filled(lengths).cut(limit, OVERHEAD, everything=True)
-    for first, second in zip(batches, batches[1:], strict=False):
+    for first, second in pairwise(batches):
         together = len(body(first)) + len(second.leads[0].lead.body) + 1
         assert len(first.leads) == limit.rows or together >= limit.size
 
@@ -159,7 +160,9 @@ class AnyTraffic(RuleBasedStateMachine):
     @rule(number=st.integers(0, 2), which=st.integers(0, 1))
     def enter(self, number: int, which: int) -> None:
         self.version += 1
-        self.lane.enter(self.buffers[which], BufferedLead(ReadRecord("people", {}, Epoch()), lead(number), self.version))
+        self.lane.enter(
+            self.buffers[which], BufferedLead(ReadRecord("people", {}, Epoch()), lead(number), self.version)
+        )
         model = self.models[f"L{number}"]
         if model.out is None:
             model.out = self.version

@@ -188,6 +188,7 @@ def test_a_page_for_an_admin_call_is_asked_again_once_the_form_has_answered(room
     room.client.directory()
     room.sandbox.faults([fault("search", "html", times=3)])
     load(room)
+    room.clock.advance(3)
     assert found(room, "L0") == ["L0"]
     assert len(paths(room, "search")) == 4
 
@@ -207,7 +208,9 @@ def test_a_load_that_is_not_answered_keeps_its_fate(room: Desk, monkeypatch: pyt
     assert load(room) == NotSent("Connection refused")
 
 
-json_values = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3))
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3)
+)
 
 
 @given(

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from target_engagevoice.batches import list_names
 from target_engagevoice.buffers import Batch, BufferLimits
+from target_engagevoice.campaigns import Campaign
 from target_engagevoice.checkpoints import Checkpoints
 from target_engagevoice.client import load_body
-from target_engagevoice.campaigns import Campaign
 from target_engagevoice.dedupe import Dedupe
 from target_engagevoice.delivery import Delivery
 from target_engagevoice.errors import FatalError, Interrupted, LedgerError, ServerError, StorageError
@@ -93,6 +93,11 @@ class Room:
         self.delivery.add(buffer, self.outcomes.read(stream, {}), one)
         if self.delivery.is_full(buffer):
             self.delivery.drain(buffer)
+
+    def add_all(self, leads: list[Lead]) -> None:
+        """One after another."""
+        for each in leads:
+            self.add(each)
 
     def sent(self) -> list[list[str]]:
         """`externId`s by batch."""
@@ -306,7 +311,7 @@ def test_versions_are_never_in_flight_together_and_keep_their_order(
 def test_the_reader_waits_while_enough_is_on_its_way() -> None:
     with open_room(threads=2) as room:
         room.gate.clear()
-        reader = threading.Thread(target=lambda: [room.add(lead(number)) for number in range(60)])
+        reader = threading.Thread(target=room.add_all, args=([lead(number) for number in range(60)],))
         reader.start()
         room.wait_for(lambda: len(room.sent()) == 2)
         time.sleep(0.3)
@@ -321,7 +326,7 @@ def test_the_reader_waits_while_enough_is_on_its_way() -> None:
 def test_the_reader_waits_while_too_many_wait_for_an_earlier_version() -> None:
     with open_room(threads=2) as room:
         room.gate.clear()
-        reader = threading.Thread(target=lambda: [room.add(lead(0, firstName=f"v{n}")) for n in range(30)])
+        reader = threading.Thread(target=room.add_all, args=([lead(0, firstName=f"v{n}") for n in range(30)],))
         reader.start()
         room.wait_for(lambda: len(room.sent()) == 1)
         time.sleep(0.3)
@@ -471,9 +476,10 @@ def failing(error: BaseException) -> Callable[[Batch], None]:
 
 
 def test_a_failing_load_is_raised_in_the_reader() -> None:
-    with open_room(load=failing(ServerError("the server is gone"))) as room, pytest.raises(ServerError, match="is gone"):
-        for number in range(1000):
-            room.add(lead(number))
+    with open_room(load=failing(ServerError("the server is gone"))) as room:
+        leads = [lead(number) for number in range(1000)]
+        with pytest.raises(ServerError, match="is gone"):
+            room.add_all(leads)
 
 
 def test_a_failing_load_is_raised_at_the_end() -> None:
@@ -520,7 +526,9 @@ def test_a_failing_load_settles_nothing() -> None:
 def test_a_mistake_of_this_program_shows_its_place_and_no_value() -> None:
     with open_room(load=failing(KeyError("ann@example.com"))) as room:
         room.add(lead(0))
-        with pytest.raises(FatalError, match=r"a mistake in target-engagevoice itself: KeyError at \w+\.py:\d+\.") as caught:
+        with pytest.raises(
+            FatalError, match=r"a mistake in target-engagevoice itself: KeyError at \w+\.py:\d+\."
+        ) as caught:
             room.delivery.finish()
         assert "ann" not in str(caught.value)
 

@@ -141,7 +141,10 @@ def test_what_is_no_message_is_not_shown(line: bytes) -> None:
 def test_what_is_no_message_is_not_in_the_errors_cause(line: bytes) -> None:
     with pytest.raises(InputError) as caught:
         read(line)
-    assert (caught.value.__cause__, caught.value.__suppress_context__) == (None, True) or caught.value.__context__ is None
+    assert (caught.value.__cause__, caught.value.__suppress_context__) == (
+        None,
+        True,
+    ) or caught.value.__context__ is None
 
 
 def test_what_came_before_a_bad_line_was_handed_over() -> None:

@@ -145,7 +145,9 @@ def test_the_record_that_crosses_the_threshold_is_settled_as_well(room: Room) ->
 
 def test_at_the_end_the_threshold_holds_for_few_records_too(room: Room) -> None:
     room.reject()
-    with pytest.raises(RejectedTooMany, match=r"1 of 1 records were rejected \(100\.0 %\).*max_rejected_percent \(10 %\)"):
+    with pytest.raises(
+        RejectedTooMany, match=r"1 of 1 records were rejected \(100\.0 %\).*max_rejected_percent \(10 %\)"
+    ):
         room.outcomes.check_rejected()
 
 

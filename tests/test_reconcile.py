@@ -157,7 +157,7 @@ def test_a_stop_ends_the_looking(room: Desk) -> None:
 
 def killed(folder: Path, run: str, *ids: str, stream: str = "people", campaign: str = "1001", since: float = 0) -> None:
     ledger = Ledger.open(None, folder, ACCOUNT, run)
-    ledger.claim(stream, campaign, {extern_id: f"digest {run}" for extern_id in ids}, since)
+    ledger.claim(stream, campaign, dict.fromkeys(ids, f"digest {run}"), since)
     ledger.close()
 
 

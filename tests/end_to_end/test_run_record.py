@@ -82,6 +82,17 @@ def test_sigterm_ends_a_run_with_its_record_and_no_state_ahead_of_the_leads(tmp_
     assert finished.run_record["unsettled"] <= 3
 
 
+def test_sigterm_while_the_server_is_waited_for_at_the_start_stops_at_once(tmp_path: Path) -> None:
+    hanging = {"on": "accounts", "do": "timeout_before", "seconds": 30}
+    with serving(hanging) as sandbox, running(tmp_path, against(sandbox)) as run:
+        wait_until(lambda: "signed in" in run.stderr)
+        run.send_signal(signal.SIGTERM)
+        finished = run.wait()
+    assert finished.code == 1
+    assert "SIGTERM" in finished.error
+    assert finished.run_record["seconds"] < 20
+
+
 def test_sigint_while_a_request_is_on_its_way_lets_it_finish(tmp_path: Path) -> None:
     with serving({"on": "load", "do": "delay", "seconds": 1}) as sandbox:
         with running(tmp_path, against(sandbox, batch_size_rows=5)) as run:
@@ -121,7 +132,7 @@ def test_too_many_rejects_stop_the_run_from_a_hundred_records_on(tmp_path: Path)
     lines = [schema(), *rejectable(60), state("bad"), *records(45, 60), state("good"), *rejectable(1, 105)]
     finished = run_target(tmp_path, EMBEDDED, [*lines, *records(3000, 200), state("end")])
     assert (finished.code, finished.fed, finished.run_record["status"]) == (3, True, "rejected")
-    assert "61 of 106" in finished.error
+    assert "60 of 100 records" in finished.error
     assert finished.states == [{"bookmark": "bad"}], "what was not loaded is not in STATE"
     assert finished.leads() == []
     assert (finished.outcomes, finished.run_record["unsettled"]) == ({"read": 61, "rejected": 61}, 45)
@@ -131,3 +142,12 @@ def test_as_many_rejects_as_allowed_are_fine_and_nothing_is_stopped_before_a_hun
     finished = run_target(tmp_path, EMBEDDED, [schema(), *rejectable(10), state("bad"), *records(90, 10), state("end")])
     assert (finished.code, finished.outcomes) == (0, {"read": 100, "loaded": 90, "rejected": 10})
     assert finished.states[-1] == {"bookmark": "end"}
+
+
+def test_too_many_rejects_among_the_first_hundred_stop_a_run_that_is_good_afterwards(tmp_path: Path) -> None:
+    with serving() as sandbox:
+        lines = [schema(), *rejectable(99), *records(2000, 99), state("end")]
+        finished = run_target(tmp_path, against(sandbox), lines)
+        assert sandbox.leads() == []
+    assert (finished.code, finished.states, finished.run_record["unsettled"]) == (3, [], 1)
+    assert "99 of 100 records" in finished.error

@@ -23,38 +23,31 @@ if TYPE_CHECKING:
     from target_engagevoice.sandbox import Sandbox
 
 ROWS = 600
-MANY_ROWS = 1200
-"""For chains in which nobody knows how far a run gets before it is killed."""
-
 STATE_EVERY = 7
 BATCH_ROWS = 8
 SEARCH_DELAY_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Loads:
-    """Kill from outside when so many loads were answered, and further ones hang: stored, or not stored."""
+class Outside:
+    """Kill from outside when so many STATE lines have come, or so many loads were answered and further ones hang.
 
-    count: int
+    Attributes:
+        stored: Whether those that hang are on the server.
+    """
+
+    states: int
+    loads: int
     stored: bool
 
 
-@dataclass(frozen=True)
-class States:
-    """Kill from outside when so many STATE lines have come."""
-
-    count: int
-
-
-Death: TypeAlias = "Moment | Loads | States"
+Death: TypeAlias = "Moment | Outside"
 
 
 def random_deaths(seed: int, count: int = 9) -> list[Death]:
     """Kills at no particular moment; none of them so late that nothing is left for the next."""
     dice = random.Random(seed)
-    return [
-        dice.choice([Loads(dice.randint(0, 6), dice.random() < 0.5), States(dice.randint(1, 4))]) for _ in range(count)
-    ]
+    return [Outside(dice.randint(1, 4), dice.randint(0, 10), dice.random() < 0.5) for _ in range(count)]
 
 
 CLIENT_LOAD = "target_engagevoice.client:Client.load"
@@ -136,7 +129,7 @@ CHAINS: Mapping[str, Sequence[Death]] = {
         Moment(CLIENT_SEARCH, "after", 2),
     ],
     "at the end of the run": [
-        Loads(40, stored=True),
+        Outside(states=ROWS, loads=40, stored=True),
         Moment(FINISH, "before", 1),
         Moment(FINISH, "after", 1),
         Moment(RECORD, "before", 1),
@@ -162,10 +155,7 @@ def test_a_hundred_kills_are_spread_over_the_chains() -> None:
 
 @pytest.mark.parametrize("group", GROUPS, ids=" + ".join)
 def test_after_kills_no_lead_is_lost_and_none_is_there_twice(group: Sequence[str], tmp_path: Path) -> None:
-    chains = [
-        Chain(CHAINS[name], tmp_path / str(number), MANY_ROWS if name.startswith("at any moment") else ROWS)
-        for number, name in enumerate(group)
-    ]
+    chains = [Chain(CHAINS[name], tmp_path / str(number)) for number, name in enumerate(group)]
     with ThreadPoolExecutor(len(chains)) as pool:
         list(pool.map(Chain.play, chains))
     problems = {name: chain.problems for name, chain in zip(group, chains, strict=True) if chain.problems}
@@ -187,10 +177,10 @@ def test_after_a_kill_a_lead_that_goes_back_to_an_earlier_version_is_loaded_agai
     assert names == ["one", "two", "one"]
 
 
-def source(size: int) -> list[Row]:
+def source() -> list[Row]:
     """People and firms for three campaigns: some change, some must not be called, some can not be loaded."""
     rows: list[Row] = []
-    for number in range(size):
+    for number in range(ROWS):
         stream = "firms" if number % 3 == 2 else "people"
         campaign = str(1001 + number % 2) if stream == "people" else "1003"
         fate = {11: "no_phone", 23: "do_not_call", 31: "deleted", 37: "poison"}.get(number % 40, "good")
@@ -217,19 +207,17 @@ class Chain:
 
     Attributes:
         deaths: How each run but the last ends.
-        size: About so many rows.
         problems: What must not be.
     """
 
     deaths: Sequence[Death]
     folder: Path
-    size: int
     state: dict[str, int] | None = None
     problems: list[str] = field(default_factory=list)
 
     def play(self) -> None:
         """Kill, and kill, and look at what is left."""
-        rows = source(self.size)
+        rows = source()
         self._tap = Tap(rows, frozenset({*range(STATE_EVERY, len(rows), STATE_EVERY), len(rows) - 1}))
         with serving(search_delay_seconds=SEARCH_DELAY_SECONDS / 2) as sandbox:
             for number, death in enumerate(self.deaths):
@@ -257,10 +245,10 @@ class Chain:
         sandbox.faults(self._faults(death))
         die_at = death if isinstance(death, Moment) else None
         with Process(self.folder, config, self._tap.lines(self.state), die_at=die_at) as process:
-            if isinstance(death, Loads):
-                process.kill_when(lambda: len(sandbox.requests("load")) > before + death.count)
-            elif isinstance(death, States):
-                process.kill_when(lambda: len(process.states) >= death.count)
+            if isinstance(death, Outside):
+                process.kill_when(
+                    lambda: len(process.states) >= death.states or len(sandbox.requests("load")) > before + death.loads
+                )
             code = process.wait()
             return code, process.states, process.stderr.strip().rsplit("\n", 1)[-1]
 
@@ -271,9 +259,9 @@ class Chain:
             {"on": "load", "do": "status", "status": 422, "body": "no", "extern_ids": poison, "times": None},
             {"on": "load", "do": "delay", "seconds": 0.05, "times": None},
         ]
-        if isinstance(death, Loads):
+        if isinstance(death, Outside):
             hang = "timeout_after" if death.stored else "timeout_before"
-            faults.insert(1, {"on": "load", "do": hang, "after": death.count, "times": None})
+            faults.insert(1, {"on": "load", "do": hang, "after": death.loads, "times": None})
         return faults
 
     def _take(self, sandbox: Sandbox, states: Sequence[dict[str, int]]) -> None:

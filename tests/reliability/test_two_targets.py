@@ -59,7 +59,7 @@ def source(numbers: Sequence[int], stream: str, seed: int, start: int = 0) -> li
 def config(sandbox: Sandbox, ledger_url: str, **settings: Any) -> dict[str, Any]:
     """Of both targets; none has a state folder of the other's."""
     common = {"ledger_url": ledger_url, "batch_size_rows": 7, "max_in_flight": 3, "search_delay_seconds": 0.5}
-    return against(sandbox, **common, **settings)
+    return against(sandbox, **{**common, **settings})
 
 
 def times_there(sandbox: Sandbox) -> dict[int, int]:
@@ -153,11 +153,12 @@ def test_the_end_of_one_does_not_make_another_forget_what_its_killed_run_had_loa
     second = [schema(), record(3), record(4), state("second")]
     hang = {"on": "load", "do": "timeout_after", "extern_ids": ["L3"]}
     with serving(hang) as sandbox:
-        settings = config(sandbox, ledger_url, batch_size_rows=1, max_in_flight=1)
+        settings = config(sandbox, ledger_url, batch_size_rows=1, max_in_flight=2)
         with Process(tmp_path / "first", settings, map(encoded, first)) as one:
             wait_until(lambda: len(sandbox.requests("load")) == 4)
             with Process(tmp_path / "second", settings, map(encoded, second)) as two:
-                wait_until(lambda: sandbox.requests("accounts")[1:])
+                # It has loaded what is its own, and waits for what the first one has in flight.
+                wait_until(lambda: any(lead["externId"] == "L4" for lead in sandbox.leads()))
                 one.kill()
                 assert (one.wait(), two.wait()) == (KILLED, 0), two.stderr
         assert one.states == []

@@ -1,0 +1,84 @@
+"""The right to send: one version of a lead at a time, by one run at a time, noted before it goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from target_engagevoice.leads import Outcome
+from target_engagevoice.reconcile import recover
+from target_engagevoice.server_clock import RESOLUTION_SECONDS
+
+if TYPE_CHECKING:
+    from target_engagevoice.buffers import Batch
+    from target_engagevoice.loading import Leads, Loading
+
+OTHERS_WAIT_SECONDS = 0.5
+
+
+class Claims:
+    """Claims the leads of one batch. Owned by the thread that loads it.
+
+    Attributes:
+        since: Epoch seconds on the server's clock, of the last claim: what it covers was not sent before.
+    """
+
+    def __init__(self, parts: Loading, batch: Batch) -> None:
+        self._parts = parts
+        self._batch = batch
+        self._campaign = batch.campaign
+        self.since = 0.0
+
+    def claim(self, leads: Leads) -> tuple[Leads, Leads]:
+        """Write down what is about to be sent, once no earlier version of it can be mistaken for it.
+
+        Returns:
+            Leads that are this run's to send, and those that another run is sending at this moment.
+        """
+        parts, stream, campaign_id = self._parts, self._batch.stream, self._campaign.campaign_id
+        not_before = max(buffered.not_before for buffered in leads)
+        while True:
+            self._wait_until_past(not_before)
+            self.since = self._parts.server_earliest()
+            digests = {buffered.lead.extern_id: buffered.lead.digest for buffered in leads}
+            mine = parts.ledger.claim(stream, campaign_id, digests, self.since)
+            claimed = tuple(buffered for buffered in leads if buffered.lead.extern_id in mine)
+            others = tuple(buffered for buffered in leads if buffered.lead.extern_id not in mine)
+            if not parts.ledger.shared or not claimed:
+                return claimed, others
+            claimed, not_before = self._without_what_others_loaded(claimed)
+            if not claimed or not_before + RESOLUTION_SECONDS < self.since:
+                return claimed, others
+            leads = claimed + others
+
+    def _without_what_others_loaded(self, claimed: Leads) -> tuple[Leads, float]:
+        """Another run may have loaded a lead between our look into the ledger and our claim.
+
+        Returns:
+            Leads still to send, and the moment the last version of any of them was accepted.
+        """
+        parts, stream, campaign = self._parts, self._batch.stream, self._campaign
+        known = parts.ledger.accepted(campaign.campaign_id, [buffered.lead.extern_id for buffered in claimed])
+        there = []
+        for buffered in claimed:
+            accepted = known.get(buffered.lead.extern_id)
+            if parts.skip_unchanged and accepted is not None and accepted.digest == buffered.lead.digest:
+                there.append(buffered)
+        if there:
+            parts.ledger.settle(stream, campaign.campaign_id, {}, [each.lead.extern_id for each in there], 0.0)
+            parts.outcomes.settle_all([(each.record, Outcome.UNCHANGED) for each in there], campaign)
+        rest = tuple(buffered for buffered in claimed if buffered not in there)
+        latest = max((known[each.lead.extern_id].at for each in rest if each.lead.extern_id in known), default=0.0)
+        return rest, latest
+
+    def wait_for_others(self) -> None:
+        """Other runs hold all that is left: give them time, and see whether they still live."""
+        parts = self._parts
+        parts.halt.sleep(OTHERS_WAIT_SECONDS)
+        parts.ledger.find_the_dead()
+        recover(parts.ledger, parts.reconciler, parts.clock, parts.server_latest, parts.reconciler.delay)
+
+    def _wait_until_past(self, moment: float) -> None:
+        """Wait until the server's clock is clearly past a moment, so that the search can tell before from after."""
+        self._parts.halt.check()
+        while moment and (ahead := moment + RESOLUTION_SECONDS - self._parts.server_earliest()) >= 0:
+            self._parts.halt.sleep(ahead + 0.05)

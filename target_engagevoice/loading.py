@@ -1,0 +1,52 @@
+"""What loading a batch needs: the run's parts, which every sending thread shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from target_engagevoice.buffers import BufferedLead
+    from target_engagevoice.client import Client
+    from target_engagevoice.halt import Halt
+    from target_engagevoice.ledger import Ledger
+    from target_engagevoice.outcomes import Outcomes
+    from target_engagevoice.pacing import Clock, Pace
+    from target_engagevoice.reconcile import Reconciler
+    from target_engagevoice.refusals import Refusals
+    from target_engagevoice.runs import Run
+    from target_engagevoice.server_clock import ServerClock
+
+Leads: TypeAlias = "tuple[BufferedLead, ...]"
+
+
+@dataclass(frozen=True)
+class Loading:
+    """What loading a batch needs. Every part may be used by any thread.
+
+    Attributes:
+        pace: The account's, for the loader.
+        retry_max_seconds: How long one request is retried before the run fails.
+        skip_unchanged: Whether a lead that another run loaded meanwhile, with the same content, is not sent.
+    """
+
+    client: Client
+    pace: Pace
+    ledger: Ledger
+    reconciler: Reconciler
+    outcomes: Outcomes
+    refusals: Refusals
+    run: Run
+    clock: Clock
+    server_clock: ServerClock
+    halt: Halt
+    retry_max_seconds: float
+    skip_unchanged: bool
+
+    def server_earliest(self) -> float:
+        """Epoch seconds that the server's clock shows at least."""
+        return self.server_clock.earliest(self.clock.monotonic(), self.clock.time())
+
+    def server_latest(self) -> float:
+        """Epoch seconds that the server's clock shows at most."""
+        return self.server_clock.latest(self.clock.monotonic(), self.clock.time())
