@@ -36,16 +36,15 @@ DATABASE = "disturbed"
 FIRST_DAY = datetime(2026, 3, 1, tzinfo=timezone.utc)
 
 TAP = """\
-#!{python}
-# The tap of the registry, with a STATE message after every {often} records instead of every 10,000.
+#!/bin/sh
+exec "{python}" -c '
 from singer_sdk.streams import core
-
 core.Stream.STATE_MSG_FREQUENCY = {often}
-
 from tap_postgres.tap import TapPostgres
-
 TapPostgres.cli()
+' "$@"
 """
+"""The tap of the registry, with a STATE message after every so many records instead of every 10,000."""
 
 pytestmark = [
     pytest.mark.meltano,
@@ -167,7 +166,7 @@ def project(
     (loader,) = definition["plugins"]["loaders"]
     extractor |= {
         "pip_url": undisturbed.TAP,
-        "executable": "./tap",
+        "executable": str(folder / "tap"),
         "select": [f"{STREAM}.*"],
         "metadata": {STREAM: {"replication-method": "INCREMENTAL", "replication-key": "updated_at"}},
     }
