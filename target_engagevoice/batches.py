@@ -90,8 +90,8 @@ class BatchLoad:
         """Halve refused leads until one stands alone; put it with the refusals and give back the rest, untried.
 
         A first half that is taken leaves the blame with the second, which need not be sent to be known as refused:
-        a poison lead costs one request a halving, and one for the rest. It is asked once more, alone, where it may not be
-        the lead: when no request was refused after a larger one was taken it may be the size, and when the refusals
+        a poison lead costs one request a halving, and one for the rest. It is asked once more, alone, where it may not
+        be the lead: when no request was refused after a larger one was taken it may be the size, and when the refusals
         differ, or the server broke, it may be a bad moment.
         """
         suspects, refusal = refused.leads, refused.refusal

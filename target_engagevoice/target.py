@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import copy
 import logging
-import os
-import signal
 import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 import click
-from dotenv import find_dotenv, load_dotenv
 from singer_sdk import Target
 from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchemaException
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TargetCapabilities
 from singer_sdk.mapper import PluginMapper, RemoveRecordTransform
 
-from target_engagevoice import settings as settings_room
 from target_engagevoice.checkpoints import write_to_stdout
 from target_engagevoice.config_files import read_config
 from target_engagevoice.errors import ConfigError, EngageVoiceError, FatalError, InputError, Interrupted
@@ -25,13 +21,13 @@ from target_engagevoice.leads import Outcome, Rejection, Stage
 from target_engagevoice.lines import LineReader, discard
 from target_engagevoice.load_run import LoadRun
 from target_engagevoice.pacing import SystemClock
-from target_engagevoice.settings import Settings
+from target_engagevoice.process import end_on_signals, environment, let_go_of_stdout
+from target_engagevoice.settings import Settings, json_schema
 from target_engagevoice.sinks import READ_RECORD, LeadSink
 from target_engagevoice.streams import compile_stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from types import FrameType
 
     from singer_sdk.singerlib.encoding.base import GenericSingerReader
     from singer_sdk.sinks import Sink
@@ -75,7 +71,7 @@ class TargetEngageVoice(Target):
     name = NAME
     package_name = NAME
     default_sink_class = LeadSink
-    config_jsonschema: ClassVar[dict[str, Any]] = settings_room.json_schema()
+    config_jsonschema: ClassVar[dict[str, Any]] = json_schema()
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,
         PluginCapabilities.STREAM_MAPS,
@@ -353,8 +349,8 @@ class TargetEngageVoice(Target):
         target: TargetEngageVoice | None = None
         failure: EngageVoiceError | None = None
         try:
-            target = cls(config=read_config(config, _environment))
-            _end_on_signals(target)
+            target = cls(config=read_config(config, environment))
+            end_on_signals(target.stop)
             _ = target.load_run
             target.listen(cast("IO[str] | None", file_input))
         except EngageVoiceError as error:
@@ -369,7 +365,7 @@ class TargetEngageVoice(Target):
                 target.close(failure)
             except EngageVoiceError as error:
                 failure = failure or error
-        _let_go_of_stdout()
+        let_go_of_stdout()
         if failure is None:
             return
         if file_input is None and sys.stdin is not None and not isinstance(failure, Interrupted):
@@ -404,33 +400,6 @@ class _Reading:
         except EngageVoiceError as worse:
             logger.warning("%s", worse)
         self._target.close(error)
-
-
-def _let_go_of_stdout() -> None:
-    """Nobody may be reading any more; Python would complain of that after our last word, and change the exit code."""
-    if sys.stdout is None:  # the process was started without one
-        return
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
-def _environment() -> dict[str, str]:
-    load_dotenv(find_dotenv(usecwd=True))
-    return settings_room.from_environment(os.environ)
-
-
-def _end_on_signals(target: TargetEngageVoice) -> None:
-    """SIGTERM and SIGINT stop the run; a second one stops the process, at once."""
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, lambda *_: os._exit(1))
-        target.stop(Interrupted(f"stopped by {signal.Signals(number).name}: what was not loaded is not in STATE."))
-
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, end)
 
 
 main = TargetEngageVoice.cli

@@ -9,7 +9,6 @@ from importlib.metadata import version
 from typing import Any
 
 import click
-from dotenv import find_dotenv, load_dotenv
 
 from target_engagevoice.cli.campaigns import campaigns
 from target_engagevoice.cli.sandbox import sandbox
@@ -37,7 +36,6 @@ class Companion(click.Group):
 def main() -> None:
     """See what target-engagevoice sees, and what it did."""
     logging.basicConfig(level=os.environ.get("LOGLEVEL", "WARNING").upper(), stream=sys.stderr)
-    load_dotenv(find_dotenv(usecwd=True))
 
 
 main.add_command(campaigns)

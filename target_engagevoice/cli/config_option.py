@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import click
 
 from target_engagevoice.config_files import read_config
-from target_engagevoice.settings import Settings, from_environment
+from target_engagevoice.process import environment
+from target_engagevoice.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,4 +29,4 @@ def read_settings(sources: Sequence[str]) -> Settings:
     Raises:
         ConfigError: A file or a setting is wrong.
     """
-    return Settings.parse(read_config(sources, lambda: from_environment(os.environ)))
+    return Settings.parse(read_config(sources, environment))

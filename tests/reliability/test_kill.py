@@ -46,7 +46,7 @@ Death: TypeAlias = "Moment | Outside"
 
 def random_deaths(seed: int, count: int = 9) -> list[Death]:
     """Kills at no particular moment; none of them so late that nothing is left for the next."""
-    dice = random.Random(seed)
+    dice = random.Random(seed)  # noqa: S311 - no secret hangs on it
     return [Outside(dice.randint(1, 4), dice.randint(0, 10), dice.random() < 0.5) for _ in range(count)]
 
 
@@ -266,10 +266,10 @@ class Chain:
 
     def _take(self, sandbox: Sandbox, states: Sequence[dict[str, int]]) -> None:
         """Keep the last STATE, as whoever runs the tap would, and hold it against the server."""
-        for state in states:
-            if self.state is not None and state["place"] < self.state["place"]:
-                self.problems.append(f"STATE went back from {self.state} to {state}")
-            self.state = state
+        for newer in states:
+            if self.state is not None and newer["place"] < self.state["place"]:
+                self.problems.append(f"STATE went back from {self.state} to {newer}")
+            self.state = newer
         reached = 0 if self.state is None else self.state["place"] + 1
         there = set(_held(sandbox)) | self._aside()
         for row in self._tap.rows[:reached]:

@@ -34,14 +34,18 @@ def ledger_url(server: Postgres) -> str:
     name = f"ledger_{next(_numbers)}"
     with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-    return f"postgresql://{server.user}@{server.host}:{server.port}/{name}"
+    return f"postgresql+psycopg://{server.user}@{server.host}:{server.port}/{name}"
 
 
 OF_A_FILE = {"test_what_is_written_is_on_disk_before_the_call_returns"}
 """Tests that look into SQLite itself."""
 
 for _name, _test in list(vars(on_sqlite).items()):
-    if _name.startswith("test_") and _name not in OF_A_FILE and {"ledger", "ledger_url"} & set(inspect.signature(_test).parameters):
+    if (
+        _name.startswith("test_")
+        and _name not in OF_A_FILE
+        and {"ledger", "ledger_url"} & set(inspect.signature(_test).parameters)
+    ):
         globals()[_name] = _test
 
 

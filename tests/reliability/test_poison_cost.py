@@ -51,7 +51,9 @@ def room() -> Iterator[Desk]:
 
 def poison(room: Desk, kind: str, numbers: Sequence[int]) -> None:
     """From here on the server refuses each request that holds one of these leads."""
-    room.sandbox.faults([{"on": "load", "times": None, "extern_ids": [f"L{number}" for number in numbers], **KINDS[kind]}])
+    room.sandbox.faults(
+        [{"on": "load", "times": None, "extern_ids": [f"L{number}" for number in numbers], **KINDS[kind]}]
+    )
 
 
 def load(room: Desk, count: int, size: int) -> None:
@@ -128,5 +130,3 @@ def test_what_was_put_aside_once_does_not_stop_a_run_that_finds_nothing_else_to_
         assert ids(sandbox.leads()) == sorted({record(number)["record"]["id"] for number in range(30)} - set(bad))
     assert [day.code for day in days] == [0, 0], days[1].stderr
     assert days[1].outcomes == {"read": 30, "unchanged": 30 - len(bad), "rejected": len(bad)}
-
-

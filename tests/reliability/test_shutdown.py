@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import signal
@@ -10,6 +9,7 @@ import sqlite3
 import sys
 import time
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,7 +27,6 @@ from tests.reliability.process import Process, rejects, run_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from target_engagevoice.sandbox import Sandbox
     from tests.end_to_end.executable import Finished
@@ -38,21 +37,23 @@ LIMIT_SECONDS = 20.0
 
 ROWS = 30
 
-IMPATIENTLY: tuple[str, ...] = (
-    sys.executable,
-    "-c",
-    # The executable, in less than the half minute it waits for a ledger that is locked.
-    "import runpy, sys; from target_engagevoice import ledger_database; ledger_database.BUSY_WAIT_SECONDS = 0.5;"
-    " sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')",
-)
+IMPATIENTLY = """
+import runpy, sys
+from target_engagevoice import ledger_database
+ledger_database.BUSY_WAIT_SECONDS = 0.5
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""Starts the executable, in which a locked ledger is not waited for as long as half a minute."""
 
-AS_A_USER: tuple[str, ...] = (
-    sys.executable,
-    "-c",
-    # Without CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH even root is held to the permissions of a file.
-    "import ctypes, os, sys; libc = ctypes.CDLL(None); [libc.prctl(24, each, 0, 0, 0) for each in (1, 2)];"
-    " os.execv(sys.argv[1], sys.argv[1:])",
-)
+AS_A_USER = """
+import ctypes, os, sys
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
+for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
+    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Starts the executable held to the permissions of files, even by root."""
 
 
 def table(*places: int, start: int = 0) -> list[bytes]:
@@ -154,7 +155,7 @@ def test_a_request_that_hangs_does_not_keep_a_run_from_ending_in_time(tmp_path: 
 def test_a_second_signal_ends_a_run_at_once(tmp_path: Path) -> None:
     with serving({"on": "load", "do": "timeout_after"}) as sandbox:
         with Process(tmp_path, against(sandbox, batch_size_rows=5), table(4, 9), keep_open=True) as process:
-            wait_until(lambda: len(sandbox.requests("load")) == 1)
+            wait_until(lambda: sandbox.requests("load"))
             process.send_signal(signal.SIGTERM)
             # The handler of the first one has run when the second one no longer has a handler of Python's to wait for.
             wait_until(lambda: not _pending(process.pid, signal.SIGTERM))
@@ -368,7 +369,7 @@ def test_a_read_only_ledger_fails_before_anything_is_sent(used: tuple[Path, Sand
     ledger, sandbox = used
     ledger.chmod(0o400)
     try:
-        with Process(tmp_path, against(sandbox), table(9), through=AS_A_USER) as process:
+        with Process(tmp_path, against(sandbox), table(9), through=(sys.executable, "-c", AS_A_USER)) as process:
             code = process.wait()
     finally:
         ledger.chmod(0o600)
@@ -383,7 +384,7 @@ def test_a_state_dir_that_can_not_be_written_fails_before_anything_is_sent(
     ledger, sandbox = used
     ledger.parent.chmod(0o500)
     try:
-        with Process(tmp_path, against(sandbox), table(9), through=AS_A_USER) as process:
+        with Process(tmp_path, against(sandbox), table(9), through=(sys.executable, "-c", AS_A_USER)) as process:
             code = process.wait()
     finally:
         ledger.parent.chmod(0o700)
@@ -398,7 +399,7 @@ def test_a_ledger_that_another_program_has_locked_fails_before_anything_is_sent(
     ledger, sandbox = used
     with closing(sqlite3.connect(ledger, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with Process(tmp_path, against(sandbox), table(9), through=IMPATIENTLY) as process:
+        with Process(tmp_path, against(sandbox), table(9), through=(sys.executable, "-c", IMPATIENTLY)) as process:
             code = process.wait()
     assert (code, process.states) == (1, [])
     assert "locked by another program" in error(process.stderr)
@@ -436,8 +437,8 @@ def _fill_the_disk(process: Process, size: int) -> None:
 
 
 def _status(pid: int) -> Mapping[str, str]:
-    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-        return {name: value.strip() for name, _, value in (line.partition(":") for line in file)}
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 def _sleeps(pid: int) -> bool:
