@@ -181,14 +181,7 @@ class Ledger:
             connection.execute(insert, rows)
             if not self.shared:
                 return set(digests)
-            mine = sa.select(IN_FLIGHT.c.extern_id)
-            return {
-                extern_id
-                for some in _parts(list(digests))
-                for extern_id in connection.execute(
-                    mine.where(*self._leads(IN_FLIGHT, campaign_id, some), IN_FLIGHT.c.run == self._run),
-                ).scalars()
-            }
+            return self._in_flight_of(connection, self._run, campaign_id, list(digests))
 
     def settle(
         self,
@@ -207,18 +200,22 @@ class Ledger:
             accepted: `externId` to digest of those the server took.
             cleared: `externId` of those it did not take.
             at: Epoch seconds on the server's clock, the latest they can have been loaded.
-            run: The run that sent them; this one when None.
+            run: The run that sent them; this one when None. For another one, what somebody else settled is left alone:
+                a later version of the lead may have been accepted since.
         """
         run = run or self._run
-        rows = [
-            self._lead(campaign_id, extern_id) | {"digest": digest, "accepted_at": at, "run": run}
-            for extern_id, digest in sorted(accepted.items())
-        ]
-        left = [
-            self._lead(campaign_id, extern_id) | {"stream": stream, "digest": digest, "run": run}
-            for extern_id, digest in accepted.items()
-        ]
         with self._writing, self._transaction("written") as connection:
+            if run != self._run:
+                known = self._in_flight_of(connection, run, campaign_id, list(accepted))
+                accepted = {extern_id: digest for extern_id, digest in accepted.items() if extern_id in known}
+            rows = [
+                self._lead(campaign_id, extern_id) | {"digest": digest, "accepted_at": at, "run": run}
+                for extern_id, digest in sorted(accepted.items())
+            ]
+            left = [
+                self._lead(campaign_id, extern_id) | {"stream": stream, "digest": digest, "run": run}
+                for extern_id, digest in accepted.items()
+            ]
             if rows:
                 connection.execute(upsert(self._database.dialect, ACCEPTED, ("digest", "accepted_at", "run")), rows)
                 connection.execute(sa.insert(LEFT), left)
@@ -268,6 +265,18 @@ class Ledger:
     def close(self) -> None:
         """Let go of the database, and of the sign of life in it."""
         self._database.close()
+
+    def _in_flight_of(
+        self, connection: sa.Connection, run: str, campaign_id: str, extern_ids: Sequence[str]
+    ) -> set[str]:
+        """Which of these leads a run has in flight; nobody else can settle them before the transaction ends."""
+        query = sa.select(IN_FLIGHT.c.extern_id).where(IN_FLIGHT.c.run == run)
+        query = query.order_by(IN_FLIGHT.c.extern_id).with_for_update()  # in the order in which they are claimed
+        return {
+            extern_id
+            for some in _parts(extern_ids)
+            for extern_id in connection.execute(query.where(*self._leads(IN_FLIGHT, campaign_id, some))).scalars()
+        }
 
     def _lead(self, campaign_id: str, extern_id: str) -> dict[str, Any]:
         return {"account_id": self._account_id, "campaign_id": campaign_id, "extern_id": extern_id}

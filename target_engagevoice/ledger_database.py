@@ -73,7 +73,8 @@ class Database:
         if not self.shared:
             return True
         key = {"key": _key(account_id, run)}
-        return bool(connection.execute(sa.text("SELECT pg_try_advisory_xact_lock(:key)"), key).scalar())
+        # Shared, so that two runs that look at the same moment do not take each other for the one they look for.
+        return bool(connection.execute(sa.text("SELECT pg_try_advisory_xact_lock_shared(:key)"), key).scalar())
 
     def close(self) -> None:
         """Let go of everything."""

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from target_engagevoice.ledger import Accepted
 from tests import test_ledger as on_sqlite
 from tests.end_to_end.postgres import Postgres, running_postgres
+from tests.parts import ACCOUNT
+from tests.test_ledger import CAMPAIGN, opened, settle, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +50,35 @@ for _name, _test in list(vars(on_sqlite).items()):
         and {"ledger", "ledger_url"} & set(inspect.signature(_test).parameters)
     ):
         globals()[_name] = _test
+
+
+def test_a_killed_run_is_known_as_one_by_two_runs_that_look_at_the_same_moment(ledger_url: str) -> None:
+    with opened(ledger_url, "killed") as killed:
+        settle(killed, {"L0": "first"})
+    with opened(ledger_url, "two") as two, two._database.engine.begin() as look:
+        assert two._database.is_dead(look, ACCOUNT, "killed")
+        with opened(ledger_url, "three") as three:
+            assert versions(three) == ["first"]
+
+
+def test_a_run_that_lives_is_not_taken_for_a_killed_one(ledger_url: str) -> None:
+    with opened(ledger_url, "alive") as alive:
+        alive.claim("people", CAMPAIGN, {"L0": "first"}, 1.0)
+        with opened(ledger_url, "two") as two:
+            assert two.in_flight() == []
+
+
+def test_what_a_killed_run_had_in_flight_is_settled_once_by_whoever_comes_first(ledger_url: str) -> None:
+    with opened(ledger_url, "killed") as killed:
+        killed.claim("people", CAMPAIGN, {"L0": "old"}, 1.0)
+    with opened(ledger_url, "two") as two, opened(ledger_url, "three") as three:
+        two.settle("people", CAMPAIGN, {"L0": "old"}, [], 2.0, "killed")
+        assert two.claim("people", CAMPAIGN, {"L0": "new"}, 4.0) == {"L0"}
+        two.settle("people", CAMPAIGN, {"L0": "new"}, [], 5.0)
+        # It was asked for at the same time as the other, and the answer took longer.
+        three.settle("people", CAMPAIGN, {"L0": "old"}, [], 6.0, "killed")
+        assert two.accepted(CAMPAIGN, ["L0"]) == {"L0": Accepted("new", 5.0)}
+        assert versions(three) == ["old"]
 
 
 def test_there_are_tests_to_repeat() -> None:
