@@ -18,6 +18,7 @@ from target_engagevoice import answers
 from target_engagevoice.claims import Claims
 from target_engagevoice.errors import ServerError
 from target_engagevoice.pacing import parse_retry_after, waits
+from target_engagevoice.refusals import BROKEN
 from target_engagevoice.settlement import Settlement
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 PATIENCE_WITH_500 = 3
 """So many times in a row a request may be answered 500 with nothing stored before one of its leads is suspected."""
-
-BROKEN = "http_500"
-"""The reason of leads that are refused because the server breaks, which it may also do for reasons of its own."""
 
 PROBES = 3
 """So many leads from elsewhere are asked for a second opinion before all that is refused is blamed on the server."""
@@ -69,50 +67,74 @@ class BatchLoad:
                 self._claims.wait_for_others()
 
     def _load(self, claimed: Leads) -> None:
-        untried = [claimed]
-        while untried:
-            leads = untried.pop()
-            most = self._parts.refusals.most_rows
-            if most is not None and len(leads) > most:
-                untried += [leads[most:], leads[:most]]
-                continue
-            refused = self._send(leads)
+        todo: list[Leads | RefusedLeads] = [claimed]
+        while todo:
+            leads = todo.pop()
+            refused = leads if isinstance(leads, RefusedLeads) else None
+            if not isinstance(leads, RefusedLeads):
+                most = self._parts.refusals.most_rows
+                if most is not None and len(leads) > most:
+                    todo += [leads[most:], leads[:most]]
+                    continue
+                refused = self._send(leads, self._patience)
             if refused is None:
                 continue
             if refused.refusal.shrink and self._parts.refusals.shrink(len(refused.leads)):
-                untried.append(refused.leads)
+                todo.append(refused.leads)
                 continue
-            rest = self._isolate(refused)
-            if rest:
-                untried.append(rest)
+            left = self._isolate(refused)
+            if left:
+                todo.append(left)
 
-    def _isolate(self, refused: RefusedLeads) -> Leads:
-        """Halve refused leads until one stands alone; put it with the refusals and give back the rest, untried.
+    def _isolate(self, refused: RefusedLeads) -> Leads | RefusedLeads:
+        """Halve refused leads until one stands alone; put it with the refusals and give back the rest.
 
         A first half that is taken leaves the blame with the second, which need not be sent to be known as refused:
-        a poison lead costs one request a halving, and one for the rest. It is asked once more, alone, where it may not
-        be the lead: when no request was refused after a larger one was taken it may be the size, and when the refusals
-        differ, or the server broke, it may be a bad moment.
+        a poison lead costs one request a halving, and one for the rest.
+
+        Returns:
+            Leads of which nothing is known, or that are known to be refused together; none when all are done.
         """
         suspects, refusal = refused.leads, refused.refusal
         rest: Leads = ()
-        taken = certain = False
+        taken = certain = alone = False
+        breakable = self._parts.refusals.breakable
         while len(suspects) > 1:
             middle = len(suspects) // 2
-            again = self._send(suspects[:middle], 1 if refusal.reason == BROKEN else PATIENCE_WITH_500)
+            again = self._send(suspects[:middle], 1 if refusal.reason == BROKEN else self._patience)
             if again is None:
                 suspects, taken = suspects[middle:], True
                 continue
             rest = suspects[middle:] + rest
             certain = (taken or middle == 1) and again.refusal.is_like(refusal)
-            suspects, refusal = again.leads, again.refusal
-        if not certain or refusal.reason == BROKEN:
-            again = self._send(suspects)
+            suspects, refusal, alone = again.leads, again.refusal, middle == 1
+        sure = certain and (refusal.reason != BROKEN or (breakable and alone))
+        return self._blame(suspects, refusal, rest, sure=sure, breakable=breakable)
+
+    def _blame(
+        self, suspect: Leads, refusal: answers.Refused, rest: Leads, *, sure: bool, breakable: bool
+    ) -> Leads | RefusedLeads:
+        """Put the lead that stands alone with the refusals, unless it was a bad moment of the server's.
+
+        When no request was refused after a larger one was taken it may be the size, and when the refusals differ, or
+        the server broke, it may be a bad moment: then it is asked once more, alone. Where leads are known that break
+        the server, the rest is asked instead, which is to be sent anyway: what was refused with the rest and the
+        suspect in it, and is taken without the suspect, was refused for the suspect.
+        """
+        parts = self._parts
+        left: Leads | RefusedLeads = rest
+        if not sure and breakable and refusal.reason == BROKEN and rest:
+            refused = self._send(rest, self._patience)
+            sure, left = refused is None, refused or ()
+        if not sure:
+            again = self._send(suspect, self._patience)
             if again is None:
-                return rest
-            refusal = again.refusal
-        self._parts.refusals.add(self._campaign, suspects[0], refusal)
-        return self._probe(rest)
+                return left
+            suspect, refusal = again.leads, again.refusal
+        parts.refusals.add(self._campaign, suspect[0], refusal)
+        if parts.refusals.suspicious(self._campaign, took=self._settlement.took):
+            return self._probe(left.leads if isinstance(left, RefusedLeads) else left)
+        return left
 
     def _probe(self, rest: Leads) -> Leads:
         """When all that was sent lately was refused, ask with a few leads from elsewhere in the batch, each alone.
@@ -122,18 +144,23 @@ class BatchLoad:
         """
         parts = self._parts
         probes = 0
-        while parts.refusals.suspicious(self._campaign):
+        while parts.refusals.suspicious(self._campaign, took=self._settlement.took):
             if not rest or probes == PROBES:
                 raise parts.refusals.not_the_leads(self._campaign)
             place = (len(rest) - 1) * (PROBES - 1 - probes) // (PROBES - 1)
             probe, rest = rest[place : place + 1], rest[:place] + rest[place + 1 :]
-            refused = self._send(probe)
+            refused = self._send(probe, self._patience)
             if refused is not None:
                 parts.refusals.add(self._campaign, refused.leads[0], refused.refusal)
             probes += 1
         return rest
 
-    def _send(self, leads: Leads, patience: int = PATIENCE_WITH_500) -> RefusedLeads | None:
+    @property
+    def _patience(self) -> int:
+        """Whether a server that breaks may just have a bad moment: not once a lead is known that breaks it."""
+        return 1 if self._parts.refusals.breakable else PATIENCE_WITH_500
+
+    def _send(self, leads: Leads, patience: int) -> RefusedLeads | None:
         """Send leads until the server takes or refuses them.
 
         Args:

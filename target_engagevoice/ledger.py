@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from target_engagevoice.errors import LedgerError
 from target_engagevoice.ledger_database import Database, explained, open_database
-from target_engagevoice.ledger_tables import ACCEPTED, IN_FLIGHT, LEFT, RUNS, check_version, upsert
+from target_engagevoice.ledger_tables import ACCEPTED, IN_FLIGHT, LEFT, REFUSED, RUNS, check_version, upsert
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -236,6 +236,38 @@ class Ledger:
                 for row in connection.execute(query)
             ]
 
+    def refused(self, campaign_id: str, extern_id: str) -> str | None:
+        """The digest of the lead that the campaign last refused for its own fault under this id; None for none."""
+        query = sa.select(REFUSED.c.digest).where(*self._leads(REFUSED, campaign_id, [extern_id]))
+        with self._transaction("read") as connection:
+            digest: str | None = connection.execute(query).scalar()
+            return digest
+
+    def remember_refused(self, campaign_id: str, digests: Mapping[str, str]) -> None:
+        """The campaign refused these while it took others.
+
+        Args:
+            campaign_id: It.
+            digests: `externId` to digest.
+        """
+        rows = [
+            self._lead(campaign_id, extern_id) | {"digest": digest} for extern_id, digest in sorted(digests.items())
+        ]
+        with self._writing, self._transaction("written") as connection:
+            connection.execute(upsert(self._database.dialect, REFUSED, ("digest",)), rows)
+
+    def took_leads(self, campaign_id: str) -> bool:
+        """Whether the campaign took leads from runs that were killed, which this one goes on with."""
+        if not self._dead:
+            return False
+        some = sa.select(LEFT.c.place).where(
+            LEFT.c.account_id == self._account_id,
+            LEFT.c.campaign_id == campaign_id,
+            LEFT.c.run.in_(self._dead),
+        )
+        with self._transaction("read") as connection:
+            return connection.execute(some.limit(1)).first() is not None
+
     def finish(self, streams: Collection[str]) -> None:
         """This run came to its end: STATE is past all it got accepted, and past what killed runs before it left.
 
@@ -290,7 +322,7 @@ class Ledger:
 
     @contextmanager
     def _transaction(self, what: str) -> Iterator[sa.Connection]:
-        with explained(self._database.engine, what), self._database.engine.begin() as connection:
+        with explained(self._database.engine, what), self._database.turn, self._database.engine.begin() as connection:
             yield connection
 
 

@@ -6,8 +6,9 @@ Either lock ends with the process that holds it, however that ends: that is what
 from __future__ import annotations
 
 import hashlib
-from contextlib import contextmanager
-from dataclasses import dataclass
+import threading
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,11 +32,13 @@ class Database:
     Attributes:
         dialect: `sqlite` or `postgresql`.
         shared: Whether other runs may write at the same time.
+        turn: Held during a transaction, where all threads have but one connection.
     """
 
     engine: sa.Engine
     file_lock: FileLock | None = None
     pulse: sa.Connection | None = None
+    turn: AbstractContextManager[Any] = field(default_factory=nullcontext)
 
     @property
     def dialect(self) -> str:
@@ -103,7 +106,7 @@ def open_database(url: str | None, state_dir: Path, *, read_only: bool) -> tuple
     if parsed.get_backend_name() != "sqlite":
         return Database(_postgres(parsed, read_only=read_only)), not read_only
     if parsed.database in (None, "", ":memory:"):
-        return Database(_sqlite(parsed, read_only=False)), True
+        return Database(_sqlite(parsed, read_only=False), turn=threading.RLock()), True
     path = str(parsed.database)
     if read_only:
         missing = not Path(path).exists()

@@ -69,6 +69,16 @@ LEFT = sa.Table(
 )
 """What runs that have not come to their end got accepted, in that order: after a kill the tap reads it again."""
 
+REFUSED = sa.Table(
+    "engagevoice_refused",
+    _METADATA,
+    sa.Column("account_id", sa.String(64), primary_key=True),
+    sa.Column("campaign_id", sa.String(64), primary_key=True),
+    sa.Column("extern_id", sa.String(200), primary_key=True),
+    sa.Column("digest", sa.String(64), nullable=False),
+)
+"""What each campaign refused under each `externId` while it took other leads: known to be the lead's own fault."""
+
 _INSERTS: Mapping[str, Callable[[sa.Table], SqliteInsert | PostgresInsert]] = MappingProxyType(
     {"sqlite": sqlite.insert, "postgresql": postgresql.insert},
 )

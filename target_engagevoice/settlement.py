@@ -18,12 +18,17 @@ NOT_ACCEPTED = "The server accepted fewer leads than it was sent, named none, an
 
 
 class Settlement:
-    """Settles the leads of one batch. Owned by the thread that loads it."""
+    """Settles the leads of one batch. Owned by the thread that loads it.
+
+    Attributes:
+        took: Whether the campaign took any of them.
+    """
 
     def __init__(self, parts: Loading, batch: Batch) -> None:
         self._parts = parts
         self._batch = batch
         self._campaign = batch.campaign
+        self.took = False
 
     def counted(self, leads: Leads, counted: answers.Counted, since: float) -> None:
         """The server says how many it took: every lead has its outcome then.
@@ -111,4 +116,5 @@ class Settlement:
         ]
         parts.outcomes.settle_all(settled, self._campaign)
         if leads:
+            self.took = True
             parts.refusals.taken(self._campaign, len(leads))
