@@ -75,6 +75,10 @@ class Lane:
             self._pending.add(extern_id)
             buffer.put(lead)
 
+    def behind(self, extern_id: str) -> list[str]:
+        """Digests of the leads that wait for this one, in order."""
+        return [lead.lead.digest for _, lead in self._held.get(extern_id, ())]
+
     def leave(self, extern_id: str) -> None:
         """A lead has its outcome: the next of its id may enter its buffer."""
         waiting = self._held.get(extern_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +10,22 @@ if TYPE_CHECKING:
 
     from target_engagevoice.buffers import BufferedLead
     from target_engagevoice.ledger import Ledger, Left
+
+
+@dataclass(frozen=True)
+class Division:
+    """Leads by what their campaign has.
+
+    Attributes:
+        there: It has them.
+        to_send: It has not.
+        unclear: A killed run had loaded them, and later versions after them, whose digests are beside them. If a
+            later version is read again as well, they were only read again; otherwise the source went back to them.
+    """
+
+    there: list[BufferedLead]
+    to_send: list[BufferedLead]
+    unclear: list[tuple[BufferedLead, frozenset[str]]]
 
 
 class Dedupe:
@@ -25,13 +41,8 @@ class Dedupe:
         self.skip_unchanged = skip_unchanged
         self._read_again: dict[tuple[str, str, str], int] = {}
 
-    def divide(
-        self,
-        stream: str,
-        campaign_id: str,
-        leads: list[BufferedLead],
-    ) -> tuple[list[BufferedLead], list[BufferedLead]]:
-        """Leads the campaign has, and leads to send.
+    def divide(self, stream: str, campaign_id: str, leads: list[BufferedLead]) -> Division:
+        """Compare leads with what their campaign has.
 
         Args:
             stream: Where they come from.
@@ -44,30 +55,34 @@ class Dedupe:
         extern_ids = [buffered.lead.extern_id for buffered in leads]
         accepted = self._ledger.accepted(campaign_id, extern_ids)
         left = self._ledger.left(stream, campaign_id, extern_ids)
-        there: list[BufferedLead] = []
-        to_send: list[BufferedLead] = []
-        for buffered in leads:
-            extern_id = buffered.lead.extern_id
+        division = Division([], [], [])
+        for each in leads:
+            extern_id = each.lead.extern_id
             last = accepted.get(extern_id)
-            again = self._is_read_again(stream, campaign_id, buffered, left.get(extern_id, ()))
-            if again or (self.skip_unchanged and last is not None and last.digest == buffered.lead.digest):
-                there.append(buffered)
+            buffered = replace(each, not_before=last.at) if last is not None else each
+            versions = left.get(extern_id, [])
+            again = self._read_again_at(stream, campaign_id, buffered, versions)
+            if again is not None and versions[-1].place > again:
+                later = frozenset(version.digest for version in versions if version.place > again)
+                division.unclear.append((buffered, later))
+            elif again is not None or (self.skip_unchanged and last is not None and last.digest == each.lead.digest):
+                division.there.append(buffered)
             else:
-                to_send.append(replace(buffered, not_before=last.at) if last is not None else buffered)
-        return there, to_send
+                division.to_send.append(buffered)
+        return division
 
-    def _is_read_again(self, stream: str, campaign_id: str, buffered: BufferedLead, left: Iterable[Left]) -> bool:
-        """Whether this is a version that a killed run had loaded, read again because STATE did not get past it.
+    def _read_again_at(self, stream: str, campaign_id: str, buffered: BufferedLead, left: Iterable[Left]) -> int | None:
+        """The place of the version that a killed run had loaded and that this one is, read again; None for none.
 
-        Versions are read again in the order they were loaded in, so none before the one reached counts any more: a
-        source that goes back to an earlier version is heard. The one reached counts again where the same content
-        would not have been loaded twice in a row either.
+        STATE did not get past it, so the tap sends it again. Versions are read again in the order they were loaded
+        in, so none before the one reached counts any more. The one reached counts again where the same content would
+        not have been loaded twice in a row either.
         """
         key = (stream, campaign_id, buffered.lead.extern_id)
         reached = self._read_again.get(key, -1)
+        first = reached if self.skip_unchanged else reached + 1
         for version in left:
-            first = reached if self.skip_unchanged else reached + 1
             if version.place >= first and version.digest == buffered.lead.digest:
                 self._read_again[key] = version.place
-                return True
-        return False
+                return version.place
+        return None

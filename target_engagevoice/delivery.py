@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from target_engagevoice.buffers import Batch, Buffer, BufferedLead, BufferLimits, Lane
@@ -30,6 +31,15 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 0.25
 """How often buffers are looked at for their age, and a waiting reader for a reason to stop."""
+
+
+@dataclass(frozen=True, eq=False)
+class Unclear:
+    """A lead that may only be read again, see `dedupe.Division`; it waits in no buffer, and its lane waits for it."""
+
+    buffer: Buffer
+    lead: BufferedLead
+    later: frozenset[str]
 
 
 class Delivery:
@@ -64,6 +74,7 @@ class Delivery:
         self._changed = threading.Condition()
         self._buffers: dict[tuple[str, str], Buffer] = {}
         self._lanes: dict[str, Lane] = {}
+        self._unclear: dict[tuple[str, str], Unclear] = {}
         self._queue: deque[Batch] = deque()
         self._under_way = 0
         self._closing = False
@@ -96,6 +107,7 @@ class Delivery:
         self._halt.check()
         with self._changed:
             buffer.lane.enter(buffer, BufferedLead(record, lead, self._clock.monotonic()))
+            self._clear_up((buffer.campaign.campaign_id, lead.extern_id))
 
     def is_full(self, buffer: Buffer) -> bool:
         """Whether rows or bytes say it is time to drain."""
@@ -114,6 +126,8 @@ class Delivery:
                 self._halt.check()
                 if crowded:
                     self._enqueue_all([each for each in self._buffers.values() if each.lane is buffer.lane])
+                    if not self._queue and not self._under_way:
+                        break  # they wait for unclear leads, and what is read next will tell of those
                 if buffer.lane.waiting >= self._limits.rows or len(self._queue) >= self._queue_limit:
                     self._changed.wait(TICK_SECONDS)
         self._halt.check()
@@ -129,7 +143,10 @@ class Delivery:
                 self._halt.check()
                 self._enqueue_all(self._buffers.values())
                 if not self._queue and not self._under_way and not any(map(len, self._buffers.values())):
-                    return
+                    if not self._unclear:
+                        return
+                    self._send_unclear()
+                    continue
                 self._changed.wait(TICK_SECONDS)
 
     def close(self, wait_seconds: float) -> None:
@@ -158,10 +175,39 @@ class Delivery:
     def _compare(self, buffer: Buffer) -> None:
         """Let out what the campaign has; that may let a later version in, which is compared as well."""
         while incoming := buffer.take_incoming():
-            there, to_send = self._dedupe.divide(buffer.stream, buffer.campaign.campaign_id, incoming)
-            for buffered in to_send:
+            campaign_id = buffer.campaign.campaign_id
+            division = self._dedupe.divide(buffer.stream, campaign_id, incoming)
+            for buffered in division.to_send:
                 buffer.put_ready(buffered)
-            self._settle(buffer, there, Outcome.UNCHANGED)
+            self._settle(buffer, division.there, Outcome.UNCHANGED)
+            for buffered, later in division.unclear:
+                key = (campaign_id, buffered.lead.extern_id)
+                self._unclear[key] = Unclear(buffer, buffered, later)
+                self._clear_up(key)
+
+    def _clear_up(self, key: tuple[str, str]) -> None:
+        """See whether what was read after an unclear lead tells what it is. The condition is held.
+
+        Args:
+            key: Campaign id and `externId`.
+        """
+        unclear = self._unclear.get(key)
+        if unclear is None:
+            return
+        digest = unclear.lead.lead.digest
+        others = [behind for behind in unclear.buffer.lane.behind(key[1]) if behind != digest]
+        if others:
+            del self._unclear[key]
+            if others[0] in unclear.later:
+                self._settle(unclear.buffer, [unclear.lead], Outcome.UNCHANGED)
+            else:
+                unclear.buffer.put_ready(unclear.lead)
+
+    def _send_unclear(self) -> None:
+        """Nothing more comes that could tell: the source went back to these versions. The condition is held."""
+        for unclear in self._unclear.values():
+            unclear.buffer.put_ready(unclear.lead)
+        self._unclear.clear()
 
     def _settle(self, buffer: Buffer, leads: Sequence[BufferedLead], outcome: Outcome) -> None:
         """These need no request: out they go."""

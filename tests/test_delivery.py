@@ -403,7 +403,7 @@ def run_once(folder: Path, name: str, leads: list[Lead], *, finish: bool, skip_u
     with open_room(ledger=ledger, skip_unchanged=skip_unchanged) as room:
         for each in leads:
             room.add(each)
-            room.delivery.finish()
+        room.delivery.finish()
         if finish:
             ledger.finish(["people"])
         return room.outcome()

@@ -81,9 +81,17 @@ class MortalTarget(TargetEngageVoice):
     life: Life
     clock: Clock
     write_state: Callable[[str], None]
+    run: LoadRun
+
+    def bury(self) -> None:
+        """Let go of what the system takes from a dead process: the ledger's lock and its connections."""
+        if self.run._ledger is not None:
+            self.run._ledger.close()
+        if self.run._connection is not None:
+            self.run._connection.close()
 
     def new_run(self) -> LoadRun:
-        run = LoadRun(self._settings, self.clock, "0", self.life.around(self.write_state))
+        run = self.run = LoadRun(self._settings, self.clock, "0", self.life.around(self.write_state))
         run.rejects.write = self.life.around(run.rejects.write)  # type: ignore[method-assign]  # that is what mortal means
         return run
 

@@ -226,6 +226,7 @@ class Chain:
             target.close(EngageVoiceError("killed"))
         except (EngageVoiceError, Killed):
             self.problems.append("the run could not be closed")
+        target.bury()
 
     def _write_state(self, line: str) -> None:
         """Take a STATE line, and look whether everything before it is where it should be at this moment."""
