@@ -17,6 +17,7 @@ import phonenumbers
 import psycopg
 import pytest
 import yaml
+from filelock import FileLock
 
 from target_engagevoice.sandbox import Sandbox
 
@@ -112,8 +113,19 @@ class Project:
 
 @pytest.fixture(scope="session")
 def meltano(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Meltano in a virtual environment of its own, on the Python that runs the tests."""
-    folder = tmp_path_factory.mktemp("meltano")
+    """Meltano in a virtual environment of its own, on the Python that runs the tests; one for all its processes."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, done = shared / "meltano", shared / "meltano-is-installed"
+    with FileLock(shared / "meltano.lock"):
+        if not done.exists():
+            _install_meltano(folder)
+            done.touch()
+    return folder / "bin" / "meltano"
+
+
+def _install_meltano(folder: Path) -> None:
     python = folder / "bin" / "python"
     if importlib.util.find_spec("ensurepip"):
         _must(sys.executable, "-m", "venv", folder)
@@ -121,7 +133,6 @@ def meltano(tmp_path_factory: pytest.TempPathFactory) -> Path:
         _must(sys.executable, "-m", "venv", "--without-pip", folder)
         _must(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "pip")
     _must(python, "-m", "pip", "install", "--quiet", MELTANO)
-    return folder / "bin" / "meltano"
 
 
 @pytest.fixture(scope="module")

@@ -154,7 +154,9 @@ def test_a_request_that_hangs_does_not_keep_a_run_from_ending_in_time(tmp_path: 
 
 def test_a_second_signal_ends_a_run_at_once(tmp_path: Path) -> None:
     with serving({"on": "load", "do": "timeout_after"}) as sandbox:
-        with Process(tmp_path, against(sandbox, batch_size_rows=5), table(4, 9), keep_open=True) as process:
+        # One request at a time: with two, the second might be answered, and its STATE would rightly be written.
+        config = against(sandbox, batch_size_rows=5, max_in_flight=1)
+        with Process(tmp_path, config, table(4, 9), keep_open=True) as process:
             wait_until(lambda: sandbox.requests("load"))
             process.send_signal(signal.SIGTERM)
             # The handler of the first one has run when the second one no longer has a handler of Python's to wait for.
