@@ -194,14 +194,10 @@ class Delivery:
         unclear = self._unclear.get(key)
         if unclear is None:
             return
-        digest = unclear.lead.lead.digest
-        others = [behind for behind in unclear.buffer.lane.behind(key[1]) if behind != digest]
-        if others:
+        # Others than the later ones say nothing: a version in between may have been refused when it was first read.
+        if not unclear.later.isdisjoint(unclear.buffer.lane.behind(key[1])):
             del self._unclear[key]
-            if others[0] in unclear.later:
-                self._settle(unclear.buffer, [unclear.lead], Outcome.UNCHANGED)
-            else:
-                unclear.buffer.put_ready(unclear.lead)
+            self._settle(unclear.buffer, [unclear.lead], Outcome.UNCHANGED)
 
     def _send_unclear(self) -> None:
         """Nothing more comes that could tell: the source went back to these versions. The condition is held."""

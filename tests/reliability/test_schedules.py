@@ -49,6 +49,11 @@ def test_no_lead_is_lost_or_loaded_twice_whatever_breaks(part: int, tmp_path: Pa
     assert killed > SCHEDULES // PARTS // 4, "the schedules kill too rarely to show anything"
 
 
+@pytest.mark.parametrize("number", [17588])
+def test_schedules_that_once_broke_a_promise_keep_it(number: int, tmp_path: Path) -> None:
+    play(number, tmp_path)
+
+
 @seed(20261124)
 @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(number=st.integers(min_value=1_000_000, max_value=2**48))
