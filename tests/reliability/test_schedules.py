@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 SCHEDULES = 500
 PARTS = 10
+SOAK_FIRST = int(os.environ.get("SOAK_FIRST", "10000"))
 SOAK_SCHEDULES = int(os.environ.get("SOAK_SCHEDULES", "10000"))
+SOAK_PARTS = 20
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -65,10 +68,12 @@ def test_no_lead_is_lost_or_loaded_twice_on_seeds_of_hypothesis_choice(
 
 @pytest.mark.soak
 @pytest.mark.timeout(0)
-def test_soak(tmp_path: Path) -> None:
-    first = int(os.environ.get("SOAK_FIRST", "10000"))
+@pytest.mark.parametrize("part", range(SOAK_PARTS))
+def test_soak(part: int, tmp_path: Path) -> None:
     killed = runs = 0
-    for number in range(first, first + SOAK_SCHEDULES):
+    numbers = range(SOAK_FIRST + part, SOAK_FIRST + SOAK_SCHEDULES, SOAK_PARTS)
+    for number in numbers:
         chain = play(number, tmp_path)
         killed, runs = killed + chain.killed, runs + chain.runs
-    print(f"{SOAK_SCHEDULES} schedules from {first}: {runs} runs, {killed} of them killed, 0 lost, 0 twice")  # noqa: T201
+        shutil.rmtree(tmp_path / str(number))
+    print(f"{len(numbers)} schedules: {runs} runs, {killed} of them killed, 0 lost, 0 twice")  # noqa: T201
