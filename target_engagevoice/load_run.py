@@ -97,14 +97,6 @@ class LoadRun:
             read_only=settings.dry_run,
         )
         reconciler = Reconciler(connection.client, clock, self.halt, settings.search_delay_seconds)
-        if not settings.dry_run:
-
-            def server_latest() -> float:
-                return connection.server_clock.latest(clock.monotonic(), clock.time())
-
-            looked_up = recover(ledger, reconciler, clock, server_latest, settings.search_delay_seconds)
-            if looked_up:
-                logger.warning("%d leads that an earlier run left without a known fate were looked up.", looked_up)
         refusals = self._refusals = Refusals(self.outcomes, ledger)
         loading = Loading(
             client=connection.client,
@@ -120,6 +112,11 @@ class LoadRun:
             retry_max_seconds=settings.retry_max_seconds,
             skip_unchanged=settings.skip_unchanged,
         )
+
+        if not settings.dry_run:
+            looked_up = recover(ledger, reconciler, clock, loading.server_latest, settings.search_delay_seconds)
+            if looked_up:
+                logger.warning("%d leads that an earlier run left without a known fate were looked up.", looked_up)
 
         def load(batch: Batch) -> None:
             BatchLoad(loading, batch).load()

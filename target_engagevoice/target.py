@@ -355,7 +355,7 @@ class TargetEngageVoice(Target):
             target.listen(cast("IO[str] | None", file_input))
         except EngageVoiceError as error:
             failure = error
-        except Exception as error:
+        except Exception as error:  # whatever it is, it ends in one line without the data that its text may hold
             logger.debug("A mistake in %s itself.", NAME, exc_info=True)
             failure = FatalError(
                 f"a mistake in {NAME} itself: {type(error).__name__}. Set LOGLEVEL=DEBUG to see where."
