@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation, localcontext
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -12,12 +12,10 @@ from referencing.exceptions import Unresolvable
 
 from target_engagevoice.errors import InputError
 from target_engagevoice.leads import Rejection, Stage
+from target_engagevoice.quick_schemas import QuickSchema, is_multiple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-LONGEST_QUOTIENT = 1000
-"""Digits of a number over its `multipleOf`; whether a longer one is whole is not asked."""
 
 
 class RecordSchema:
@@ -30,8 +28,10 @@ class RecordSchema:
             InputError: It is not a JSON schema.
         """
         mended = mend(schema)
+        self._quick = QuickSchema.cut(mended)
         try:
-            jsonschema.Draft7Validator.check_schema(mended)
+            if self._quick is None or not self._quick.whole:
+                jsonschema.Draft7Validator.check_schema(mended)
         except jsonschema.SchemaError as error:
             place = ".".join(map(str, error.absolute_path)) or "its top"
             msg = (
@@ -42,6 +42,10 @@ class RecordSchema:
         self._stream = stream
         # An empty registry: a schema that refers to another one on the net must not make us fetch it.
         self._validator = _Validator(mended, registry=Registry())
+        self._left = {
+            name: self._validator.evolve(schema=mended["properties"][name])
+            for name in (self._quick.left if self._quick else ())
+        }
 
     def check(self, record: Mapping[str, Any]) -> Rejection | None:
         """What is wrong with a record; None for nothing. The message names fields and rules, never a value.
@@ -49,6 +53,18 @@ class RecordSchema:
         Raises:
             InputError: The schema refers to something that it does not hold.
         """
+        if self._quick is not None and self._quick.fits(record) and not (self._left and self._misfits(record)):
+            return None
+        return self._check_plainly(record)
+
+    def _misfits(self, record: Mapping[str, Any]) -> bool:
+        """Whether a field that the quick validator may not judge does not fit; the plain check will say why."""
+        try:
+            return not all(field.is_valid(record[name]) for name, field in self._left.items() if name in record)
+        except (Unresolvable, RecursionError):
+            return True
+
+    def _check_plainly(self, record: Mapping[str, Any]) -> Rejection | None:
         try:
             error = next(self._validator.iter_errors(record), None)
         except Unresolvable:
@@ -89,19 +105,10 @@ def mend(schema: Any) -> Any:
 def _multiple_of(
     validator: Any, factor: Any, value: Any, _schema: Mapping[str, Any]
 ) -> Iterator[jsonschema.ValidationError]:
-    """`multipleOf`, exactly: taps of databases write 1E-38 for any decimal, which the library's division can not do."""
     if not validator.is_type(value, "number"):
         return
     number = Decimal(str(value))
-    if not number.is_finite():
-        return
-    with localcontext() as context:
-        context.prec = LONGEST_QUOTIENT
-        try:
-            rest = number % Decimal(str(factor))
-        except InvalidOperation:
-            return
-    if rest:
+    if number.is_finite() and not is_multiple(number, Decimal(str(factor))):
         yield jsonschema.ValidationError("not a multiple")
 
 
