@@ -11,7 +11,7 @@ import sys
 
 from environment import DEVELOPMENT_LOCK, PYTHON, ROOT, VENV, prepare, run, say
 
-CODE = ("target_engagevoice", "tests", "scripts")
+CODE = ("target_engagevoice", "tests", "benchmarks", "scripts")
 
 
 def main() -> None:
