@@ -6,24 +6,36 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     from target_engagevoice.campaigns import Campaign
     from target_engagevoice.leads import Lead
     from target_engagevoice.lists import ListOptions
     from target_engagevoice.outcomes import ReadRecord
 
+MOST_ROOM = 48 << 20
+"""So many bytes all leads may take up together that wait or are on their way."""
+
+_ROOM_OF_A_LEAD = 1000
+"""What a lead takes up besides its line and its body: keys, digest, and what Python itself needs."""
+
 
 @dataclass(frozen=True)
 class BufferLimits:
-    """When a buffer is drained: at so many leads, at so many bytes of request body, or at this age in seconds."""
+    """When a buffer is drained: at so many leads, at so many bytes of request body, or at this age in seconds.
+
+    Attributes:
+        room: Bytes that all buffers and the batches on their way may take up; the fullest is drained beyond that.
+    """
 
     rows: int
     size: int
     age: float
+    room: int = MOST_ROOM
 
 
-@dataclass(frozen=True, eq=False)
-class BufferedLead:
+class BufferedLead(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A lead and the record it was made of.
 
     Attributes:
@@ -36,6 +48,11 @@ class BufferedLead:
     lead: Lead
     buffered_at: float
     not_before: float = 0.0
+
+    @property
+    def room(self) -> int:
+        """Bytes it takes up, more or less."""
+        return len(self.record.source) + len(self.lead.body) + _ROOM_OF_A_LEAD
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +134,8 @@ class Buffer:
 
     def is_full(self, limits: BufferLimits) -> bool:
         """Whether rows or bytes say it is time, or too many leads wait for an earlier version of themselves."""
-        return len(self) >= limits.rows or self.size >= limits.size or self.lane.waiting >= limits.rows
+        rows = len(self.incoming) + len(self.ready)
+        return rows >= limits.rows or self.size >= limits.size or self.lane.waiting >= limits.rows
 
     def put(self, lead: BufferedLead) -> None:
         """Add a lead that is still to be compared."""

@@ -22,22 +22,27 @@ if TYPE_CHECKING:
 
 
 class Epoch:
-    """The records between two STATE messages. Owned by its `Checkpoints`, whose lock guards both fields.
+    """The records between two STATE messages. Owned by its `Checkpoints`.
 
     Attributes:
-        waiting: Records read that have no outcome yet.
-        state: The STATE message that ended the epoch, as JSON; None while it is open.
+        read: Records read; only the thread that reads counts them, and none more once there is a state.
+        settled: Those of them that have their outcome; the lock of `Checkpoints` guards it.
+        state: The STATE message that ended the epoch, as JSON; None while it is open; guarded as well.
     """
 
-    __slots__ = ("state", "waiting")
+    __slots__ = ("read", "settled", "state")
 
     def __init__(self) -> None:
-        self.waiting = 0
+        self.read = 0
+        self.settled = 0
         self.state: str | None = None
 
 
 class Checkpoints:
-    """Counts records in and out of epochs and writes STATE. Any thread may call it; one lock guards everything.
+    """Counts records in and out of epochs and writes STATE.
+
+    One thread opens records and hands over STATE; any thread may settle. One lock guards everything but the number of
+    records read in the open epoch, which is the reading thread's own.
 
     Args:
         make_durable: Called before a STATE is written; brings to disk what the outcomes rest on.
@@ -48,16 +53,16 @@ class Checkpoints:
         self._make_durable = make_durable
         self._write = write
         self._lock = threading.Lock()
-        self._epochs = deque([Epoch()])
+        self._open = Epoch()
+        self._epochs = deque([self._open])
         self._last: str | None = None
         self.written = 0
 
     def open_record(self) -> Epoch:
         """A record was read; the epoch to settle it in."""
-        with self._lock:
-            epoch = self._epochs[-1]
-            epoch.waiting += 1
-            return epoch
+        epoch = self._open
+        epoch.read += 1
+        return epoch
 
     def settle(self, epochs: Iterable[Epoch]) -> None:
         """Records of these epochs have their outcomes, on disk or on the server; together, as one request brings many.
@@ -67,7 +72,7 @@ class Checkpoints:
         """
         with self._lock:
             for epoch in epochs:
-                epoch.waiting -= 1
+                epoch.settled += 1
             self._advance()
 
     def state(self, value: Any) -> None:
@@ -78,13 +83,14 @@ class Checkpoints:
         """
         text = simplejson.dumps(value, use_decimal=True, allow_nan=True)  # as it came, NaN and all
         with self._lock:
-            self._epochs[-1].state = text
-            self._epochs.append(Epoch())
+            self._open.state = text
+            self._open = Epoch()
+            self._epochs.append(self._open)
             self._advance()
 
     def _advance(self) -> None:
         due: str | None = None
-        while self._epochs[0].state is not None and self._epochs[0].waiting == 0:
+        while (first := self._epochs[0]).state is not None and first.settled == first.read:
             due = self._epochs.popleft().state
         if due is None or due == self._last or self._write is None:
             return

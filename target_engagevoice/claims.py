@@ -9,7 +9,7 @@ from target_engagevoice.reconcile import recover
 from target_engagevoice.server_clock import RESOLUTION_SECONDS
 
 if TYPE_CHECKING:
-    from target_engagevoice.buffers import Batch
+    from target_engagevoice.buffers import Batch, BufferedLead
     from target_engagevoice.loading import Leads, Loading
 
 OTHERS_WAIT_SECONDS = 0.5
@@ -58,17 +58,17 @@ class Claims:
         """
         parts, stream, campaign = self._parts, self._batch.stream, self._campaign
         known = parts.ledger.accepted(campaign.campaign_id, [buffered.lead.extern_id for buffered in claimed])
-        there = []
+        there: list[BufferedLead] = []
+        rest: list[BufferedLead] = []
         for buffered in claimed:
             accepted = known.get(buffered.lead.extern_id)
-            if parts.skip_unchanged and accepted is not None and accepted.digest == buffered.lead.digest:
-                there.append(buffered)
+            same = parts.skip_unchanged and accepted is not None and accepted.digest == buffered.lead.digest
+            (there if same else rest).append(buffered)
         if there:
             parts.ledger.settle(stream, campaign.campaign_id, {}, [each.lead.extern_id for each in there], 0.0)
-            parts.outcomes.settle_all([(each.record, Outcome.UNCHANGED) for each in there], campaign)
-        rest = tuple(buffered for buffered in claimed if buffered not in there)
+            parts.outcomes.settle_all([each.record for each in there], campaign, Outcome.UNCHANGED)
         latest = max((known[each.lead.extern_id].at for each in rest if each.lead.extern_id in known), default=0.0)
-        return rest, latest
+        return tuple(rest), latest
 
     def wait_for_others(self) -> None:
         """Other runs hold all that is left: give them time, and see whether they still live."""

@@ -1,22 +1,20 @@
-"""From a mapped lead to a batch on its way: buffers, drains, and the threads that send.
+"""From a mapped lead to a batch on its way: buffers, and when they are drained.
 
-One condition guards every buffer, lane and queue here. Reading a record, a buffer growing old, and a batch coming
-back all take it, briefly; no request is sent and nothing is waited for while it is held, save a look into the
-ledger.
+One lock guards every buffer, lane and queue here. Reading a record, a buffer growing old, and a batch coming back all
+take it, briefly; no request is sent and nothing is waited for while it is held, save a look into the ledger.
 """
 
 from __future__ import annotations
 
 import threading
-import time
-from collections import deque
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from target_engagevoice.buffers import Batch, Buffer, BufferedLead, BufferLimits, Lane
 from target_engagevoice.client import load_body
-from target_engagevoice.errors import EngageVoiceError, FatalError
 from target_engagevoice.leads import Outcome
+from target_engagevoice.senders import Senders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -64,32 +62,25 @@ class Delivery:
         clock: Clock,
         halt: Halt,
     ) -> None:
-        self._load = load
         self._dedupe = dedupe
         self._outcomes = outcomes
         self._limits = limits
         self._dry_run = dry_run
         self._clock = clock
         self._halt = halt
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
         self._buffers: dict[tuple[str, str], Buffer] = {}
         self._lanes: dict[str, Lane] = {}
         self._unclear: dict[tuple[str, str], Unclear] = {}
-        self._queue: deque[Batch] = deque()
-        self._under_way = 0
-        self._closing = False
-        self._queue_limit = threads
-        self._threads = [
-            threading.Thread(target=self._send_batches, name=f"sender-{number}", daemon=True)
-            for number in range(threads)
-        ]
-        self._threads.append(threading.Thread(target=self._drain_the_old, name="age", daemon=True))
-        for thread in self._threads:
-            thread.start()
+        self._room = 0  # bytes taken up by the leads that have no outcome yet
+        self._senders = Senders(load, self._came_back, number=threads, lock=self._lock, halt=halt)
+        self._closing = threading.Event()
+        self._age = threading.Thread(target=self._drain_the_old, name="age", daemon=True)
+        self._age.start()
 
     def buffer(self, stream: str, campaign: Campaign, options: ListOptions) -> Buffer:
         """The buffer of a stream and campaign; the list options of the first call hold until the next one."""
-        with self._changed:
+        with self._lock:
             key = (stream, campaign.campaign_id)
             buffer = self._buffers.get(key)
             if buffer is None:
@@ -99,38 +90,24 @@ class Delivery:
             return buffer
 
     def add(self, buffer: Buffer, record: ReadRecord, lead: Lead) -> None:
-        """Put a lead into its buffer.
+        """Put a lead into its buffer, and drain what is full then.
+
+        Waits while enough is on its way already, so that memory stays bounded.
 
         Raises:
             EngageVoiceError: The run stopped.
         """
         self._halt.check()
-        with self._changed:
-            buffer.lane.enter(buffer, BufferedLead(record, lead, self._clock.monotonic()))
-            self._clear_up((buffer.campaign.campaign_id, lead.extern_id))
-
-    def is_full(self, buffer: Buffer) -> bool:
-        """Whether rows or bytes say it is time to drain."""
-        with self._changed:
-            return buffer.is_full(self._limits)
-
-    def drain(self, buffer: Buffer) -> None:
-        """Send what fills a request; wait while enough is on its way already, so that memory stays bounded.
-
-        Raises:
-            EngageVoiceError: The run stopped.
-        """
-        with self._changed:
-            self._enqueue(buffer, everything=False)
-            while (crowded := buffer.lane.waiting >= self._limits.rows) or len(self._queue) >= self._queue_limit:
-                self._halt.check()
-                if crowded:
-                    self._enqueue_all([each for each in self._buffers.values() if each.lane is buffer.lane])
-                    if not self._queue and not self._under_way:
-                        break  # they wait for unclear leads, and what is read next will tell of those
-                if buffer.lane.waiting >= self._limits.rows or len(self._queue) >= self._queue_limit:
-                    self._changed.wait(TICK_SECONDS)
-        self._halt.check()
+        buffered = BufferedLead(record, lead, self._clock.monotonic())
+        with self._lock:
+            self._room += buffered.room
+            buffer.lane.enter(buffer, buffered)
+            if self._unclear:
+                self._clear_up((buffer.campaign.campaign_id, lead.extern_id))
+            if buffer.is_full(self._limits):
+                self._drain(buffer)
+            if self._room > self._limits.room:
+                self._make_room()
 
     def finish(self) -> None:
         """Send everything and wait until it is out.
@@ -138,29 +115,52 @@ class Delivery:
         Raises:
             EngageVoiceError: The run stopped.
         """
-        with self._changed:
+        with self._lock:
             while True:
                 self._halt.check()
                 self._enqueue_all(self._buffers.values())
-                if not self._queue and not self._under_way and not any(map(len, self._buffers.values())):
+                if self._senders.idle and not any(map(len, self._buffers.values())):
                     if not self._unclear:
                         return
                     self._send_unclear()
                     continue
-                self._changed.wait(TICK_SECONDS)
+                self._senders.wait(TICK_SECONDS)
 
     def close(self, wait_seconds: float) -> None:
         """Stop the threads. Requests under way may finish, for so long; batches in the queue are not sent."""
-        with self._changed:
-            self._closing = True
-            self._queue.clear()
-            self._changed.notify_all()
-        end = time.monotonic() + wait_seconds  # threads end in real time, whatever clock the run goes by
-        for thread in self._threads:
-            thread.join(max(0.0, end - time.monotonic()))
+        self._closing.set()
+        self._senders.close(wait_seconds)
+        self._age.join(TICK_SECONDS)
+
+    # The rest is done with the lock held
+
+    def _drain(self, buffer: Buffer) -> None:
+        """Queue what fills a request; wait while enough is queued already."""
+        self._enqueue(buffer, everything=False)
+        while (crowded := buffer.lane.waiting >= self._limits.rows) or self._senders.waiting >= self._senders.number:
+            self._halt.check()
+            if crowded:
+                self._enqueue_all([each for each in self._buffers.values() if each.lane is buffer.lane])
+                if self._senders.idle:
+                    break  # they wait for unclear leads, and what is read next will tell of those
+            if buffer.lane.waiting >= self._limits.rows or self._senders.waiting >= self._senders.number:
+                self._senders.wait(TICK_SECONDS)
+        self._halt.check()
+
+    def _make_room(self) -> None:
+        """Many buffers grow and none gets full: queue the fullest, as late as possible, since it still grows."""
+        while self._room > self._limits.room:
+            self._halt.check()
+            fullest = max(self._buffers.values(), key=attrgetter("size"))
+            if fullest.size and not self._senders.waiting:
+                self._enqueue(fullest, everything=True)
+            elif not fullest.size and self._senders.idle:
+                break  # all of them are unclear, and what is read next will tell
+            else:
+                self._senders.wait(TICK_SECONDS)
 
     def _enqueue(self, buffer: Buffer, *, everything: bool) -> None:
-        """Compare with the ledger, cut, queue. The condition is held."""
+        """Compare with the ledger, cut, queue."""
         self._compare(buffer)
         names = _WIDEST_NAMES | {"stream": buffer.stream, "campaign": buffer.campaign.name}
         overhead = len(load_body(buffer.options.envelope(names), ()))
@@ -169,8 +169,7 @@ class Delivery:
             for batch in batches:
                 self._settle(buffer, batch.leads, Outcome.SKIPPED)
         elif batches:
-            self._queue.extend(batches)
-            self._changed.notify_all()
+            self._senders.put(batches)
 
     def _compare(self, buffer: Buffer) -> None:
         """Let out what the campaign has; that may let a later version in, which is compared as well."""
@@ -186,7 +185,7 @@ class Delivery:
                 self._clear_up(key)
 
     def _clear_up(self, key: tuple[str, str]) -> None:
-        """See whether what was read after an unclear lead tells what it is. The condition is held.
+        """See whether what was read after an unclear lead tells what it is.
 
         Args:
             key: Campaign id and `externId`.
@@ -200,72 +199,54 @@ class Delivery:
             self._settle(unclear.buffer, [unclear.lead], Outcome.UNCHANGED)
 
     def _send_unclear(self) -> None:
-        """Nothing more comes that could tell: the source went back to these versions. The condition is held."""
+        """Nothing more comes that could tell: the source went back to these versions."""
         for unclear in self._unclear.values():
             unclear.buffer.put_ready(unclear.lead)
         self._unclear.clear()
 
     def _settle(self, buffer: Buffer, leads: Sequence[BufferedLead], outcome: Outcome) -> None:
         """These need no request: out they go."""
-        self._outcomes.settle_all([(buffered.record, outcome) for buffered in leads], buffer.campaign)
+        self._outcomes.settle_all([buffered.record for buffered in leads], buffer.campaign, outcome)
+        self._leave(buffer.lane, leads)
+
+    def _came_back(self, batch: Batch) -> None:
+        """A batch is done, or the run is."""
+        self._leave(self._lanes[batch.campaign.campaign_id], batch.leads)
+
+    def _leave(self, lane: Lane, leads: Sequence[BufferedLead]) -> None:
         for buffered in leads:
-            buffer.lane.leave(buffered.lead.extern_id)
+            self._room -= buffered.room
+            lane.leave(buffered.lead.extern_id)
 
     def _enqueue_all(self, buffers: Collection[Buffer]) -> None:
         """Queue everything in these buffers, and what that lets in, so that leads that wait for others get on."""
         again = True
         while again:
             for buffer in buffers:
-                self._enqueue(buffer, everything=True)
+                if len(buffer):
+                    self._enqueue(buffer, everything=True)
             again = any(buffer.incoming for buffer in buffers)
 
-    def _send_batches(self) -> None:
-        while True:
-            with self._changed:
-                while not self._queue and not self._closing:
-                    self._changed.wait()
-                if self._closing:
-                    return
-                batch = self._queue.popleft()
-                self._under_way += 1
-                self._changed.notify_all()
-            try:
-                self._halt.check()
-                self._load(batch)
-            except BaseException as error:  # noqa: BLE001 - whatever it is, the run must hear of it
-                self._stop(error)
-            finally:
-                with self._changed:
-                    self._under_way -= 1
-                    lane = self._lanes[batch.campaign.campaign_id]
-                    for buffered in batch.leads:
-                        lane.leave(buffered.lead.extern_id)
-                    self._changed.notify_all()
-
     def _drain_the_old(self) -> None:
-        with self._changed:
-            while not self._closing:
-                self._changed.wait(TICK_SECONDS)
-                due = self._clock.monotonic() - self._limits.age
-                for buffer in list(self._buffers.values()):
-                    oldest = buffer.oldest()
-                    if oldest is not None and oldest <= due and self._halt.error is None:
-                        try:
-                            self._enqueue(buffer, everything=True)
-                        except BaseException as error:  # noqa: BLE001 - whatever it is, the run must hear of it
-                            self._stop(error)
+        try:
+            while not self._closing.wait(TICK_SECONDS):
+                with self._lock:
+                    self._enqueue_the_old()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the run must hear of it
+            self._halt.set_for(error)
 
-    def _stop(self, error: BaseException) -> None:
-        if isinstance(error, EngageVoiceError):
-            self._halt.set(error)
-            return
-        place = error.__traceback__
-        while place is not None and place.tb_next is not None:
-            place = place.tb_next
-        where = f"{place.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{place.tb_lineno}" if place else "?"
-        wrapped = FatalError(f"a mistake in target-engagevoice itself: {type(error).__name__} at {where}.")
-        wrapped.__cause__ = error
-        self._halt.set(wrapped)
+    def _enqueue_the_old(self) -> None:
+        """Queue the buffers whose time has come, the oldest first; those that the queue has no place for still grow."""
+        due = self._clock.monotonic() - self._limits.age
+        old = [
+            (oldest, place, buffer)
+            for place, buffer in enumerate(self._buffers.values())
+            if (oldest := buffer.oldest()) is not None and oldest <= due
+        ]
+        for _, _, buffer in sorted(old):
+            if self._halt.error is not None or self._senders.waiting >= self._senders.number:
+                return
+            self._enqueue(buffer, everything=True)
 
 
 _WIDEST_NAMES = dict.fromkeys(("stream", "campaign", "run", "started", "date", "batch"), "-" * 64)

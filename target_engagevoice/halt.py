@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from target_engagevoice.errors import EngageVoiceError, FatalError
+
 if TYPE_CHECKING:
-    from target_engagevoice.errors import EngageVoiceError
     from target_engagevoice.pacing import Clock
 
 SLICE_SECONDS = 0.5
@@ -28,6 +29,18 @@ class Halt:
                 return False
             self.error = error
             return True
+
+    def set_for(self, error: BaseException) -> None:
+        """Stop for whatever a thread met: our errors as they are, anything else without the data its text may hold."""
+        if not isinstance(error, EngageVoiceError):
+            place = error.__traceback__
+            while place is not None and place.tb_next is not None:
+                place = place.tb_next
+            where = f"{place.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{place.tb_lineno}" if place else "?"
+            wrapped = FatalError(f"a mistake in target-engagevoice itself: {type(error).__name__} at {where}.")
+            wrapped.__cause__ = error
+            error = wrapped
+        self.set(error)
 
     def check(self) -> None:
         """Go on, or not.

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import threading
 from collections import Counter
-from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any
 
 from target_engagevoice.errors import EngageVoiceError, InputError
+from target_engagevoice.singer_json import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+BLOCK_BYTES = 1 << 16
+"""So much is asked for at once; a pipe holds no more, and gives what it has."""
 
 DISCARD_BYTES = 1 << 20
 
 
 class LineReader:
-    """Reads Singer messages. A signal handler may call `stop` at any moment; all else is the main thread's."""
+    """Reads Singer messages. A signal handler may call `stop` at any moment; all else is the main thread's.
+
+    Attributes:
+        line_number: Of the line that was read last, from 1.
+        line: It, without its end.
+    """
 
     def __init__(self, logger_warning: Callable[..., None]) -> None:
         self._warning = logger_warning
@@ -27,6 +34,7 @@ class LineReader:
         self._stop: EngageVoiceError | None = None
         self._unknown_types: set[str] = set()
         self.line_number = 0
+        self.line: bytes | str = b""
 
     def process_lines(
         self, file_input: IO[Any] | None, callbacks: Mapping[Any, Callable[[dict[str, Any]], None]]
@@ -46,11 +54,15 @@ class LineReader:
         """
         if file_input is None and sys.stdin is None:
             raise InputError("standard input is closed. Pipe a tap into target-engagevoice, or give --input.")
-        source = file_input if file_input is not None else sys.stdin.buffer
+        source = file_input if file_input is not None else sys.stdin
         counts: Counter[str] = Counter()
-        while line := self._next(source):
-            if not line.strip():
+        for line in self._lines(getattr(source, "buffer", source)):
+            if self._stop is not None:
+                raise self._stop
+            self.line_number += 1
+            if not line or line.isspace():
                 continue
+            self.line = line
             message = self._message(line)
             kind = message["type"]
             callback = callbacks.get(kind)
@@ -92,36 +104,50 @@ class LineReader:
             msg = f"line {self.line_number} is missing {', '.join(sorted(missing))}: the tap does not speak Singer."
             raise InputError(msg)
 
-    def _next(self, source: IO[Any]) -> bytes | str:
+    def _lines(self, source: IO[Any]) -> Iterator[bytes | str]:
+        """Lines without their ends, each as soon as it is there."""
+        begun: list[Any] = []
+        while block := self._block(source):
+            end: Any = b"\n" if isinstance(block, bytes) else "\n"
+            first, *lines = block.split(end)
+            begun.append(first)
+            if lines:
+                yield type(end)().join(begun)
+                begun = [lines.pop()]
+                yield from lines
+        if any(begun):
+            yield type(begun[0])().join(begun)
+
+    def _block(self, source: IO[Any]) -> bytes | str:
+        """What the source has, waiting for it where it has nothing; empty at its end."""
         self._waiting = True
         try:
             if self._stop is not None:
                 raise self._stop
-            line: bytes | str = source.readline()
+            block: bytes | str = getattr(source, "read1", source.read)(BLOCK_BYTES)
         except UnicodeDecodeError:
-            msg = f"line {self.line_number + 1} is not UTF-8. Let the tap write UTF-8."
+            msg = f"line {self.line_number + 1} or one of the next is not UTF-8. Let the tap write UTF-8."
             raise InputError(msg) from None
         finally:
             self._waiting = False
-        self.line_number += 1
-        return line
+        return block
 
     def _message(self, line: bytes | str) -> dict[str, Any]:
         try:
-            message = json.loads(line, parse_float=Decimal)
+            message = decode(line)
         except UnicodeDecodeError:
             msg = f"line {self.line_number} is not UTF-8. Let the tap write UTF-8."
             raise InputError(msg) from None
-        except (ValueError, RecursionError, ArithmeticError):  # an exponent of more digits than decimals have
+        except ValueError:
             msg = (
                 f"line {self.line_number} is not JSON. Everything before it is loaded. Does anything but the tap "
                 "write to its standard output?"
             )
             raise InputError(msg) from None
-        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        if type(message) is not dict or type(message.get("type")) is not str:
             msg = f"line {self.line_number} is JSON but not a Singer message: it has no type."
             raise InputError(msg)
-        if not isinstance(message.get("stream", ""), str):
+        if type(message.get("stream", "")) is not str:
             msg = f"line {self.line_number}: the stream of a message must be a name: the tap does not speak Singer."
             raise InputError(msg)
         return message

@@ -38,7 +38,12 @@ class Tally:
 
 
 class Run:
-    """One run: its name, its start, its numbers. Any thread may count; its lock guards the numbers."""
+    """One run: its name, its start, its numbers. Any thread may count; its lock guards the numbers.
+
+    Attributes:
+        read: Records read; only the thread that reads counts them.
+        rejected: Records rejected so far.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -53,16 +58,15 @@ class Run:
         self.rejected = 0
 
     def count_read(self) -> None:
-        """A record was read; its outcome follows."""
-        with self._lock:
-            self.read += 1
+        """A record was read; its outcome follows. Only for the thread that reads."""
+        self.read += 1
 
-    def count(self, stream: str, campaign: Campaign | None, outcome: Outcome) -> None:
-        """A record has its outcome."""
+    def count(self, stream: str, campaign: Campaign | None, outcome: Outcome, records: int = 1) -> None:
+        """So many records have their outcome."""
         with self._lock:
-            self._tally(stream, campaign).outcomes[outcome.value] += 1
+            self._tally(stream, campaign).outcomes[outcome.value] += records
             if outcome is Outcome.REJECTED:
-                self.rejected += 1
+                self.rejected += records
 
     def count_effort(self, stream: str, campaign: Campaign, effort: str) -> None:
         """A request was sent (`requests`), was one more try (`retries`), or was told to wait (`throttled`)."""

@@ -110,11 +110,9 @@ class Settlement:
         gone = [buffered.lead.extern_id for buffered in cleared]
         parts.ledger.settle(self._batch.stream, self._campaign.campaign_id, digests, gone, at)
         inserted = len(leads) - not_inserted
-        settled = [
-            (buffered.record, Outcome.LOADED if place < inserted else Outcome.NOT_INSERTED)
-            for place, buffered in enumerate(leads)
-        ]
-        parts.outcomes.settle_all(settled, self._campaign)
+        records = [buffered.record for buffered in leads]
+        parts.outcomes.settle_all(records[:inserted], self._campaign, Outcome.LOADED)
+        parts.outcomes.settle_all(records[inserted:], self._campaign, Outcome.NOT_INSERTED)
         if leads:
             self.took = True
             parts.refusals.taken(self._campaign, len(leads))

@@ -1,4 +1,4 @@
-"""SDK sink → this package's flow. One sink per stream, and one per stream and campaign; short on purpose."""
+"""SDK sink → this package's flow. One sink a stream; short on purpose."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.sinks import Sink
 
-from target_engagevoice.leads import Lead, Outcome, Rejection
+from target_engagevoice.leads import Outcome, Rejection
 from target_engagevoice.streams import RECORD_METADATA
 
 if TYPE_CHECKING:
@@ -25,7 +25,10 @@ READ_RECORD = "read_record"
 
 
 class LeadSink(Sink):
-    """Takes the records of one stream that are bound for one campaign; those bound for none end here as well."""
+    """Takes the records of one stream and sees each to its outcome, or into the buffer of its campaign.
+
+    Not one sink a campaign, as `get_sink` would allow: each would copy the schema, and there may be a thousand.
+    """
 
     def __init__(
         self,
@@ -37,28 +40,24 @@ class LeadSink(Sink):
         super().__init__(target, stream_name, schema, key_properties)
         self._load_run: LoadRun | None = None
         self._stream: Stream | None = None
-        self._campaign: Campaign | None = None
-        self._buffer: Buffer | None = None
+        self._buffers: dict[Campaign, Buffer] = {}
 
-    def bind(self, load_run: LoadRun, stream: Stream | None, campaign: Campaign | None) -> None:
+    def bind(self, load_run: LoadRun, stream: Stream | None) -> None:
         """Say what it is for.
 
         Args:
             load_run: The run it delivers to.
             stream: The compiled stream; None for one that is skipped.
-            campaign: Where it delivers; None for records that no campaign is known for.
         """
-        self._load_run, self._stream, self._campaign = load_run, stream, campaign
-        if stream is not None and campaign is not None:
-            self._buffer = load_run.delivery.buffer(stream.name, campaign, stream.options)
+        self._load_run, self._stream = load_run, stream
 
     def get_validator(self) -> None:
         """No validator of the SDK's: it logs the values that do not fit. `Stream.check` does it instead."""
 
     def _remove_sdc_metadata_from_record(self, record: dict[str, Any]) -> None:
         """Remove what the SDK would, but `_sdc_deleted_at`: a deleted row must be known as one."""
-        for name in RECORD_METADATA & record.keys():
-            del record[name]
+        for name in RECORD_METADATA:
+            record.pop(name, None)
 
     def _validate_and_parse(self, record: dict[str, Any]) -> dict[str, Any]:
         """Leave dates as the text they came in; the check comes later and ends in a rejection."""
@@ -71,48 +70,30 @@ class LeadSink(Sink):
             record: After stream maps.
             context: Holds the record as read under `READ_RECORD`.
         """
-        assert self._load_run is not None  # noqa: S101 - a mistake of this program, not of a user
+        run, stream = self._load_run, self._stream
+        assert run is not None  # noqa: S101 - a mistake of this program, not of a user
         read: ReadRecord = context[READ_RECORD]
-        outcome = self._outcome(record)
+        if stream is None:
+            run.outcomes.settle(read, None, Outcome.SKIPPED)
+            return
+        campaign = stream.route(record)
+        outcome = stream.outcome(record, campaign)
+        if not isinstance(outcome, (Rejection, Outcome)) and not isinstance(campaign, Rejection):
+            buffer = self._buffers.get(campaign)
+            if buffer is None:
+                buffer = self._buffers[campaign] = run.delivery.buffer(stream.name, campaign, stream.options)
+            run.delivery.add(buffer, read, outcome)
+            return
+        known = None if isinstance(campaign, Rejection) else campaign
         if isinstance(outcome, Rejection):
-            self._load_run.outcomes.reject(read, self._campaign, outcome)
+            run.outcomes.reject(read, known, outcome)
         elif isinstance(outcome, Outcome):
-            self._load_run.outcomes.settle(read, self._campaign, outcome)
-        elif self._buffer is not None:
-            self._load_run.delivery.add(self._buffer, read, outcome)
-
-    def _outcome(self, record: dict[str, Any]) -> Lead | Rejection | Outcome:
-        if self._stream is None:
-            return Outcome.SKIPPED
-        screened = self._stream.mapping.screen(record)
-        if screened is not None:
-            return screened
-        wrong = self._stream.check(record)
-        if wrong is not None:
-            return wrong
-        if self._campaign is None:
-            routed = self._stream.route(record)
-            assert isinstance(routed, Rejection)  # noqa: S101 - get_sink chose this sink because routing failed
-            return routed
-        return self._stream.mapping.lead(record, single_phone=self._campaign.single_phone)
+            run.outcomes.settle(read, known, outcome)
 
     @property
     def current_size(self) -> int:
-        """Leads in the buffer."""
-        return len(self._buffer) if self._buffer is not None else 0
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the buffer is to be drained by rows or bytes."""
-        assert self._load_run is not None  # noqa: S101 - a mistake of this program, not of a user
-        return self._buffer is not None and self._load_run.delivery.is_full(self._buffer)
+        """Nothing waits here: leads are in the buffers of their campaigns, which are drained when they are full."""
+        return 0
 
     def process_batch(self, context: dict[str, Any]) -> None:
-        """Drain the buffer.
-
-        Args:
-            context: Not used: the leads are in the buffer.
-        """
-        del context
-        if self._load_run is not None and self._buffer is not None:
-            self._load_run.delivery.drain(self._buffer)
+        """Nothing to do, see `current_size`."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from target_engagevoice.campaigns import Campaign, Directory
+    from target_engagevoice.leads import Lead, Outcome
     from target_engagevoice.lists import ListOptions
     from target_engagevoice.settings import Settings
 
@@ -52,11 +53,29 @@ class Stream:
         """The campaign of a record, or why there is none."""
         return self.router.route(record)
 
+    def outcome(self, record: Mapping[str, Any], campaign: Campaign | Rejection) -> Lead | Rejection | Outcome:
+        """What becomes of a record: a lead, or an end.
+
+        Args:
+            record: After stream maps.
+            campaign: Where it is bound for, or why that can not be told; asked last, since a record that must not be
+                loaded, or is none, needs no campaign.
+        """
+        screened = self.mapping.screen(record)
+        if screened is not None:
+            return screened
+        wrong = self.check(record)
+        if wrong is not None:
+            return wrong
+        if isinstance(campaign, Rejection):
+            return campaign
+        return self.mapping.lead(record, single_phone=campaign.single_phone)
+
     def check(self, record: Mapping[str, Any]) -> Rejection | None:
         """Whether a record is what its SCHEMA message promised."""
-        missing = [name for name in self.key_properties if name not in record]
-        if missing:
-            return Rejection(Stage.SCHEMA, MISSING_KEY, f"the record lacks its key {', '.join(missing)}.")
+        for name in self.key_properties:
+            if name not in record:
+                return Rejection(Stage.SCHEMA, MISSING_KEY, f"the record lacks its key {name}.")
         return self.schema.check(record) if self.schema is not None else None
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 import logging
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
+from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
 import click
 from singer_sdk import Target
 from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchemaException
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TargetCapabilities
-from singer_sdk.mapper import PluginMapper, RemoveRecordTransform
+from singer_sdk.mapper import PluginMapper, RemoveRecordTransform, SameRecordTransform
 
 from target_engagevoice.checkpoints import write_to_stdout
 from target_engagevoice.config_files import read_config
@@ -27,12 +28,15 @@ from target_engagevoice.sinks import READ_RECORD, LeadSink
 from target_engagevoice.streams import compile_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from singer_sdk.singerlib.encoding.base import GenericSingerReader
     from singer_sdk.sinks import Sink
 
+    from target_engagevoice.outcomes import ReadRecord
     from target_engagevoice.streams import Stream
+
+    Transform: TypeAlias = "Callable[[dict[str, Any]], dict[str, Any] | None]"
 
 NAME = "target-engagevoice"
 
@@ -65,6 +69,21 @@ class Mapper(PluginMapper):
             raise ConfigError(msg) from None
 
 
+@dataclass(frozen=True)
+class _Way:
+    """Where the records of a stream go, through one stream map.
+
+    Attributes:
+        alias: The stream's name behind the stream map.
+        transform: The stream map; None for one that gives back the very record, which need not be copied nor asked.
+    """
+
+    alias: str
+    transform: Transform | None
+    sink: LeadSink
+    add_metadata: bool
+
+
 class TargetEngageVoice(Target):
     """Loads leads from any Singer tap into RingCentral Engage Voice (RingCX) campaigns."""
 
@@ -92,7 +111,7 @@ class TargetEngageVoice(Target):
         self._load_run: LoadRun | None = None
         self._opening = False
         self._streams: dict[str, Stream | None] = {}
-        self._campaign_sinks: dict[tuple[str, str], LeadSink] = {}
+        self._ways: dict[str, tuple[_Way, ...]] = {}
         self._good_keys: set[str] = set()
         self._lines = LineReader(logger.warning)
         options.setdefault("message_reader", cast("GenericSingerReader[str]", _Reading(self, self._lines)))
@@ -197,26 +216,15 @@ class TargetEngageVoice(Target):
         schema: dict[str, Any] | None = None,
         key_properties: Sequence[str] | None = None,
     ) -> Sink:
-        """The sink of a record's campaign; the stream's own for records that go to none, and for other messages.
+        """The sink of a stream; a new one for a new SCHEMA message.
 
         Raises:
             ConfigError: The stream has no campaign, or its mapping does not fit it.
         """
+        del record
         if schema is not None:
             return self._new_stream(stream_name, schema, key_properties)
-        sink = self._sinks_active[stream_name]
-        stream = self._streams[stream_name]
-        if record is None or stream is None:
-            return sink
-        campaign = stream.route(record)
-        if isinstance(campaign, Rejection):
-            return sink
-        key = (stream_name, campaign.campaign_id)
-        if key not in self._campaign_sinks:
-            made = LeadSink(self, stream_name, sink.original_schema, sink.key_properties)
-            made.bind(self.load_run, stream, campaign)
-            self._campaign_sinks[key] = made
-        return self._campaign_sinks[key]
+        return self._sinks_active[stream_name]
 
     def _new_stream(self, name: str, schema: dict[str, Any], key_properties: Sequence[str] | None) -> Sink:
         keys = tuple(key_properties or ())
@@ -231,9 +239,9 @@ class TargetEngageVoice(Target):
             logger.warning("%s", warning)
         self._streams[name] = stream
         self._good_keys.discard(name)
-        self._campaign_sinks = {key: sink for key, sink in self._campaign_sinks.items() if key[0] != name}
+        self._ways.clear()
         sink = cast("LeadSink", self.add_sink(name, schema, keys))
-        sink.bind(run, stream, None)
+        sink.bind(run, stream)
         return sink
 
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
@@ -248,38 +256,66 @@ class TargetEngageVoice(Target):
         super()._process_schema_message(message_dict)
 
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
-        self._assert_line_requires(message_dict, requires={"stream", "record"})
-        name, record = message_dict["stream"], message_dict["record"]
-        if not isinstance(record, dict):
+        try:
+            name, record = message_dict["stream"], message_dict["record"]
+        except KeyError:
+            self._assert_line_requires(message_dict, requires={"stream", "record"})
+            raise
+        if type(record) is not dict:
             msg = f"line {self._lines.line_number}: the record of stream {name} is not an object."
             raise InputError(msg)
+        outcomes = self.load_run.outcomes
+        for way in self._ways.get(name) or self._ways_of(name):
+            read = outcomes.read(way.alias, self._lines.line)
+            transformed = record if way.transform is None else self._transformed(way, way.transform, read, record)
+            if transformed is None:
+                continue
+            if way.add_metadata:
+                way.sink._add_sdc_metadata_to_record(transformed, message_dict, {})  # noqa: SLF001 - as the SDK does
+            else:
+                way.sink._remove_sdc_metadata_from_record(transformed)  # noqa: SLF001 - as the SDK does
+            if way.alias not in self._good_keys:
+                self._check_key(way.alias, transformed)
+            way.sink.tally_record_read()
+            way.sink.process_record(transformed, {READ_RECORD: read})
+            way.sink.record_counter_metric.increment()
+
+    def _transformed(
+        self, way: _Way, transform: Transform, read: ReadRecord, record: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """A record behind its stream map; None when it has its outcome."""
+        outcomes = self.load_run.outcomes
+        try:
+            transformed = transform(copy.copy(record))
+        except Exception as error:  # noqa: BLE001 - a user's expression may raise anything for one record
+            words = f"a stream map of {way.alias} fails on this record: {type(error).__name__}."
+            outcomes.reject(read, None, Rejection(Stage.MAP, "stream_map", words))
+            return None
+        if transformed is None:
+            outcomes.settle(read, None, Outcome.SKIPPED)
+        return transformed
+
+    def _ways_of(self, name: str) -> tuple[_Way, ...]:
+        """The ways of a stream's records, found once after each SCHEMA message.
+
+        Raises:
+            RecordBeforeSchemaError: There was none for this stream.
+        """
         if name not in self.mapper.stream_maps:
             msg = f"a record came on stream {name} before its SCHEMA message: the tap does not speak Singer."
             raise RecordBeforeSchemaError(msg)
-        for stream_map in self.mapper.stream_maps[name]:
-            alias = stream_map.stream_alias
-            read = self.load_run.outcomes.read(alias, record)
-            try:
-                transformed = stream_map.transform(copy.copy(record))
-            except Exception as error:  # noqa: BLE001 - a user's expression may raise anything for one record
-                words = f"a stream map of {alias} fails on this record: {type(error).__name__}."
-                self.load_run.outcomes.reject(read, None, Rejection(Stage.MAP, "stream_map", words))
-                continue
-            if transformed is None:
-                self.load_run.outcomes.settle(read, None, Outcome.SKIPPED)
-                continue
-            sink = self.get_sink(alias, record=transformed)
-            context = {READ_RECORD: read}
-            if sink.include_sdc_metadata_properties:
-                sink._add_sdc_metadata_to_record(transformed, message_dict, {})  # noqa: SLF001 - as the SDK does
-            else:
-                sink._remove_sdc_metadata_from_record(transformed)  # noqa: SLF001 - as the SDK does
-            self._check_key(alias, transformed)
-            sink.tally_record_read()
-            sink.process_record(transformed, context)
-            sink.record_counter_metric.increment()
-            if sink.is_full:
-                self.drain_one(sink)
+        stream_maps = self.mapper.stream_maps[name]
+        alone = len(stream_maps) == 1
+        self._ways[name] = tuple(
+            _Way(
+                each.stream_alias,
+                None if alone and type(each) is SameRecordTransform and not each.flattening_enabled else each.transform,
+                cast("LeadSink", self._sinks_active[each.stream_alias]),
+                add_metadata=bool(self._config.get("add_record_metadata")),
+            )
+            for each in stream_maps
+        )
+        return self._ways[name]
 
     def _check_key(self, name: str, record: Mapping[str, Any]) -> None:
         """Tell a record without its key, which is rejected, from a stream without it, which ends the run.
@@ -288,7 +324,7 @@ class TargetEngageVoice(Target):
             KeyMissingError: No record of the stream had its key so far.
         """
         stream = self._streams[name]
-        if stream is None or name in self._good_keys:
+        if stream is None:
             return
         missing = [key for key in stream.key_properties if key not in record]
         if missing:

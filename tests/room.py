@@ -1,0 +1,117 @@
+"""A delivery that loads into a list: what the tests of buffers and drains stand in."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from target_engagevoice.buffers import Batch, BufferLimits
+from target_engagevoice.checkpoints import Checkpoints
+from target_engagevoice.dedupe import Dedupe
+from target_engagevoice.delivery import Delivery
+from target_engagevoice.halt import Halt
+from target_engagevoice.leads import Outcome
+from target_engagevoice.ledger import Ledger
+from target_engagevoice.lists import ListOptions
+from target_engagevoice.outcomes import Outcomes
+from target_engagevoice.rejects import Rejects
+from target_engagevoice.runs import Run
+from tests.clock import FakeClock
+from tests.parts import ACCOUNT, RENEWALS, nothing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from target_engagevoice.campaigns import Campaign
+    from target_engagevoice.leads import Lead
+
+LIMITS = BufferLimits(rows=3, size=100_000, age=60.0)
+
+
+class Room:
+    """A delivery that loads into a list, at a pace a test may set."""
+
+    def __init__(
+        self,
+        *,
+        load: Callable[[Batch], None] | None = None,
+        limits: BufferLimits = LIMITS,
+        threads: int = 2,
+        skip_unchanged: bool = True,
+        dry_run: bool = False,
+        ledger: Ledger | None = None,
+        write_state: Callable[[str], None] | None = None,
+    ) -> None:
+        self.clock = FakeClock()
+        self.halt = Halt(self.clock)
+        self.run = Run(self.clock)
+        self.states: list[str] = []
+        self.checkpoints = Checkpoints(nothing, write_state or self.states.append)
+        self.outcomes = Outcomes(self.run, Rejects(Path("unused"), "run", self.clock), self.checkpoints, 100.0)
+        self.ledger = ledger or Ledger.open("sqlite://", Path(), ACCOUNT, self.run.name)
+        self.lock = threading.Lock()
+        self.batches: list[Batch] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self._extra = load
+        self.delivery = Delivery(
+            load=self.load,
+            dedupe=Dedupe(self.ledger, skip_unchanged=skip_unchanged),
+            outcomes=self.outcomes,
+            limits=limits,
+            threads=threads,
+            dry_run=dry_run,
+            clock=self.clock,
+            halt=self.halt,
+        )
+
+    def load(self, batch: Batch) -> None:
+        """Takes every lead of the batch, once the gate is open."""
+        with self.lock:
+            self.batches.append(batch)
+        self.gate.wait()
+        if self._extra is not None:
+            self._extra(batch)
+        digests = {each.lead.extern_id: each.lead.digest for each in batch.leads}
+        self.ledger.settle(batch.stream, batch.campaign.campaign_id, digests, (), self.clock.time())
+        self.outcomes.settle_all([each.record for each in batch.leads], batch.campaign, Outcome.LOADED)
+
+    def add(self, one: Lead, campaign: Campaign = RENEWALS, stream: str = "people") -> None:
+        """As the sink does: into the buffer."""
+        buffer = self.delivery.buffer(stream, campaign, ListOptions())
+        self.delivery.add(buffer, self.outcomes.read(stream, {}), one)
+
+    def add_all(self, leads: list[Lead]) -> None:
+        """One after another."""
+        for each in leads:
+            self.add(each)
+
+    def sent(self) -> list[list[str]]:
+        """`externId`s by batch."""
+        with self.lock:
+            return [[each.lead.extern_id for each in batch.leads] for batch in self.batches]
+
+    def outcome(self) -> dict[str, int]:
+        """The outcomes that occurred."""
+        return {name: count for name, count in self.run.totals().items() if count and name != "read"}
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Until it holds; sending is done by other threads."""
+        end = time.monotonic() + 10
+        while not condition():
+            assert time.monotonic() < end, "it never came"
+            time.sleep(0.002)
+
+
+@contextmanager
+def open_room(**options: Any) -> Iterator[Room]:
+    room = Room(**options)
+    try:
+        yield room
+    finally:
+        room.gate.set()
+        room.delivery.close(10)
+        room.ledger.close()
