@@ -94,7 +94,10 @@ class Loopback:
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with direct.open(self.url + JOURNAL_PATH, timeout=60) as answer:
             content = json.load(answer)
-        loads = (Load(*row[:-1], tuple(row[-1])) for row in content["loads"])
+        loads = (
+            Load(arrived, answered, status, campaign, leads, tuple(ids))
+            for arrived, answered, status, campaign, leads, ids in content["loads"]
+        )
         return Journal(content["reads"], tuple(sorted(loads, key=lambda load: load.arrived)))
 
     def wait_until(self, seen: Callable[[Journal], bool], seconds: float) -> Journal:

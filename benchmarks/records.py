@@ -9,6 +9,7 @@ in another process. What a process spends on starting is measured with a short s
 from __future__ import annotations
 
 import argparse
+import math
 import pstats
 import shutil
 import statistics
@@ -67,7 +68,7 @@ class Round:
     @property
     def rate(self) -> float:
         """Records a second by the clock on the wall, without the start."""
-        return (self.records - self.short_records) / max(1e-9, self.long.wall - self.short.wall)
+        return _quotient(self.records - self.short_records, self.long.wall - self.short.wall)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -128,7 +129,7 @@ def table(measured: dict[str, list[Round]]) -> str:
     ours = measured[OURS.name]
     for name, others in measured.items():
         if name != OURS.name:
-            ratios = [mine.cpu / other.cpu for mine, other in zip(ours, others, strict=True)]
+            ratios = [_quotient(mine.cpu, other.cpu) for mine, other in zip(ours, others, strict=True)]
             rows.append(f"{OURS.name} / {name}: {_spread(ratios, '.2f')}{_aim(name, statistics.median(ratios))}")
     cpu = statistics.median(each.cpu for each in ours)
     rows.append(f"CPU a record: {cpu:.1f} µs, target {CPU_TARGET:.0f} µs: {_verdict(cpu, CPU_TARGET)}")
@@ -137,6 +138,11 @@ def table(measured: dict[str, list[Round]]) -> str:
 
 def _aim(name: str, ratio: float) -> str:
     return f", target {RATIO_TARGET}: {_verdict(ratio, RATIO_TARGET)}" if name == STOCK.name else ""
+
+
+def _quotient(value: float, by: float) -> float:
+    """Not a number where too few records left nothing to divide by."""
+    return value / by if by > 0 else math.nan
 
 
 def _verdict(value: float, target: float) -> str:
