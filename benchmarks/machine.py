@@ -9,8 +9,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+_DISTORTING = ("PYTHON", "TARGET_ENGAGEVOICE_", "LOGLEVEL")
+"""Prefixes of variables that change what is measured, such as `PYTHONDONTWRITEBYTECODE`: each start would compile."""
+
 ENVIRONMENT = {
-    **{name: value for name, value in os.environ.items() if not name.startswith("TARGET_ENGAGEVOICE_")},
+    **{name: value for name, value in os.environ.items() if not name.startswith(_DISTORTING)},
     "PYTHONPATH": str(ROOT),
 }
 """What a measured process is started with: this checkout comes before an installed one."""
