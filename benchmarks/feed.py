@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import time
@@ -44,12 +45,11 @@ class Feed:
     ) -> None:
         if error is not None:
             self._popen.kill()
-        self._stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._stdin.close()
         code = self._popen.wait()
         if code and error is None:
-            last = self._log.read_text(encoding="utf-8", errors="replace")[-2000:]
-            msg = f"the target ended with exit code {code}:\n{last}"
-            raise RunFailedError(msg)
+            raise self._failed()
 
     @property
     def _stdin(self) -> IO[bytes]:
@@ -57,8 +57,20 @@ class Feed:
         return self._popen.stdin
 
     def write(self, line: bytes) -> float:
-        """Write a line; the moment before, in monotonic seconds."""
+        """Write a line; the moment before, in monotonic seconds.
+
+        Raises:
+            RunFailedError: The target reads no more.
+        """
         before = time.monotonic()
-        self._stdin.write(line)
-        self._stdin.flush()
+        try:
+            self._stdin.write(line)
+            self._stdin.flush()
+        except BrokenPipeError:
+            self._popen.wait()
+            raise self._failed() from None
         return before
+
+    def _failed(self) -> RunFailedError:
+        last = self._log.read_text(encoding="utf-8", errors="replace")[-2000:]
+        return RunFailedError(f"the target ended with exit code {self._popen.returncode}:\n{last}")

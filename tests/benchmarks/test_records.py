@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import stream
 from benchmarks.contenders import CONTENDERS, STOCK, target_config
+from benchmarks.feed import Feed
 from benchmarks.figures import Figure
 from benchmarks.machine import ROOT
 from benchmarks.process import RunFailedError
@@ -60,3 +61,11 @@ def test_a_figure_says_whether_its_target_was_reached(value: float, bound: str, 
 
     assert figure.reached is reached
     assert ("NOT reached" in figure.line()) is not reached
+
+
+def test_a_target_that_fails_while_it_is_fed_is_an_error_that_shows_its_last_words(tmp_path: Path) -> None:
+    with (
+        pytest.raises(RunFailedError, match="base_url"),
+        Feed(tmp_path / "run", {"base_url": "http://example.com"}),
+    ):
+        pass
