@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+import msgspec
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
+from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumber, PhoneNumberFormat, ValidationResult
 
 from target_engagevoice.errors import ConfigError
 from target_engagevoice.leads import Rejection, Stage
 from target_engagevoice.nearest import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 NANP = 1
 """Country calling code of the United States, Canada and their neighbours: always ten digits."""
@@ -71,8 +72,7 @@ _REJECTIONS = {reason: Rejection(Stage.PHONE, reason, message) for reason, messa
 MISSING_PHONE = _REJECTIONS["missing_phone"]
 
 
-@dataclass(frozen=True)
-class Phone:
+class Phone(msgspec.Struct, frozen=True, gc=False):
     """One phone number.
 
     Attributes:
@@ -131,6 +131,13 @@ class PhonePolicy:
             The number in the policy's format; or a rejection of stage `phone`: `missing_phone`,
             `not_a_phone`, `unclear_phone`, `impossible_phone`, `invalid_phone` or `foreign_number`.
         """
+        if self._plain is not None and (plain := self._plain(text)):
+            inside, outside, exchange, line = plain.groups()
+            digits = (inside or outside) + exchange + line
+            if self._is_valid is None or self._is_valid(digits):
+                if self.format == "national":
+                    return Phone(digits)
+                return Phone(text) if self.format == "as_is" else Phone(f"+1{digits}", f"+1{digits}")
         text = text.strip()
         if not text:
             return MISSING_PHONE
@@ -138,8 +145,6 @@ class PhonePolicy:
             return _REJECTIONS["not_a_phone"]
         if self.format == "as_is" and self.validation == "off":
             return Phone(text)
-        if self.validation != "valid" and self._home == NANP and (plain := _NANP_PLAIN.fullmatch(text)):
-            return self._nanp(text, "".join(filter(None, plain.groups())))
         number = self._number(text)
         if isinstance(number, Rejection):
             return number
@@ -150,10 +155,15 @@ class PhonePolicy:
     def _home(self) -> int:
         return int(phonenumbers.country_code_for_region(self.region))
 
-    def _nanp(self, text: str, digits: str) -> Phone:
-        if self.format == "e164":
-            return Phone(f"+1{digits}", f"+1{digits}")
-        return Phone(text if self.format == "as_is" else digits)
+    @cached_property
+    def _plain(self) -> Callable[[str], re.Match[str] | None] | None:
+        """What knows the usual ways to write a number of the home countries; None where these have no fixed length."""
+        return _NANP_PLAIN.fullmatch if self._home == NANP else None
+
+    @cached_property
+    def _is_valid(self) -> Callable[[str], re.Match[str] | None] | None:
+        """What knows numbers that are valid for sure; None where being possible is enough: all that are plain are."""
+        return _valid_lines() if self.validation == "valid" else None
 
     def _number(self, text: str) -> PhoneNumber | Rejection:
         """The library's reading of what is for sure one number."""
@@ -206,6 +216,20 @@ class PhonePolicy:
             return Phone(e164, e164)
         national = phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
         return Phone(re.sub(r"\D", "", national))
+
+
+@lru_cache
+def _valid_lines() -> Callable[[str], re.Match[str] | None]:
+    """Whether ten digits fit the library's own pattern for lines of the United States.
+
+    The library asks the regions of a calling code in turn, and takes a number that fits a pattern of its region for
+    valid; the United States come first. A number that does not fit here may still be valid: the library is asked.
+    """
+    metadata = PhoneMetadata.metadata_for_region(phonenumbers.COUNTRY_CODE_TO_REGION_CODE[NANP][0])
+    if metadata is None or metadata.leading_digits is not None or not (metadata.general_desc and metadata.fixed_line):
+        return re.compile(r"(?!)").fullmatch
+    every, lines = metadata.general_desc.national_number_pattern, metadata.fixed_line.national_number_pattern
+    return re.compile(rf"(?=(?:{every})\Z)(?:{lines})", re.ASCII).fullmatch
 
 
 def _nanp_groups(text: str, national: str) -> bool:

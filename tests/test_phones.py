@@ -225,17 +225,67 @@ def test_a_national_number_ends_in_the_digits_of_the_text(region: str, validatio
         assert written.endswith(phone.dialled.lstrip("0")) or phone.dialled.lstrip("0").endswith(written)
 
 
+# The short way and the library's own
+
+NANP_REGIONS = sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1])
+WRITTEN = st.from_regex(r"(\+?1[ .-]?)?(\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[ .-]?)[0-9]{3}[ .-]?[0-9]{4}", fullmatch=True)
+AREA_CODES = ("201", "264", "416", "472", "505", "523", "650", "730", "787", "800", "900", "911", "983", "555", "710")
+SEPARATORS = st.sampled_from(["", " ", "-", ".", ") ", ")", " - ", "/", "\u00a0", "\t"])
+
+
+@st.composite
+def realistic(draw: st.DrawFn) -> str:
+    """Numbers much as people write them, some of them wrongly."""
+    start = draw(st.sampled_from(["", "+1", "1", "+1 ", "1-", "(", "+1 (", "011 1 ", " ", "tel:+1", "+44 ", "0"]))
+    area = draw(st.one_of(st.sampled_from(AREA_CODES), st.from_regex(r"[0-9]{3}", fullmatch=True)))
+    exchange = draw(st.from_regex(r"[0-9]{2,4}|555|911|[2-9]11", fullmatch=True))
+    line = draw(st.from_regex(r"[0-9]{4}|[0-9]{3,5}", fullmatch=True))
+    end = draw(st.sampled_from(["", "", "", " ", "x12", "\n", "\u0665"]))
+    return f"{start}{area}{draw(SEPARATORS)}{exchange}{draw(SEPARATORS)}{line}{end}"
+
+
+def in_full(policy: PhonePolicy, text: str) -> Phone | Rejection:
+    """A number, read without the short way."""
+    slow = PhonePolicy(policy.region, policy.format, policy.validation)
+    vars(slow)["_plain"] = None
+    return slow.normalise(text)
+
+
 @settings(deadline=None, max_examples=300)
-@given(
-    st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1])),
-    st.sampled_from(["national", "e164"]),
-    st.from_regex(r"(\+?1[ .-]?)?(\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[ .-]?)[0-9]{3}[ .-]?[0-9]{4}", fullmatch=True),
-)
+@given(st.sampled_from(NANP_REGIONS), st.sampled_from(["national", "e164"]), WRITTEN)
 def test_the_short_way_reads_a_number_as_the_library_does(region: str, format_: str, text: str) -> None:
     number = phonenumbers.parse(text, region)
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     assert phonenumbers.is_possible_number(number)
     assert dialled(PhonePolicy(region, format_), text) == (e164 if format_ == "e164" else e164.removeprefix("+1"))
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(["US", "CA", "BS"]), WRITTEN)
+def test_the_short_way_takes_for_valid_what_the_library_does(region: str, text: str) -> None:
+    valid = phonenumbers.is_valid_number(phonenumbers.parse(text, region))
+    assert isinstance(PhonePolicy(region, "national", "valid").normalise(text), Phone) == valid
+
+
+@settings(deadline=None, max_examples=500)
+@given(
+    st.builds(
+        PhonePolicy,
+        st.sampled_from(["US", "CA", "GB"]),
+        st.sampled_from(["national", "e164", "as_is"]),
+        st.sampled_from(["valid", "possible", "off"]),
+    ),
+    st.one_of(realistic(), WRITTEN, ANY_TEXT),
+)
+def test_the_short_and_the_long_way_say_the_same(policy: PhonePolicy, text: str) -> None:
+    assert policy.normalise(text) == in_full(policy, text)
+
+
+def test_valid_lines_of_every_area_code_are_those_of_the_library() -> None:
+    for policy in (PhonePolicy("US", "national", "valid"), PhonePolicy("CA", "national", "valid")):
+        for area in range(200, 1000):
+            for text in (f"{area}5550100", f"{area}2345678", f"{area}1345678", f"{area}9110100"):
+                assert policy.normalise(text) == in_full(policy, text)
 
 
 @settings(deadline=None)
