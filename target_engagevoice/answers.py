@@ -266,10 +266,13 @@ def read(leads: Sequence[Lead], counted: Counted) -> Reading:
 
 def _match(leads: Sequence[Lead], rows: Sequence[RejectedRow]) -> tuple[dict[int, str], int]:
     """Position to the server's words, and how many rows name nobody."""
+    if not rows:
+        return {}, 0
+    sent = [lead.fields for lead in leads]
     by_extern_id = {lead.extern_id: [position] for position, lead in enumerate(leads)}
     by_phone: dict[str, list[int]] = {}
-    for position, lead in enumerate(leads):
-        for phone in (lead.fields.get("leadPhone"), lead.fields.get("leadPhoneE164")):
+    for position, fields in enumerate(sent):
+        for phone in (fields.get("leadPhone"), fields.get("leadPhoneE164")):
             if phone:
                 by_phone.setdefault(str(phone), []).append(position)
     matched: dict[int, str] = {}
@@ -279,7 +282,7 @@ def _match(leads: Sequence[Lead], rows: Sequence[RejectedRow]) -> tuple[dict[int
         for index in (by_extern_id, by_phone):
             candidates = {position for cell in row.cells for position in index.get(cell, ())}
             if candidates:
-                best = _best(leads, candidates, Counter(row.cells))
+                best = _best(sent, candidates, Counter(row.cells))
                 break
         if best is None:
             nameless += 1
@@ -288,11 +291,11 @@ def _match(leads: Sequence[Lead], rows: Sequence[RejectedRow]) -> tuple[dict[int
     return matched, nameless
 
 
-def _best(leads: Sequence[Lead], candidates: set[int], cells: Counter[str]) -> int | None:
+def _best(sent: Sequence[Mapping[str, Any]], candidates: set[int], cells: Counter[str]) -> int | None:
     """The candidate that shares the most cells, each counted once: no lead can share more than the row's own."""
-    scored = sorted(((_shared(leads[p], cells), p) for p in candidates), reverse=True)
+    scored = sorted(((_shared(sent[p], cells), p) for p in candidates), reverse=True)
     return scored[0][1] if len(scored) == 1 or scored[0][0] > scored[1][0] else None
 
 
-def _shared(lead: Lead, cells: Counter[str]) -> int:
-    return sum((Counter(map(str, lead.fields.values())) & cells).values())
+def _shared(fields: Mapping[str, Any], cells: Counter[str]) -> int:
+    return sum((Counter(map(str, fields.values())) & cells).values())

@@ -12,7 +12,6 @@ from target_engagevoice.leads import (
     EXTENDED,
     EXTERN_ID,
     EXTERN_ID_MAX,
-    LEAD_FIELDS,
     LEAD_PHONE,
     LEAD_PHONE_E164,
     PERSONA_PHONES,
@@ -149,7 +148,7 @@ class RecordMapping:
             single_phone: Whether the campaign takes only one number.
 
         Returns:
-            The lead, its fields in the order of `LEAD_FIELDS`; or a rejection of stage `map` or `phone`.
+            The lead, or a rejection of stage `map` or `phone`.
         """
         plan = self._plan or self._plan_of(tuple(record))
         lead: dict[str, Any] = {}
@@ -161,7 +160,7 @@ class RecordMapping:
         )
         if rejection:
             return replace(rejection, extern_id=lead.get(EXTERN_ID))
-        return Lead({name: lead[name] for name in LEAD_FIELDS if name in lead})
+        return Lead.of(lead)
 
     def _add_phones(
         self,

@@ -62,7 +62,7 @@ class Rejects:
                 "reason": rejection.reason,
                 "message": rejection.message,
                 "record": record,
-                "lead": dict(lead.fields) if lead else None,
+                "lead": lead.fields if lead else None,
             },
             use_decimal=True,
             ignore_nan=True,

@@ -72,6 +72,7 @@ def unsendable(text: str) -> bool:
 
 def clean(text: str) -> str:
     """The text without control characters (tab and line ends stay), half surrogate pairs as U+FFFD."""
+    text = str.__str__(text)  # of a subclass, which a stream map may make, the plain string
     if text.isprintable():
         return text
     return _UNSENDABLE.sub(lambda found: "\ufffd" if found[0] >= "\ud800" else "", text)

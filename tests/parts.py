@@ -50,7 +50,7 @@ def nothing() -> None:
 
 def lead(number: int, **fields: Any) -> Lead:
     """A lead the sandbox takes: `L7`, phone 6505550007."""
-    return Lead({"externId": f"L{number}", "leadPhone": f"650{5550000 + number}"} | fields)
+    return Lead.of({"externId": f"L{number}", "leadPhone": f"650{5550000 + number}"} | fields)
 
 
 @dataclass

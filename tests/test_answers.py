@@ -234,7 +234,9 @@ def batches(draw: st.DrawFn) -> list[Lead]:
     """Batches of few distinct values, so that ids, phones and names of several leads coincide."""
     extern_ids = draw(st.lists(st.sampled_from(["L0", "L1", "L2", "7", "Ann"]), min_size=1, max_size=4, unique=True))
     return [
-        Lead({"externId": extern_id} | draw(st.dictionaries(st.sampled_from([*STRINGS[:6], "leadPhone"]), FEW_VALUES)))
+        Lead.of(
+            {"externId": extern_id} | draw(st.dictionaries(st.sampled_from([*STRINGS[:6], "leadPhone"]), FEW_VALUES))
+        )
         for extern_id in extern_ids
     ]
 
@@ -313,7 +315,7 @@ def test_distinct_leads_are_all_found_in_shuffled_cells(bad: list[int], size: in
 
 @pytest.mark.parametrize("name", ["leadPhone", "leadPhoneE164"])
 def test_a_row_without_an_id_is_matched_by_phone(name: str) -> None:
-    leads = [Lead({"externId": f"L{at}", name: f"+1650555000{at}"}) for at in range(3)]
+    leads = [Lead.of({"externId": f"L{at}", name: f"+1650555000{at}"}) for at in range(3)]
     assert read(leads, Counted(2, 2, (RejectedRow("bad", ("x", "+16505550001")),))).rejected == {1: "bad"}
 
 

@@ -52,7 +52,7 @@ def compiled(
 def lead_of(mapping: RecordMapping, record: Mapping[str, Any], *, single_phone: bool = False) -> Json:
     lead = mapping.lead(dict(record), single_phone=single_phone)
     assert isinstance(lead, Lead), lead
-    return dict(lead.fields)
+    return lead.fields
 
 
 def rejection_of(mapping: RecordMapping, record: Mapping[str, Any]) -> Rejection:
@@ -368,6 +368,7 @@ def test_preset_none_needs_a_source_for_the_key() -> None:
         ("line\none\ttwo", "line\none\ttwo"),
         ("a\x00b\x1fc", "abc"),
         ("half \ud83d pair", "half \ufffd pair"),
+        (type("Name", (str,), {})("Ada"), "Ada"),
     ],
 )
 def test_a_value_becomes_the_text_of_a_string_field(value: Any, expected: str) -> None:
@@ -587,10 +588,10 @@ def test_the_order_of_a_records_fields_does_not_change_the_digest(
 
 @settings(deadline=None)
 @given(st.sampled_from(MAPPINGS), RECORDS)
-def test_a_lead_has_its_fields_in_the_order_of_the_reference(mapping: RecordMapping, record: Json) -> None:
+def test_a_lead_is_sent_with_its_fields_in_the_order_of_their_names(mapping: RecordMapping, record: Json) -> None:
     lead = mapping.lead({"Id": "1", "Phone": PHONE, **record}, single_phone=False)
     if isinstance(lead, Lead):
-        assert list(lead.fields) == [name for name in LEAD_FIELDS if name in lead.fields]
+        assert list(lead.fields) == sorted(lead.fields)
 
 
 @settings(deadline=None)
