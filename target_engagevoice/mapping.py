@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 _MOST_SHAPES = 256
 
+FIRST_PLAIN = "!"
+"""A text that sorts behind it is not empty and does not start with a blank."""
+
 _MISSING_EXTERN_ID = Rejection(
     Stage.MAP,
     "missing_extern_id",
@@ -128,11 +131,11 @@ class RecordMapping:
         """
         for read in self._deleted:
             value = read(record)
-            if value is not None and is_flagged(value):
+            if value is not None and value is not False and is_flagged(value):
                 return Outcome.DELETED
         for read in self._do_not_call:
             value = read(record)
-            if value is not None and is_flagged(value):
+            if value is not None and value is not False and is_flagged(value):
                 return Outcome.DO_NOT_CALL
         if self._mapping.do_not_call is None and self._mapping.preset != "none" and not record.keys() <= self._names:
             for name in record.keys() - self._names:
@@ -156,7 +159,7 @@ class RecordMapping:
             _add_extern_id(plan, lead, record)
             or self._add_phones(plan, lead, record, single_phone=single_phone)
             or _add_values(plan, lead, record)
-            or self._add_maps(plan, lead, record)
+            or ((plan.maps or self._extend_unmapped) and self._add_maps(plan, lead, record))
         )
         if rejection:
             return replace(rejection, extern_id=lead.get(EXTERN_ID))
@@ -170,12 +173,18 @@ class RecordMapping:
         *,
         single_phone: bool,
     ) -> Rejection | None:
-        numbers = self._lead_phones(plan.lead_phone, record, single_phone=single_phone)
-        if isinstance(numbers, Rejection):
-            return numbers
-        lead[LEAD_PHONE] = "|".join(number.dialled for number in numbers)
-        if numbers[0].e164:
-            lead[LEAD_PHONE_E164] = numbers[0].e164
+        only_one = single_phone or self._phones.multiple != "all"
+        best = _plain(plan.lead_phone, self._phones, record) if only_one else None
+        if best is not None:
+            lead[LEAD_PHONE] = best.dialled
+        else:
+            numbers = self._lead_phones(plan.lead_phone, record, only_one=only_one)
+            if isinstance(numbers, Rejection):
+                return numbers
+            best = numbers[0]
+            lead[LEAD_PHONE] = "|".join(number.dialled for number in numbers)
+        if best.e164:
+            lead[LEAD_PHONE_E164] = best.e164
         for source in plan.aside:
             phone = self._aside(source, record)
             if isinstance(phone, Rejection):
@@ -203,11 +212,10 @@ class RecordMapping:
                 del lead[EXTENDED]
         return None
 
-    def _lead_phones(self, source: Value, record: Record, *, single_phone: bool) -> list[Phone] | Rejection:
+    def _lead_phones(self, source: Value, record: Record, *, only_one: bool) -> list[Phone] | Rejection:
         """The usable numbers, best first; when there is none, the rejection of the first that was given."""
         numbers: dict[str, Phone] = {}
         rejection: Rejection | None = None
-        only_one = single_phone or self._phones.multiple != "all"
         for written in source.phones(record):
             number = self._phones.normalise(written) if isinstance(written, str) else written
             if isinstance(number, Phone):
@@ -225,6 +233,8 @@ class RecordMapping:
         accept a lead without it and then do not load it (reference, section 4).
         """
         policy = self._e164 if source.name == LEAD_PHONE_E164 else self._phones
+        if plain := _plain(source, policy, record):
+            return plain.dialled
         rejection: Rejection | None = None
         for written in source.phones(record):
             number = policy.normalise(written) if isinstance(written, str) else written
@@ -254,23 +264,46 @@ class RecordMapping:
         return plan
 
 
+def _plain(source: Value, policy: PhonePolicy, record: Record) -> Phone | None:
+    """The first number given, if it is written in one of the usual ways: the short way of most records."""
+    for name in source.names:
+        value = record.get(name)
+        if value is not None:
+            return policy.plain(value) if type(value) is str else None
+    return None
+
+
 def _add_extern_id(plan: Plan, lead: dict[str, Any], record: Record) -> Rejection | None:
-    extern_id = plan.extern_id.of(record)
-    if isinstance(extern_id, Rejection):
-        return extern_id
-    if not extern_id:
-        return _MISSING_EXTERN_ID
+    names = plan.extern_id.names
+    extern_id = record.get(names[0]) if names else None
+    if type(extern_id) is str and extern_id > FIRST_PLAIN and extern_id.isprintable():
+        extern_id = extern_id.strip()
+    else:
+        extern_id = plan.extern_id.of(record)
+        if isinstance(extern_id, Rejection):
+            return extern_id
+        if not extern_id:
+            return _MISSING_EXTERN_ID
     lead[EXTERN_ID] = extern_id
     return _EXTERN_ID_TOO_LONG if len(extern_id) > EXTERN_ID_MAX else None
 
 
 def _add_values(plan: Plan, lead: dict[str, Any], record: Record) -> Rejection | None:
-    for source in plan.values:
+    """Put the values into the lead; a text that is fit as it is takes a short way, all others that of `Value.of`."""
+    get = record.get
+    for name, source, field_name, alone in plan.values:
+        if field_name is not None:
+            value = get(field_name)
+            if type(value) is str and value > FIRST_PLAIN and value.isprintable():
+                lead[name] = value
+                continue
+            if alone and (value is None or value == ""):
+                continue
         value = source.of(record)
         if isinstance(value, Rejection):
             return value
         if value is not None:
-            lead[source.name] = value
+            lead[name] = value
     return None
 
 

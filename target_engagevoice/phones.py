@@ -131,13 +131,9 @@ class PhonePolicy:
             The number in the policy's format; or a rejection of stage `phone`: `missing_phone`,
             `not_a_phone`, `unclear_phone`, `impossible_phone`, `invalid_phone` or `foreign_number`.
         """
-        if self._plain is not None and (plain := self._plain(text)):
-            inside, outside, exchange, line = plain.groups()
-            digits = (inside or outside) + exchange + line
-            if self._is_valid is None or self._is_valid(digits):
-                if self.format == "national":
-                    return Phone(digits)
-                return Phone(text) if self.format == "as_is" else Phone(f"+1{digits}", f"+1{digits}")
+        plain = self.plain(text)
+        if plain is not None:
+            return plain
         text = text.strip()
         if not text:
             return MISSING_PHONE
@@ -152,18 +148,34 @@ class PhonePolicy:
         return _REJECTIONS[reason] if reason else self._written(text, number)
 
     @cached_property
+    def plain(self) -> Callable[[str], Phone | None]:
+        """Reads a number of ten digits in one of the usual writings; what is none may be one all the same.
+
+        All such numbers are possible; whether they are valid is asked where it has to be.
+        """
+        if self._home != NANP:
+            return _no_phone
+        find = _NANP_PLAIN.fullmatch
+        is_valid = _valid_lines() if self.validation == "valid" else None
+        format_ = self.format
+
+        def read(text: str) -> Phone | None:
+            found = find(text)
+            if found is None:
+                return None
+            inside, outside, exchange, line = found.groups()
+            digits = (inside or outside) + exchange + line
+            if is_valid is not None and not is_valid(digits):
+                return None
+            if format_ == "national":
+                return Phone(digits)
+            return Phone(text) if format_ == "as_is" else Phone(f"+1{digits}", f"+1{digits}")
+
+        return read
+
+    @cached_property
     def _home(self) -> int:
         return int(phonenumbers.country_code_for_region(self.region))
-
-    @cached_property
-    def _plain(self) -> Callable[[str], re.Match[str] | None] | None:
-        """What knows the usual ways to write a number of the home countries; None where these have no fixed length."""
-        return _NANP_PLAIN.fullmatch if self._home == NANP else None
-
-    @cached_property
-    def _is_valid(self) -> Callable[[str], re.Match[str] | None] | None:
-        """What knows numbers that are valid for sure; None where being possible is enough: all that are plain are."""
-        return _valid_lines() if self.validation == "valid" else None
 
     def _number(self, text: str) -> PhoneNumber | Rejection:
         """The library's reading of what is for sure one number."""
@@ -216,6 +228,10 @@ class PhonePolicy:
             return Phone(e164, e164)
         national = phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
         return Phone(re.sub(r"\D", "", national))
+
+
+def _no_phone(_text: str) -> None:
+    """For countries whose numbers have no fixed length: none is told by its look."""
 
 
 @lru_cache

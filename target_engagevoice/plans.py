@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from target_engagevoice import presets
 from target_engagevoice.grammar import CampaignByRecord, Constant, FieldPath
@@ -53,12 +54,25 @@ class Value:
         reads: Its sources; the first that is not empty wins.
         convert: Makes the value, None when it is empty, or why it is not fit.
         guessed: Whether a preset chose the sources: then objects and arrays count as empty.
+        names: The first sources, as far as they are fields of the record itself without a default.
     """
 
     name: str
     reads: tuple[Read, ...]
     convert: Convert
     guessed: bool
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def compile(cls, name: str, paths: Sources, convert: Convert, *, guessed: bool) -> Value:
+        """Prepare a value of these sources."""
+        simple: Iterator[Any] = itertools.takewhile(_is_simple, paths)
+        return cls(name, reads(paths), convert, guessed, tuple(path.parts[0] for path in simple))
+
+    @property
+    def alone(self) -> bool:
+        """Whether a field of the record itself is its only source."""
+        return len(self.names) == len(self.reads) == 1
 
     def of(self, record: Record) -> Any:
         """The first value that is not empty; None when all are; a rejection when it is not fit."""
@@ -92,14 +106,15 @@ class Plan:
 
     Attributes:
         aside: `leadPhoneE164` and `auxPhone`.
-        values: The fields that are neither key, phone nor map.
+        values: The fields that are neither key, phone nor map, with their names. Of a text out of a field of the
+            record itself, the name of that field, and whether it is the only source; None and False for any other.
         maps: `extendedLeadData` and `personaPhoneConfig`: name to the labels.
     """
 
     extern_id: Value
     lead_phone: Value
     aside: tuple[Value, ...]
-    values: tuple[Value, ...]
+    values: tuple[tuple[str, Value, str | None, bool], ...]
     maps: Mapping[str, tuple[Value, ...]]
     _used: Used
 
@@ -115,7 +130,7 @@ class Plan:
         guessed = presets.sources(mapping.preset, names, key_properties)
         read = sources(mapping, names, key_properties)
         values = {
-            name: Value(name, reads(read.get(name, ())), _converter(name, guess), guess)
+            name: Value.compile(name, read.get(name, ()), _converter(name, guess), guessed=guess)
             for name, kind in LEAD_FIELDS.items()
             if kind is not FieldType.STRING_MAP
             for guess in (name in guessed and name not in mapping.fields,)
@@ -124,9 +139,13 @@ class Plan:
             extern_id=values[EXTERN_ID],
             lead_phone=values[LEAD_PHONE],
             aside=tuple(values[name] for name in _PHONES_ASIDE if name in read),
-            values=tuple(value for name, value in values.items() if name in read and name not in _BY_THEMSELVES),
+            values=tuple(
+                (name, value, *_text_of(value))
+                for name, value in values.items()
+                if name in read and name not in _BY_THEMSELVES
+            ),
             maps={
-                name: tuple(Value(label, reads(paths), text, guessed=False) for label, paths in labels.items())
+                name: tuple(Value.compile(label, paths, text, guessed=False) for label, paths in labels.items())
                 for name, labels in mapping.maps.items()
             },
             _used=_used(mapping, read, names),
@@ -170,9 +189,20 @@ def _converter(name: str, guessed: bool) -> Convert:
     return key_text if name == EXTERN_ID else _CONVERT[LEAD_FIELDS[name]][guessed]
 
 
+def _text_of(value: Value) -> tuple[str | None, bool]:
+    if value.names and LEAD_FIELDS[value.name] is FieldType.STRING:
+        return value.names[0], value.alone
+    return None, False
+
+
+def _is_simple(path: PresetSource | Constant) -> TypeGuard[FieldPath]:
+    """Whether a source is a field of the record itself without a default."""
+    return isinstance(path, FieldPath) and len(path.parts) == 1 and path.default is None
+
+
 def _read(path: PresetSource | Constant) -> Read:
-    """The source's own `read`, or a shorter way for the common one: a field without a default."""
-    if isinstance(path, FieldPath) and len(path.parts) == 1 and path.default is None:
+    """The source's own `read`, or a shorter way for the common one."""
+    if _is_simple(path):
         name = path.parts[0]
         return lambda record: record.get(name)
     return path.read

@@ -159,6 +159,9 @@ def _number_text(value: float | Decimal) -> str | Unfit:
     if isinstance(value, int):
         return BAD_NUMBER if abs(value) >= 10**LONGEST_NUMBER else str(int(value))
     number = value if isinstance(value, Decimal) else Decimal(repr(float(value)))
+    plain = str(number)
+    if "E" not in plain and len(plain) <= LONGEST_NUMBER:
+        return plain
     _, digits, exponent = number.as_tuple()
     if not isinstance(exponent, int) or max(len(digits), number.adjusted(), -exponent) > LONGEST_NUMBER:
         return BAD_NUMBER

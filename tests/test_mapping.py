@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,14 @@ from target_engagevoice.grammar import Mappings
 from target_engagevoice.leads import LEAD_FIELDS, FieldType, Lead, Outcome, Rejection, Stage
 from target_engagevoice.mapping import RecordMapping
 from target_engagevoice.phones import PhonePolicy
-from tests.records import CHRISTMAS, CSV, HUBSPOT, POSTGRES, SALESFORCE, records, schema_of
+from target_engagevoice.values import plain_text, text
+from tests.records import CHRISTMAS, CSV, HUBSPOT, POSTGRES, SALESFORCE, records, schema_of, values
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Mapping
+
+    from target_engagevoice.plans import Plan
 
 PHONE = "(650) 555-0100"
 DIALLED = "6505550100"
@@ -568,6 +572,55 @@ def test_a_lead_is_json_that_can_be_sent(mapping: RecordMapping, record: Json) -
     lead = mapping.lead({"Id": "1", "Phone": PHONE, **record}, single_phone=False)
     if isinstance(lead, Lead):
         assert json.loads(lead.body) == lead.fields
+
+
+def the_long_way(mapping: RecordMapping, record: Json) -> RecordMapping:
+    """The mapping without its short ways: every value is read by its sources and converted, every number parsed."""
+    phones, e164 = (replace(policy) for policy in (mapping._phones, mapping._e164))
+    for policy in (phones, e164):
+        vars(policy)["plain"] = lambda _text: None
+    plan = mapping._plan or mapping._plan_of(tuple(record))
+    return replace(mapping, _phones=phones, _e164=e164, _plan=plainly(plan))
+
+
+def plainly(plan: Plan) -> Plan:
+    return replace(
+        plan,
+        extern_id=replace(plan.extern_id, names=()),
+        lead_phone=replace(plan.lead_phone, names=()),
+        aside=tuple(replace(value, names=()) for value in plan.aside),
+        values=tuple((name, value, None, False) for name, value, _, _ in plan.values),
+        maps={name: tuple(replace(value, names=()) for value in labels) for name, labels in plan.maps.items()},
+    )
+
+
+PLAIN_TEXTS = st.sampled_from(
+    ["", " ", "  x", "!", "! ", "\u00a0", "\u3000", "x\x7f", "é", PHONE, "|", f"{PHONE}|", f" {PHONE}"]
+)
+USUAL = st.one_of(st.none(), st.booleans(), PLAIN_TEXTS, st.decimals(), st.integers(-10, 10**10), st.text(max_size=5))
+USUAL_RECORDS = st.fixed_dictionaries(
+    {"Id": USUAL},
+    optional=dict.fromkeys(
+        ("id", "Phone", "MobilePhone", "FirstName", "Street", "City", "priority", "p", "Title"), USUAL
+    ),
+)
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.sampled_from(MAPPINGS), st.one_of(USUAL_RECORDS, RECORDS), st.booleans())
+def test_the_short_and_the_long_way_come_to_the_same_lead(
+    mapping: RecordMapping, record: Json, single_phone: bool
+) -> None:
+    plainly_mapped = the_long_way(mapping, record).lead(record, single_phone=single_phone)
+    assert mapping.lead(record, single_phone=single_phone) == plainly_mapped
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from([text, plain_text]), st.one_of(st.decimals(), st.floats(), values))
+def test_a_number_is_written_as_a_decimal_without_an_exponent(convert: Any, value: Any) -> None:
+    written = convert(value)
+    if isinstance(value, (Decimal, float)) and isinstance(written, str):
+        assert written == format(value if isinstance(value, Decimal) else Decimal(repr(value)), "f")
 
 
 def digest(result: Lead | Rejection) -> str:
