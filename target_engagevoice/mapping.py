@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from target_engagevoice import presets
 from target_engagevoice.errors import ConfigError
 from target_engagevoice.grammar import Constant
+from target_engagevoice.lead_phones import number_aside, plain_number, usable_numbers
 from target_engagevoice.leads import (
     EXTENDED,
     EXTERN_ID,
@@ -20,7 +21,6 @@ from target_engagevoice.leads import (
     Rejection,
     Stage,
 )
-from target_engagevoice.phones import MISSING_PHONE, Phone, PhonePolicy
 from target_engagevoice.plans import Plan, Read, Record, Value, converter, reads, sources
 from target_engagevoice.stream_fields import StreamFields
 from target_engagevoice.values import Unfit, is_flagged
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from target_engagevoice.grammar import StreamMapping
+    from target_engagevoice.phones import PhonePolicy
 
 _MOST_SHAPES = 256
 
-FIRST_PLAIN = "!"
+_FIRST_PLAIN = "!"
 """A text that sorts behind it is not empty and does not start with a blank."""
 
 _MISSING_EXTERN_ID = Rejection(
@@ -174,11 +175,11 @@ class RecordMapping:
         single_phone: bool,
     ) -> Rejection | None:
         only_one = single_phone or self._phones.multiple != "all"
-        best = _plain(plan.lead_phone, self._phones, record) if only_one else None
+        best = plain_number(plan.lead_phone, self._phones, record) if only_one else None
         if best is not None:
             lead[LEAD_PHONE] = best.dialled
         else:
-            numbers = self._lead_phones(plan.lead_phone, record, only_one=only_one)
+            numbers = usable_numbers(plan.lead_phone, self._phones, record, only_one=only_one)
             if isinstance(numbers, Rejection):
                 return numbers
             best = numbers[0]
@@ -186,7 +187,7 @@ class RecordMapping:
         if best.e164:
             lead[LEAD_PHONE_E164] = best.e164
         for source in plan.aside:
-            phone = self._aside(source, record)
+            phone = number_aside(source, self._policy_of(source), record)
             if isinstance(phone, Rejection):
                 return phone
             if phone is not None:
@@ -212,42 +213,13 @@ class RecordMapping:
                 del lead[EXTENDED]
         return None
 
-    def _lead_phones(self, source: Value, record: Record, *, only_one: bool) -> list[Phone] | Rejection:
-        """The usable numbers, best first; when there is none, the rejection of the first that was given."""
-        numbers: dict[str, Phone] = {}
-        rejection: Rejection | None = None
-        for written in source.phones(record):
-            number = self._phones.normalise(written) if isinstance(written, str) else written
-            if isinstance(number, Phone):
-                if only_one:
-                    return [number]
-                numbers.setdefault(number.dialled, number)
-            elif number is not MISSING_PHONE:
-                rejection = rejection or number
-        return list(numbers.values()) or rejection or MISSING_PHONE
-
-    def _aside(self, source: Value, record: Record) -> str | Rejection | None:
-        """A phone besides `leadPhone`, in the policy's format, `leadPhoneE164` always in E.164.
-
-        Without a usable number it is left out. Only `leadPhoneE164` rejects the record: accounts that need it
-        accept a lead without it and then do not load it (reference, section 4).
-        """
-        policy = self._e164 if source.name == LEAD_PHONE_E164 else self._phones
-        if plain := _plain(source, policy, record):
-            return plain.dialled
-        rejection: Rejection | None = None
-        for written in source.phones(record):
-            number = policy.normalise(written) if isinstance(written, str) else written
-            if isinstance(number, Phone):
-                return number.dialled
-            if number is not MISSING_PHONE:
-                rejection = rejection or number
-        return rejection if source.name == LEAD_PHONE_E164 else None
+    def _policy_of(self, source: Value) -> PhonePolicy:
+        return self._e164 if source.name == LEAD_PHONE_E164 else self._phones
 
     def _labels(self, name: str, labels: Iterable[Value], record: Record) -> dict[str, str] | Rejection:
         filled: dict[str, str] = {}
         for label in labels:
-            value = self._aside(label, record) if name == PERSONA_PHONES else label.of(record)
+            value = number_aside(label, self._policy_of(label), record) if name == PERSONA_PHONES else label.of(record)
             if isinstance(value, Rejection):
                 return value
             if value is not None:
@@ -264,19 +236,10 @@ class RecordMapping:
         return plan
 
 
-def _plain(source: Value, policy: PhonePolicy, record: Record) -> Phone | None:
-    """The first number given, if it is written in one of the usual ways: the short way of most records."""
-    for name in source.names:
-        value = record.get(name)
-        if value is not None:
-            return policy.plain(value) if type(value) is str else None
-    return None
-
-
 def _add_extern_id(plan: Plan, lead: dict[str, Any], record: Record) -> Rejection | None:
     names = plan.extern_id.names
     extern_id = record.get(names[0]) if names else None
-    if type(extern_id) is str and extern_id > FIRST_PLAIN and extern_id.isprintable():
+    if type(extern_id) is str and extern_id > _FIRST_PLAIN and extern_id.isprintable():
         extern_id = extern_id.strip()
     else:
         extern_id = plan.extern_id.of(record)
@@ -294,7 +257,7 @@ def _add_values(plan: Plan, lead: dict[str, Any], record: Record) -> Rejection |
     for name, source, field_name, alone in plan.values:
         if field_name is not None:
             value = get(field_name)
-            if type(value) is str and value > FIRST_PLAIN and value.isprintable():
+            if type(value) is str and value > _FIRST_PLAIN and value.isprintable():
                 lead[name] = value
                 continue
             if alone and (value is None or value == ""):
