@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from target_engagevoice import answers
-from target_engagevoice.leads import LEAD_PHONE, Outcome, Rejection, Stage
+from target_engagevoice.leads import Outcome, Rejection, Stage
 from target_engagevoice.lists import RETAIN_ALL
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ class Settlement:
         missing = [buffered for buffered in sent if buffered.lead.extern_id not in held]
         if self._batch.options.duplicate_handling == RETAIN_ALL:
             return found, [], missing
-        phones = {buffered.lead.fields.get(LEAD_PHONE) for buffered in found} - {None}
-        dropped = [buffered for buffered in missing if buffered.lead.fields.get(LEAD_PHONE) in phones]
+        phones = {buffered.lead.phone for buffered in found} - {None}
+        dropped = [buffered for buffered in missing if buffered.lead.phone in phones]
         return found, dropped, [buffered for buffered in missing if buffered not in dropped]
 
     def _take(self, leads: Sequence[BufferedLead], not_inserted: int = 0, cleared: Sequence[BufferedLead] = ()) -> None:
