@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from target_engagevoice.errors import LedgerError
 
@@ -79,8 +79,15 @@ REFUSED = sa.Table(
 )
 """What each campaign refused under each `externId` while it took other leads: known to be the lead's own fault."""
 
+
+def _postgres_insert(table: sa.Table) -> PostgresInsert:
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - a ledger in SQLite has no use for it, nor for asyncpg
+
+    return postgresql.insert(table)
+
+
 _INSERTS: Mapping[str, Callable[[sa.Table], SqliteInsert | PostgresInsert]] = MappingProxyType(
-    {"sqlite": sqlite.insert, "postgresql": postgresql.insert},
+    {"sqlite": sqlite.insert, "postgresql": _postgres_insert},
 )
 
 

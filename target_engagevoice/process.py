@@ -2,21 +2,82 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from dotenv import find_dotenv, load_dotenv
 
-from target_engagevoice.errors import Interrupted
+from target_engagevoice.errors import EngageVoiceError, FatalError, Interrupted
+from target_engagevoice.lines import discard
 from target_engagevoice.settings import from_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
+NAME = "target-engagevoice"
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+logger = logging.getLogger(NAME)
+
+
+class Target(Protocol):
+    """What the process is for."""
+
+    @property
+    def load_run(self) -> object:
+        """The run, opened when first asked for."""
+
+    def listen(self, file_input: IO[Any] | None = None) -> None:
+        """Read a file, or standard input, to its end."""
+
+    def stop(self, error: EngageVoiceError) -> None:
+        """Stop as soon as possible. For signal handlers."""
+
+    def close(self, error: EngageVoiceError | None) -> None:
+        """End the run; a second call does nothing."""
+
+    def discard(self, source: IO[bytes]) -> None:
+        """Read to the end and throw away."""
+
+
+def run_to_its_end(make: Callable[[], Target], file_input: IO[bytes] | None) -> None:
+    """Make a target and let it read, from its first step to its last word.
+
+    Args:
+        make: Makes it of a configuration that may be wrong.
+        file_input: Where messages come from; standard input when None.
+
+    Raises:
+        SystemExit: It failed; with the exit code of the contract, section 2.
+    """
+    target: Target | None = None
+    failure: EngageVoiceError | None = None
+    try:
+        target = make()
+        end_on_signals(target.stop)
+        _ = target.load_run
+        target.listen(file_input)
+    except EngageVoiceError as error:
+        failure = error
+    except Exception as error:  # whatever it is, it ends in one line without the data that its text may hold
+        logger.debug("A mistake in %s itself.", NAME, exc_info=True)
+        failure = FatalError(f"a mistake in {NAME} itself: {type(error).__name__}. Set LOGLEVEL=DEBUG to see where.")
+    if target is not None:
+        try:
+            target.close(failure)
+        except EngageVoiceError as error:
+            failure = failure or error
+    let_go_of_stdout()
+    if failure is None:
+        return
+    if file_input is None and sys.stdin is not None and not isinstance(failure, Interrupted):
+        (target.discard if target is not None else discard)(sys.stdin.buffer)
+    logger.error("%s", failure)
+    sys.exit(failure.exit_code)
 
 
 def environment() -> dict[str, str]:

@@ -1,15 +1,12 @@
-"""The composition root: configuration → run → SDK target, and the way out with the right exit code."""
+"""The composition root: configuration → run → SDK target."""
 
 from __future__ import annotations
 
 import copy
 import logging
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
-import click
 from singer_sdk import Target
 from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchemaException
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TargetCapabilities
@@ -17,12 +14,12 @@ from singer_sdk.mapper import PluginMapper, RemoveRecordTransform, SameRecordTra
 
 from target_engagevoice.checkpoints import write_to_stdout
 from target_engagevoice.config_files import read_config
-from target_engagevoice.errors import ConfigError, EngageVoiceError, FatalError, InputError, Interrupted
+from target_engagevoice.errors import ConfigError, EngageVoiceError, InputError
 from target_engagevoice.leads import Outcome, Rejection, Stage
-from target_engagevoice.lines import LineReader, discard
+from target_engagevoice.lines import LineReader
 from target_engagevoice.load_run import LoadRun
 from target_engagevoice.pacing import SystemClock
-from target_engagevoice.process import end_on_signals, environment, let_go_of_stdout
+from target_engagevoice.process import NAME, environment, run_to_its_end
 from target_engagevoice.settings import Settings, json_schema
 from target_engagevoice.sinks import READ_RECORD, LeadSink
 from target_engagevoice.streams import compile_stream
@@ -30,6 +27,7 @@ from target_engagevoice.streams import compile_stream
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import click
     from singer_sdk.singerlib.encoding.base import GenericSingerReader
     from singer_sdk.sinks import Sink
 
@@ -37,8 +35,6 @@ if TYPE_CHECKING:
     from target_engagevoice.streams import Stream
 
     Transform: TypeAlias = "Callable[[dict[str, Any]], dict[str, Any] | None]"
-
-NAME = "target-engagevoice"
 
 logger = logging.getLogger(NAME)
 
@@ -143,7 +139,7 @@ class TargetEngageVoice(Target):
             raise ConfigError(msg) from None
 
     def _setup_signal_handlers(self) -> None:
-        """Leave the process's signals alone: the executable sets them, see `main`."""
+        """Leave the process's signals alone: `process.run_to_its_end` sets them."""
 
     # Life of a run
 
@@ -351,22 +347,9 @@ class TargetEngageVoice(Target):
     # Command line
 
     @classmethod
-    def get_singer_command(cls) -> click.Command:
-        """The SDK's command, reading `--input` as bytes and the configuration without a traceback."""
-        command = super().get_singer_command()
-        for option in command.params:
-            if option.name == "file_input":
-                option.type = click.File("rb")
-        return command
-
-    @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
-        """Keep the names of the configuration files for later: a mistake in one must end as the contract says."""
+        """Keep the names of the configuration files for `invoke`."""
         del ctx, param
-        for path in value:
-            if path != "ENV" and not Path(path).exists():
-                msg = f"--config: there is no file {path}."
-                raise click.UsageError(msg)
         return value
 
     @classmethod
@@ -378,36 +361,11 @@ class TargetEngageVoice(Target):
         config: tuple[str, ...] = (),
         file_input: IO[bytes] | None = None,
     ) -> None:
-        """Run the executable; ends the process with the exit code of the contract."""
+        """Run the executable, whose options these are; ends the process with the exit code of the contract."""
         super(Target, cls).invoke(about=about, about_format=about_format)
         logging.getLogger("urllib3").setLevel(logging.WARNING)  # its debug lines hold URLs, and those a password
         cls.print_version(print_fn=logger.info)
-        target: TargetEngageVoice | None = None
-        failure: EngageVoiceError | None = None
-        try:
-            target = cls(config=read_config(config, environment))
-            end_on_signals(target.stop)
-            _ = target.load_run
-            target.listen(cast("IO[str] | None", file_input))
-        except EngageVoiceError as error:
-            failure = error
-        except Exception as error:  # whatever it is, it ends in one line without the data that its text may hold
-            logger.debug("A mistake in %s itself.", NAME, exc_info=True)
-            failure = FatalError(
-                f"a mistake in {NAME} itself: {type(error).__name__}. Set LOGLEVEL=DEBUG to see where."
-            )
-        if target is not None:
-            try:
-                target.close(failure)
-            except EngageVoiceError as error:
-                failure = failure or error
-        let_go_of_stdout()
-        if failure is None:
-            return
-        if file_input is None and sys.stdin is not None and not isinstance(failure, Interrupted):
-            (target.discard if target is not None else discard)(sys.stdin.buffer)
-        logger.error("%s", failure)
-        sys.exit(failure.exit_code)
+        run_to_its_end(lambda: cls(config=read_config(config, environment)), file_input)
 
 
 class _Reading:
@@ -436,6 +394,3 @@ class _Reading:
         except EngageVoiceError as worse:
             logger.warning("%s", worse)
         self._target.close(error)
-
-
-main = TargetEngageVoice.cli

@@ -5,18 +5,42 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from importlib.metadata import version
-from typing import Any
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from target_engagevoice.cli.campaigns import campaigns
-from target_engagevoice.cli.sandbox import sandbox
 from target_engagevoice.errors import EngageVoiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "campaigns": "List dial groups and their campaigns.",
+        "sandbox": "Serve the sandbox; the first line on standard output is its base URL.",
+    },
+)
+"""Each command's own first line. Its file is named like it, and so is the command in that file."""
 
 
 class Companion(click.Group):
-    """A group whose commands fail with one line and the exit code of the contract, never with a traceback."""
+    """A group whose commands are imported when called, and fail with one line and the exit code of the contract."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, and import it.
+
+        Args:
+            ctx: Click's.
+            args: The command's name and what follows it.
+        """
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None:
+            command = getattr(import_module(f"target_engagevoice.cli.{name}"), name)
+        return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command.
@@ -31,12 +55,12 @@ class Companion(click.Group):
             ctx.exit(error.exit_code)
 
 
-@click.group(cls=Companion, context_settings={"help_option_names": ["--help"]})
-@click.version_option(version("target-engagevoice"), prog_name="engagevoice")
+@click.group(
+    cls=Companion,
+    context_settings={"help_option_names": ["--help"]},
+    commands=[click.Command(name, help=first_line) for name, first_line in COMMANDS.items()],
+)
+@click.version_option(package_name="target-engagevoice", prog_name="engagevoice")
 def main() -> None:
     """See what target-engagevoice sees, and what it did."""
     logging.basicConfig(level=os.environ.get("LOGLEVEL", "WARNING").upper(), stream=sys.stderr)
-
-
-main.add_command(campaigns)
-main.add_command(sandbox)

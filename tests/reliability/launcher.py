@@ -13,7 +13,9 @@ import itertools
 import os
 import signal
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any
+
+from target_engagevoice import executable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,9 +107,7 @@ def arm(moment: Moment) -> None:
 def main() -> None:
     """Arm, then be the executable."""
     arm(Moment.parse(os.environ.pop(VARIABLE)))
-    from target_engagevoice.target import main as target  # noqa: PLC0415 - looks up what was armed
-
-    cast("Callable[[], None]", target)()
+    executable.main()
 
 
 if __name__ == "__main__":
