@@ -51,6 +51,7 @@ class BatchLoad:
         self._envelope = batch.options.envelope(list_names(batch, parts.run))
         self._claims = Claims(parts, batch)
         self._settlement = Settlement(parts, batch)
+        self._place = 0.0
 
     def load(self) -> None:
         """Bring every lead of the batch to its outcome.
@@ -191,7 +192,7 @@ class BatchLoad:
             if isinstance(answer, answers.Throttled):
                 asked = parse_retry_after(answer.retry_after, parts.clock.time())
                 pause, problem = (wait if asked is None else asked), "HTTP 429"
-                parts.pace.pause(pause)
+                parts.pace.throttled(self._place, pause)
                 parts.run.count_effort(self._batch.stream, self._campaign, "throttled")
             else:
                 problem = answer.what
@@ -217,7 +218,7 @@ class BatchLoad:
         parts = self._parts
         parts.halt.check()
         parts.client.ready()
-        parts.pace.wait(parts.halt.sleep)
+        self._place = parts.pace.wait(parts.halt.sleep)
         parts.run.count_effort(self._batch.stream, self._campaign, "requests")
         if again:
             parts.run.count_effort(self._batch.stream, self._campaign, "retries")

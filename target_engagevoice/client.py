@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from target_engagevoice import answers
 from target_engagevoice.campaigns import Campaign, Directory
 from target_engagevoice.errors import ConfigError, ServerError
-from target_engagevoice.pacing import Pace, Window, parse_retry_after, waits
+from target_engagevoice.pacing import Pace, parse_retry_after, waits
 from target_engagevoice.transport import HttpAnswer
+from target_engagevoice.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

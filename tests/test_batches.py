@@ -107,6 +107,15 @@ def test_a_throttled_batch_waits_as_long_as_it_is_told(room: Desk, retry_after: 
     assert 7 <= second - first < 8
 
 
+def test_after_a_429_less_of_the_quota_is_used(room: Desk) -> None:
+    room.sandbox.faults([on_load("status", status=429, body="rate", retry_after="1")])
+    room.load([lead(0)])
+    began = room.clock.monotonic()
+    for _ in range(30):
+        room.pace.wait()
+    assert room.clock.monotonic() - began > 10
+
+
 def test_a_batch_throttled_without_a_word_is_sent_again(room: Desk) -> None:
     room.sandbox.faults([on_load("status", status=429, body="rate", times=3)])
     room.load([lead(0), lead(1)])
