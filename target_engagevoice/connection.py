@@ -30,7 +30,6 @@ class Connection:
 
     Attributes:
         base_url: Where it is; the embedded sandbox's address when the run brings its own.
-        round_trip: Seconds the fastest answer took while signing in.
         close: Ends the connections, and the sandbox.
     """
 
@@ -39,7 +38,6 @@ class Connection:
     client: Client
     directory: Directory
     server_clock: ServerClock
-    round_trip: float
     close: Callable[[], None]
 
 
@@ -111,4 +109,4 @@ def connect(settings: Settings, clock: Clock, halt: Halt, version: str) -> Conne
     except BaseException:
         close()
         raise
-    return Connection(base_url, account_id, client, directory, server_clock, transport.round_trip, close)
+    return Connection(base_url, account_id, client, directory, server_clock, close)

@@ -19,13 +19,13 @@ from target_engagevoice.halt import Halt
 from target_engagevoice.ledger import Ledger
 from target_engagevoice.loading import Loading
 from target_engagevoice.outcomes import Outcomes
-from target_engagevoice.pacing import OwnQuota, Pace
+from target_engagevoice.pacing import Pace
 from target_engagevoice.reconcile import Reconciler, recover
 from target_engagevoice.refusals import Refusals
 from target_engagevoice.rejects import Rejects
 from target_engagevoice.runs import Run, write_record
 from target_engagevoice.state_dir import make_private
-from target_engagevoice.windows import SlidingWindows, jitter_margin
+from target_engagevoice.windows import JITTER_MARGIN_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,14 +139,13 @@ class LoadRun:
     def _pace(self, connection: Connection) -> Pace:
         """The loader's pace; shared with other processes where there is a store, and something is sent."""
         settings, clock = self._settings, self._clock
-        margin = jitter_margin(connection.round_trip)
         if settings.rate_limit_store is None or settings.dry_run:
-            return Pace(OwnQuota(SlidingWindows(settings.rate_limits, margin), clock), clock)
+            return Pace(settings.rate_limits, clock)
         from target_engagevoice.quota_store import SharedQuota  # noqa: PLC0415 - most runs have no store
 
         quota = f"{urlsplit(connection.base_url).netloc.casefold()} {connection.account_id}"
         shared = self._shared_quota = SharedQuota.open(
-            settings.rate_limit_store, quota, settings.rate_limits, margin, clock
+            settings.rate_limit_store, quota, settings.rate_limits, JITTER_MARGIN_SECONDS, clock
         )
         return Pace(shared, clock)
 

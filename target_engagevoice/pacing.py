@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Protocol
@@ -59,6 +60,19 @@ class SystemClock:
         time.sleep(seconds)
 
 
+@dataclass(frozen=True)
+class Place:
+    """A request's place in the windows.
+
+    Attributes:
+        at: When it counts from, on the clock of who counts.
+        taken: The same on our clock.
+    """
+
+    at: float
+    taken: float
+
+
 class Quota(Protocol):
     """Who counts the places of an account: this process, or all that share a store. Any thread may call it."""
 
@@ -68,6 +82,9 @@ class Quota(Protocol):
         Raises:
             QuotaError: Nobody can be asked.
         """
+
+    def left(self, place: float, late: float) -> None:
+        """The request of this place left so many seconds later than it was taken. Does not raise."""
 
     def pause(self, seconds: float) -> None:
         """Let nothing through for so long."""
@@ -88,6 +105,11 @@ class OwnQuota:
         """Take a place now, if there is one."""
         with self._lock:
             return self._windows.take(self._clock.monotonic())
+
+    def left(self, place: float, late: float) -> None:
+        """The request of this place left so many seconds later than it was taken."""
+        with self._lock:
+            self._windows.left(place, late)
 
     def pause(self, seconds: float) -> None:
         """Let nothing through for so long."""
@@ -128,14 +150,14 @@ class Pace:
         """
         return self._quota.take().wait
 
-    def wait(self, sleep: Callable[[float], None] | None = None) -> float:
+    def wait(self, sleep: Callable[[float], None] | None = None) -> Place:
         """Wait for a place and take it.
 
         Args:
             sleep: Waits, such as one that can be broken off; the clock's own when None.
 
         Returns:
-            The place, for `throttled`.
+            The place, for `left` and `throttled`.
 
         Raises:
             QuotaError: The shared store can not be reached any more.
@@ -148,17 +170,27 @@ class Pace:
             while True:
                 turn = self._ask(ticket)
                 if turn.wait <= 0:
-                    return turn.at
+                    return Place(turn.at, self._clock.monotonic())
                 sleep(turn.wait)
         finally:
             with self._lock:
                 self._line.remove(ticket)
 
+    def left(self, place: Place) -> Place:
+        """The request has just left: until now the thread had no turn, or there was a connection to be made.
+
+        Returns:
+            The place as it counts from now on.
+        """
+        late = self._clock.monotonic() - place.taken
+        self._quota.left(place.at, late)
+        return Place(place.at + late, place.taken + late)
+
     def pause(self, seconds: float) -> None:
         """Let nothing through for so long."""
         self._quota.pause(seconds)
 
-    def throttled(self, place: float, seconds: float) -> None:
+    def throttled(self, place: Place, seconds: float) -> None:
         """The server said 429: let nothing through for so long, and less than before after it.
 
         Args:
@@ -169,7 +201,7 @@ class Pace:
         Raises:
             QuotaError: The shared store can not be reached any more.
         """
-        self._quota.throttled(place, seconds)
+        self._quota.throttled(place.at, seconds)
 
     def _ask(self, ticket: object) -> Turn:
         with self._lock:

@@ -20,7 +20,7 @@ then the run ends, with STATE where it was. Going on alone would be on a quota t
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -41,6 +41,9 @@ PATIENCE_SECONDS = 30.0
 """A database that is started anew, or hands over to another, is back by then."""
 
 RETRY_SECONDS = 1.0
+
+UNNOTICED_SECONDS = 0.02
+"""A request that leaves no later than that after its place was taken is not worth a transaction."""
 
 CONNECT_SECONDS = 5
 ANSWER_MILLISECONDS = 10_000
@@ -137,6 +140,17 @@ class SharedQuota:
             self._silent_since = None
             return turn
 
+    def left(self, place: float, late: float) -> None:
+        """The request of this place left so many seconds later than it was taken.
+
+        What is within `UNNOTICED_SECONDS`, or can not be told to a database that does not answer, is left to the
+        margin.
+        """
+        if late <= UNNOTICED_SECONDS:
+            return
+        with suppress(QuotaError), self._lock, self._explained("written"), self._row() as (windows, _):
+            windows.left(place, late)
+
     def pause(self, seconds: float) -> None:
         """Let nothing of any process through for so long.
 
@@ -151,11 +165,8 @@ class SharedQuota:
 
         A database that does not answer is left to the next `take`, which is patient.
         """
-        try:
-            with self._lock, self._explained("written"), self._row() as (windows, now):
-                windows.throttled(place, now + seconds)
-        except QuotaError:
-            return
+        with suppress(QuotaError), self._lock, self._explained("written"), self._row() as (windows, now):
+            windows.throttled(place, now + seconds)
 
     def close(self) -> None:
         """Let go of the database."""

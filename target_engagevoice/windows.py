@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from math import ceil, floor
 from typing import TYPE_CHECKING
@@ -15,18 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 JITTER_MARGIN_SECONDS = 0.1
-"""The server counts a request when it arrives, we when it leaves: a window is kept this much longer than asked, so that
-a slow request followed by a fast one does not make thirty-one in ten seconds over there.
+"""The server counts a request when it arrives, we when it is written to the socket: a window is kept this much longer
+than asked, so that a slow request followed by a fast one does not make thirty-one in ten seconds over there.
 
-What has to fit in is not the latency, only by how much the way there differs from one request to another: the thread's
-turn, the socket, and for those that open a connection its handshakes (see `jitter_margin`). Each full ten seconds cost
-the margin once, so a tenth of a second costs 1 % of the quota where a quarter cost 2.5 %. With 8 senders at 1 to 3 s a
-request, 100 batches take 1.046 times the shortest schedule in the median with 0.1 s, 1.059 times with 0.25 s, and 1.037
-times with none: the rest is that ten last requests do not fit into eight senders. A margin that proves too small
-is widened after the first 429 (see `SlidingWindows.throttled`)."""
-
-HANDSHAKE_ROUND_TRIPS = 3
-"""TCP, and TLS 1.2 in full (RFC 5246, section 7.3): by so many round trips a request on a new connection is later."""
+What has to fit in is not the latency, only by how much the way there differs from one request to another. The thread's
+turn, the connection and its handshakes do not count: they come before the request is written (`SlidingWindows.left`).
+Each full ten seconds cost the margin once, so a tenth of a second costs 1 % of the quota where a quarter cost
+2.5 %. Simulated with 8 senders at 1 to 3 s a request, 100 batches take 1.046 times the shortest schedule in the
+median with 0.1 s, 1.059 times with 0.25 s, and 1.037 times with none: the rest is that the ten last requests do not
+fit into eight senders (with ten senders it is 1.009). A margin that proves too small is widened after the first 429
+(`SlidingWindows.throttled`)."""
 
 UNITS = 1_000_000
 """Places are stamped in microseconds."""
@@ -128,6 +126,20 @@ class SlidingWindows:
         wait = (places.wait(item) + 1) / UNITS  # one more for what `floor` took away
         return Turn(now + wait, min(wait, LONGEST_NAP_SECONDS) if share < 1 else wait)
 
+    def left(self, place: float, late: float) -> None:
+        """A request left later than its place was taken: it counts from then.
+
+        Args:
+            place: `Turn.at` of the request.
+            late: By so many seconds.
+        """
+        items, stamp = self._places.items, floor(place * UNITS)
+        found = bisect_left(self.stamps, stamp)
+        if late > 0 and found < len(items) and items[found].timestamp == stamp:
+            del items[found]
+            moved = floor((place + late) * UNITS)
+            items.insert(bisect_right(self.stamps, moved), self._item("", moved))
+
     def throttled(self, place: float, until: float) -> None:
         """The server said 429 to the request that took this place: use less, for a while.
 
@@ -155,19 +167,6 @@ class SlidingWindows:
             least=1 / self._windows[0].requests,
             margin=min(2 * margin, WIDEST_MARGIN_SECONDS) if alone else 0.0,
         )
-
-
-def jitter_margin(round_trip: float) -> float:
-    """How much longer than asked to keep a window, in seconds.
-
-    Args:
-        round_trip: The shortest time an answer took so far, in seconds: at least the way there and back.
-
-    Returns:
-        `JITTER_MARGIN_SECONDS`, or where the server is far what a new connection takes longer than a kept one.
-    """
-    handshakes = HANDSHAKE_ROUND_TRIPS * round_trip
-    return min(max(JITTER_MARGIN_SECONDS, JITTER_MARGIN_SECONDS / 2 + handshakes), WIDEST_MARGIN_SECONDS)
 
 
 def _needed(windows: Iterable[Window]) -> list[Window]:

@@ -72,7 +72,7 @@ def test_places_come_in_the_order_they_were_taken(limits: list[Window], script: 
         elif what == "pause":
             pace.pause(seconds)
         else:
-            places.append(pace.wait())
+            places.append(pace.wait().at)
     assert all(earlier <= later + 1e-6 for earlier, later in itertools.pairwise(places))
     assert not any(crowded(places, window) for window in limits)
 
@@ -150,7 +150,7 @@ def test_threads_take_different_places() -> None:
         for _ in range(20):
             place = pace.wait()
             with lock:
-                places.append(place)
+                places.append(place.at)
 
     threads = [threading.Thread(target=run) for _ in range(16)]
     for thread in threads:

@@ -98,7 +98,7 @@ def test_the_next_place_comes_when_it_is_said_to_for_both(store_url: str) -> Non
     paces = [Pace(quota, SystemClock()) for quota in (first, second)]
     places: list[float] = []
     threads = [
-        threading.Thread(target=lambda pace=pace: places.extend(pace.wait() for _ in range(3))) for pace in paces
+        threading.Thread(target=lambda pace=pace: places.extend(pace.wait().at for _ in range(3))) for pace in paces
     ]
     for thread in threads:
         thread.start()
@@ -120,6 +120,15 @@ def test_a_429_of_one_slows_and_pauses_the_other(store_url: str) -> None:
         assert windows.share.at(now) < 1
     first.close()
     second.close()
+
+
+def test_a_request_that_left_late_counts_from_then(store_url: str) -> None:
+    quota = opened(store_url, (Window(1, 60),))
+    place = quota.take().at
+    quota.left(place, 0.5)
+    with quota._row() as (windows, _):
+        assert windows.stamps == [pytest.approx((place + 0.5) * 1_000_000, abs=1)]
+    quota.close()
 
 
 def test_accounts_and_hosts_do_not_share(store_url: str) -> None:
