@@ -27,7 +27,7 @@ class Share:
     After a 429 the account's quota is taken to be what was let through until then, the *peak*: somebody else uses the
     rest. A little less is used at first; the curve is back at the peak after `PLATEAU_SECONDS`, flat there, then
     rises ever more steeply to the whole (TCP's CUBIC, RFC 9438, has the same shape for the same reason). Near the peak,
-    where the next 429 is likely, it stays longest: a foreign user that stays costs about two 429s a minute, and one
+    where the next 429 is likely, it stays longest: a foreign user that stays costs about three 429s a minute, and one
     that left is noticed within a minute.
 
     Attributes:
