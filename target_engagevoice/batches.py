@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from target_engagevoice import answers
 from target_engagevoice.claims import Claims
 from target_engagevoice.errors import ServerError
-from target_engagevoice.pacing import parse_retry_after, waits
+from target_engagevoice.pacing import Place, parse_retry_after, waits
 from target_engagevoice.refusals import BROKEN
 from target_engagevoice.settlement import Settlement
 
@@ -51,6 +51,7 @@ class BatchLoad:
         self._envelope = batch.options.envelope(list_names(batch, parts.run))
         self._claims = Claims(parts, batch)
         self._settlement = Settlement(parts, batch)
+        self._place = Place(0.0, 0.0)
 
     def load(self) -> None:
         """Bring every lead of the batch to its outcome.
@@ -191,7 +192,7 @@ class BatchLoad:
             if isinstance(answer, answers.Throttled):
                 asked = parse_retry_after(answer.retry_after, parts.clock.time())
                 pause, problem = (wait if asked is None else asked), "HTTP 429"
-                parts.pace.pause(pause)
+                parts.pace.throttled(self._place, pause)
                 parts.run.count_effort(self._batch.stream, self._campaign, "throttled")
             else:
                 problem = answer.what
@@ -217,11 +218,16 @@ class BatchLoad:
         parts = self._parts
         parts.halt.check()
         parts.client.ready()
-        parts.pace.wait(parts.halt.sleep)
+        bodies = [buffered.lead.body for buffered in leads]
+        self._place = parts.pace.wait(parts.halt.sleep)
         parts.run.count_effort(self._batch.stream, self._campaign, "requests")
         if again:
             parts.run.count_effort(self._batch.stream, self._campaign, "retries")
-        return parts.client.load(self._campaign.campaign_id, self._envelope, [buffered.lead.body for buffered in leads])
+        return parts.client.load(self._campaign.campaign_id, self._envelope, bodies, self._left)
+
+    def _left(self) -> None:
+        """The request is on its way: its place counts from now."""
+        self._place = self._parts.pace.left(self._place)
 
 
 def list_names(batch: Batch, run: Run) -> dict[str, str]:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from target_engagevoice import answers
 from target_engagevoice.campaigns import Campaign, Directory
 from target_engagevoice.errors import ConfigError, ServerError
-from target_engagevoice.pacing import Pace, Window, parse_retry_after, waits
+from target_engagevoice.pacing import Pace, parse_retry_after, waits
 from target_engagevoice.transport import HttpAnswer
+from target_engagevoice.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -127,13 +128,20 @@ class Client:
             campaigns += [_campaign(group, row) for row in _rows(self._get(path), "campaignId")]
         return Directory(campaigns)
 
-    def load(self, campaign_id: str, envelope: Mapping[str, Any], leads: Sequence[bytes]) -> answers.Answer:
+    def load(
+        self,
+        campaign_id: str,
+        envelope: Mapping[str, Any],
+        leads: Sequence[bytes],
+        left: Callable[[], None] | None = None,
+    ) -> answers.Answer:
         """Send one batch, once (reference, section 4).
 
         Args:
             campaign_id: Where to.
             envelope: The request without its leads.
             leads: Each as JSON.
+            left: Called when the request has been written.
 
         Raises:
             SignInError: A token was needed and can not be had.
@@ -144,7 +152,7 @@ class Client:
         last: answers.Answer = answers.NoRoute("no answer")
         for form in sorted(self._forms[_LOADER], key=lambda form: form not in known):
             url = f"{self._base_url}{form.admin}/accounts/{self.account_id}/campaigns/{campaign_id}/{form.loader}"
-            reply = self._transport.send("POST", url, body=body)
+            reply = self._transport.send("POST", url, body=body, left=left)
             if not isinstance(reply, HttpAnswer):
                 return reply
             last = answers.classify(reply.status, reply.content_type, reply.body, reply.headers.get("retry-after"))

@@ -10,6 +10,7 @@
     │   ├── SignInError          the server refuses the credentials
     │   ├── ServerError          the server refuses or breaks, for longer than the retries last
     │   ├── LedgerError          the ledger can not be opened, read or written
+    │   ├── QuotaError           the shared store of the rate limits can not be reached
     │   ├── StorageError         rejects, run record or STATE can not be written
     │   └── Interrupted          SIGTERM or SIGINT
     └── RejectedTooMany          `max_rejected_percent` was crossed                    exit 3
@@ -77,6 +78,12 @@ class LedgerError(FatalError):
     """The ledger can not be opened, read or written."""
 
     code = "ledger"
+
+
+class QuotaError(FatalError):
+    """The store in which several processes share the account's rate limits can not be reached."""
+
+    code = "quota"
 
 
 class StorageError(FatalError):

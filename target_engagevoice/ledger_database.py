@@ -127,7 +127,7 @@ def explained(engine: sa.Engine, what: str) -> Iterator[None]:
     except sa.exc.SQLAlchemyError as error:
         shown = engine.url.render_as_string(hide_password=True)
         cause = type(error.orig).__name__ if isinstance(error, sa.exc.DBAPIError) else type(error).__name__
-        msg = f"ledger {shown} can not be {what}: {cause}{_hint(error)}."
+        msg = f"ledger {shown} can not be {what}: {cause}{hint(error)}."
         raise LedgerError(msg) from None
 
 
@@ -200,7 +200,7 @@ def _key(account_id: str, run: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{account_id}/{run}".encode()).digest()[:8], "big", signed=True)
 
 
-def _hint(error: sa.exc.SQLAlchemyError) -> str:
+def hint(error: sa.exc.SQLAlchemyError) -> str:
     """What is the matter, in our words: the database's may hold data."""
     text = str(getattr(error, "orig", "")).casefold()
     hints = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from target_engagevoice.batches import BatchLoad
 from target_engagevoice.buffers import Batch, BufferLimits
@@ -24,6 +25,7 @@ from target_engagevoice.refusals import Refusals
 from target_engagevoice.rejects import Rejects
 from target_engagevoice.runs import Run, write_record
 from target_engagevoice.state_dir import make_private
+from target_engagevoice.windows import JITTER_MARGIN_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from target_engagevoice.campaigns import Directory
     from target_engagevoice.connection import Connection
     from target_engagevoice.pacing import Clock
+    from target_engagevoice.quota_store import SharedQuota
     from target_engagevoice.settings import Settings
 
 LAST_WORDS_SECONDS = 12.0
@@ -65,6 +68,7 @@ class LoadRun:
         self._connection: Connection | None = None
         self._ledger: Ledger | None = None
         self._refusals: Refusals | None = None
+        self._shared_quota: SharedQuota | None = None
         self._delivery: Delivery | None = None
 
     @property
@@ -100,7 +104,7 @@ class LoadRun:
         refusals = self._refusals = Refusals(self.outcomes, ledger)
         loading = Loading(
             client=connection.client,
-            pace=Pace(settings.rate_limits, clock),
+            pace=self._pace(connection),
             ledger=ledger,
             reconciler=reconciler,
             outcomes=self.outcomes,
@@ -131,6 +135,19 @@ class LoadRun:
             clock=clock,
             halt=self.halt,
         )
+
+    def _pace(self, connection: Connection) -> Pace:
+        """The loader's pace; shared with other processes where there is a store, and something is sent."""
+        settings, clock = self._settings, self._clock
+        if settings.rate_limit_store is None or settings.dry_run:
+            return Pace(settings.rate_limits, clock)
+        from target_engagevoice.quota_store import SharedQuota  # noqa: PLC0415 - most runs have no store
+
+        quota = f"{urlsplit(connection.base_url).netloc.casefold()} {connection.account_id}"
+        shared = self._shared_quota = SharedQuota.open(
+            settings.rate_limit_store, quota, settings.rate_limits, JITTER_MARGIN_SECONDS, clock
+        )
+        return Pace(shared, clock)
 
     def finish(self) -> None:
         """Standard input is at its end: see every lead out.
@@ -172,6 +189,8 @@ class LoadRun:
             attempt(partial(self._ledger.finish, self.run.streams()))
         if self._ledger is not None:
             attempt(self._ledger.close)
+        if self._shared_quota is not None:
+            attempt(self._shared_quota.close)
         if self._connection is not None:
             attempt(self._connection.close)
         attempt(partial(self._write_record, failure))

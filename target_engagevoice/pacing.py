@@ -1,4 +1,4 @@
-"""When the next request may go: sliding windows, back-off, Retry-After. The clock is an argument."""
+"""When the next request may go: the line before the windows, back-off, Retry-After. The clock is an argument."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -13,17 +14,18 @@ from typing import TYPE_CHECKING, Protocol
 
 import backoff
 
-from target_engagevoice.errors import ConfigError
+from target_engagevoice.windows import JITTER_MARGIN_SECONDS, SlidingWindows, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator
 
-JITTER_MARGIN_SECONDS = 0.25
-"""The server counts a request when it arrives, we when it leaves: a window is kept this much longer than
-asked, so that a slow request followed by a fast one does not make thirty-one in ten seconds over there."""
+    from target_engagevoice.windows import Window
 
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 30.0
+
+NUDGE_SECONDS = 0.001
+"""Whoever is not the first in line when a place comes free looks so much later whether they are now."""
 
 LONGEST_RETRY_AFTER_SECONDS = 86_400.0
 """More counts as this much: no run waits that long, and a number without bounds would break `time.sleep`."""
@@ -59,77 +61,156 @@ class SystemClock:
 
 
 @dataclass(frozen=True)
-class Window:
-    """At most `requests` in any `seconds`."""
+class Place:
+    """A request's place in the windows.
 
-    requests: int
-    seconds: float
+    Attributes:
+        at: When it counts from, on the clock of who counts.
+        taken: The same on our clock.
+    """
 
-    @classmethod
-    def parse(cls, text: str) -> Window:
-        """Read `"30/10s"`.
+    at: float
+    taken: float
+
+
+class Quota(Protocol):
+    """Who counts the places of an account: this process, or all that share a store. Any thread may call it."""
+
+    def take(self) -> Turn:
+        """Take a place now, if there is one.
 
         Raises:
-            ConfigError: The text has another form, or a number in it is zero.
+            QuotaError: Nobody can be asked.
         """
-        match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+(?:\.\d+)?)\s*s\s*", text)
-        if not match or int(match[1]) == 0 or float(match[2]) == 0:
-            msg = f'rate_limits: {text!r} is not a window; write requests/seconds, such as "30/10s".'
-            raise ConfigError(msg)
-        return cls(int(match[1]), float(match[2]))
+
+    def left(self, place: float, late: float) -> None:
+        """The request of this place left so many seconds later than it was taken. Does not raise."""
+
+    def pause(self, seconds: float) -> None:
+        """Let nothing through for so long."""
+
+    def throttled(self, place: float, seconds: float) -> None:
+        """The server said 429 to the request of this place, and to wait for so long."""
+
+
+class OwnQuota:
+    """Counts what this process sends. Its lock guards the windows."""
+
+    def __init__(self, windows: SlidingWindows, clock: Clock) -> None:
+        self._windows = windows
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def take(self) -> Turn:
+        """Take a place now, if there is one."""
+        with self._lock:
+            return self._windows.take(self._clock.monotonic())
+
+    def left(self, place: float, late: float) -> None:
+        """The request of this place left so many seconds later than it was taken."""
+        with self._lock:
+            self._windows.left(place, late)
+
+    def pause(self, seconds: float) -> None:
+        """Let nothing through for so long."""
+        with self._lock:
+            self._windows.share = self._windows.share.paused(self._clock.monotonic() + seconds)
+
+    def throttled(self, place: float, seconds: float) -> None:
+        """The server said 429 to the request of this place, and to wait for so long."""
+        with self._lock:
+            self._windows.throttled(place, self._clock.monotonic() + seconds)
 
 
 class Pace:
-    """Lets requests through no faster than all its windows allow.
+    """Lets requests through no faster than all its windows allow, in the order they came.
 
-    Any thread may call it; its own lock guards the times of past requests. Waiting happens outside the lock.
+    Any thread may call it; its own lock guards the line of those who wait. Only the first in line asks for a place, so
+    that a shared store is asked by one thread a process. Waiting happens outside the lock.
+
+    Args:
+        quota: Who counts; or the windows that this process alone is to keep.
+        clock: Time.
     """
 
-    def __init__(self, windows: Iterable[Window], clock: Clock) -> None:
+    def __init__(self, quota: Quota | Sequence[Window], clock: Clock) -> None:
         self._clock = clock
-        self._windows = [(window, deque[float](maxlen=window.requests)) for window in windows]
-        self._not_before = 0.0
+        if isinstance(quota, Sequence):
+            quota = OwnQuota(SlidingWindows(quota, JITTER_MARGIN_SECONDS), clock)
+        self._quota = quota
+        self._line: deque[object] = deque()
+        self._ask_again = 0.0
         self._lock = threading.Lock()
 
-    def reserve(self) -> float:
-        """Take the next free place; the seconds to wait until it comes."""
-        at, now = self._take()
-        return at - now
+    def take(self) -> float:
+        """Take a place now, if there is one.
 
-    def wait(self, sleep: Callable[[float], None] | None = None) -> None:
-        """Take the next free place and wait for it.
+        Returns:
+            0 when it is taken; else seconds until it is worth asking again.
+        """
+        return self._quota.take().wait
 
-        A pause that begins meanwhile holds for those who wait as well: a place inside it is given up for a
-        new one after it, so that they do not all go at once when it ends.
+    def wait(self, sleep: Callable[[float], None] | None = None) -> Place:
+        """Wait for a place and take it.
 
         Args:
             sleep: Waits, such as one that can be broken off; the clock's own when None.
+
+        Returns:
+            The place, for `left` and `throttled`.
+
+        Raises:
+            QuotaError: The shared store can not be reached any more.
         """
         sleep = sleep or self._clock.sleep
-        waiting = True
-        while waiting:
-            at, now = self._take()
-            if at > now:
-                sleep(at - now)
-            with self._lock:
-                waiting = at < self._not_before
-
-    def _take(self) -> tuple[float, float]:
-        """The time of the next free place, now taken, and the present."""
+        ticket = object()
         with self._lock:
-            now = self._clock.monotonic()
-            at = max(now, self._not_before)
-            for window, sent in self._windows:
-                if len(sent) == window.requests:
-                    at = max(at, sent[0] + window.seconds + JITTER_MARGIN_SECONDS)
-            for _, sent in self._windows:
-                sent.append(at)
-            return at, now
+            self._line.append(ticket)
+        try:
+            while True:
+                turn = self._ask(ticket)
+                if turn.wait <= 0:
+                    return Place(turn.at, self._clock.monotonic())
+                sleep(turn.wait)
+        finally:
+            with self._lock:
+                self._line.remove(ticket)
+
+    def left(self, place: Place) -> Place:
+        """The request has just left: until now the thread had no turn, or there was a connection to be made.
+
+        Returns:
+            The place as it counts from now on.
+        """
+        late = self._clock.monotonic() - place.taken
+        self._quota.left(place.at, late)
+        return Place(place.at + late, place.taken + late)
 
     def pause(self, seconds: float) -> None:
-        """Let nothing through for so long: the server said 429."""
+        """Let nothing through for so long."""
+        self._quota.pause(seconds)
+
+    def throttled(self, place: Place, seconds: float) -> None:
+        """The server said 429: let nothing through for so long, and less than before after it.
+
+        Args:
+            place: What `wait` gave to the request that was refused. Requests that were in flight together count as one
+                refusal.
+            seconds: What the server asked for.
+
+        Raises:
+            QuotaError: The shared store can not be reached any more.
+        """
+        self._quota.throttled(place.at, seconds)
+
+    def _ask(self, ticket: object) -> Turn:
         with self._lock:
-            self._not_before = max(self._not_before, self._clock.monotonic() + seconds)
+            now = self._clock.monotonic()
+            if self._line[0] is not ticket:
+                return Turn(now, max(self._ask_again - now, NUDGE_SECONDS))
+            turn = self._quota.take()
+            self._ask_again = now + turn.wait
+            return turn
 
 
 def waits() -> Generator[float, None, None]:

@@ -159,6 +159,13 @@ _ROWS = (
         "Sliding windows for the loader, per account, as requests/seconds.",
         ["30/10s", "120/60s"],
     ),
+    Setting(
+        "rate_limit_store",
+        _P,
+        "URL of a PostgreSQL database, `postgresql://…`, in which several processes share the account's "
+        "`rate_limits`; each counts for itself when not given.",
+        secret=True,
+    ),
     Setting("max_in_flight", _I, "Loader requests at the same time.", 8, minimum=1, maximum=64),
     Setting("campaign", _S, "Default campaign: id, exact name, or `Dial group/Campaign`.", or_integer=True),
     Setting("mappings", _M, "Per stream (name or glob): campaign, preset, fields, do-not-call fields, list.", {}),

@@ -24,9 +24,9 @@ from target_engagevoice.errors import ConfigError
 from target_engagevoice.grammar import Mappings
 from target_engagevoice.lists import ListOptions, check_description
 from target_engagevoice.nearest import did_you_mean
-from target_engagevoice.pacing import Window
 from target_engagevoice.phones import PhonePolicy
 from target_engagevoice.setting_table import SETTINGS, Kind, Setting
+from target_engagevoice.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +43,9 @@ SIGN_INS: Mapping[str, tuple[str, ...]] = {
     "access_token": ("access_token",),
 }
 """What each sign-in needs. The ones named first win: a username, password and platform are `password`, not `legacy`."""
+
+STORES = ("postgresql://", "postgresql+psycopg://")
+"""How the URL of a store of rate limits begins."""
 
 LARGEST_NUMBER = 10**300
 """A larger one fits no float, and Python does not write it out."""
@@ -67,6 +70,7 @@ class Settings:
     retry_max_seconds: float
     search_delay_seconds: float
     rate_limits: tuple[Window, ...]
+    rate_limit_store: str | None = field(repr=False)  # it may hold a password
     max_in_flight: int
     campaign: str | None
     mappings: Mappings
@@ -106,6 +110,7 @@ class Settings:
             base_url=base_url,
             credentials=_credentials(given, value),
             rate_limits=tuple(Window.parse(text) for text in value["rate_limits"]),
+            rate_limit_store=_store_url(value["rate_limit_store"]),
             campaign=None if value["campaign"] is None else str(value["campaign"]),
             mappings=Mappings.parse(value["mappings"]),
             extend_unmapped=value["unmapped_fields"] == "extended",
@@ -264,6 +269,16 @@ def _url(name: str, url: str, word: str | None = None) -> str:
         msg = f"{name}: plain http:// to {parts.hostname} would send leads unencrypted; write https://."
         raise ConfigError(msg)
     return url.rstrip("/")
+
+
+def _store_url(url: str | None) -> str | None:
+    if url is not None and not url.startswith(STORES):
+        msg = (
+            "rate_limit_store: must be a PostgreSQL URL such as 'postgresql://user:password@host/database'; no other "
+            "store is supported."
+        )
+        raise ConfigError(msg)
+    return url
 
 
 def _credentials(given: Mapping[str, Any], value: Mapping[str, Any]) -> Credentials:

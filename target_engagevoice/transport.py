@@ -6,18 +6,21 @@ The only other room that knows HTTP is `auth.py`; `client.py` knows the endpoint
 from __future__ import annotations
 
 import ssl
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from target_engagevoice.answers import Denied, NotSent, Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from target_engagevoice.pacing import Clock
     from target_engagevoice.server_clock import ServerClock
@@ -49,6 +52,51 @@ class HttpAnswer:
         return framed or bool(self.body) or self.status == NO_CONTENT
 
 
+_LEAVING = threading.local()
+"""`tell`: whom the thread's request is to tell that it has left."""
+
+
+class _Telling(HTTPConnection):
+    """A connection that tells when a request is written: connected, handshakes made, all bytes given to the system."""
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send."""
+        super().request(*args, **kwargs)
+        tell = getattr(_LEAVING, "tell", None)
+        if tell is not None:
+            tell()
+
+
+class _TellingSecurely(_Telling, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Telling
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _TellingSecurely
+
+
+_POOLS = {"http": _Pool, "https": _SecurePool}
+
+
+class _Adapter(HTTPAdapter):
+    """`requests` on connections that tell, behind a proxy as well."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools of direct connections."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """The pools of connections through a proxy."""
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
 class Transport:
     """A connection pool with time-outs and a sign-in. Any thread may send: `requests.Session` is only read.
 
@@ -73,7 +121,7 @@ class Transport:
         self._session = requests.Session()
         self._session.auth = authentication
         self._session.headers["User-Agent"] = user_agent
-        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=connections + 1)
+        adapter = _Adapter(pool_connections=4, pool_maxsize=connections + 1)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -84,14 +132,24 @@ class Transport:
         *,
         params: Mapping[str, Any] | None = None,
         body: bytes | None = None,
+        left: Callable[[], None] | None = None,
     ) -> HttpAnswer | NotSent | Unknown | Denied:
         """Send once and read the whole answer. Redirects are not followed: a load must not wander.
+
+        Args:
+            method: HTTP's.
+            url: Where to.
+            params: The query.
+            body: JSON.
+            left: Called when the request has been written, all of it, before the answer is waited for; it must not
+                raise. Once more when a sign-in made it be sent again.
 
         Raises:
             SignInError: A token was needed and can not be had.
         """
         headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body is not None else {})
         sent = self._clock.monotonic()
+        _LEAVING.tell = left
         try:
             with self._session.request(
                 method,
@@ -106,6 +164,8 @@ class Transport:
                 content = response.content
         except requests.RequestException as error:
             return _fate(error)
+        finally:
+            _LEAVING.tell = None
         self._server_clock.observe(response.headers.get("Date"), sent, self._clock.monotonic())
         answer = HttpAnswer(
             response.status_code,

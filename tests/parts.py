@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyrate_limiter  # noqa: F401 - now, and not within the first example of a property test
+
 from target_engagevoice.auth import authentication
 from target_engagevoice.batches import BatchLoad
 from target_engagevoice.buffers import Batch, BufferedLead
@@ -23,7 +25,7 @@ from target_engagevoice.ledger import Ledger
 from target_engagevoice.lists import ListOptions
 from target_engagevoice.loading import Loading
 from target_engagevoice.outcomes import Outcomes
-from target_engagevoice.pacing import Pace, Window
+from target_engagevoice.pacing import Pace
 from target_engagevoice.reconcile import Reconciler
 from target_engagevoice.refusals import Refusals
 from target_engagevoice.rejects import Rejects
@@ -31,6 +33,7 @@ from target_engagevoice.runs import Run
 from target_engagevoice.sandbox import Sandbox
 from target_engagevoice.server_clock import ServerClock
 from target_engagevoice.transport import Transport
+from target_engagevoice.windows import Window
 from tests.clock import FakeClock
 
 if TYPE_CHECKING:

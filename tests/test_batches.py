@@ -107,6 +107,15 @@ def test_a_throttled_batch_waits_as_long_as_it_is_told(room: Desk, retry_after: 
     assert 7 <= second - first < 8
 
 
+def test_after_a_429_less_of_the_quota_is_used(room: Desk) -> None:
+    room.sandbox.faults([on_load("status", status=429, body="rate", retry_after="1")])
+    room.load([lead(0)])
+    began = room.clock.monotonic()
+    for _ in range(30):
+        room.pace.wait()
+    assert room.clock.monotonic() - began > 10
+
+
 def test_a_batch_throttled_without_a_word_is_sent_again(room: Desk) -> None:
     room.sandbox.faults([on_load("status", status=429, body="rate", times=3)])
     room.load([lead(0), lead(1)])
@@ -216,12 +225,12 @@ def test_only_what_is_missing_is_sent_again(room: Desk) -> None:
     batch = room.batch([lead(number) for number in range(4)])
     load = room.client.load
 
-    def half(campaign_id: str, envelope: Any, leads: Any) -> Any:
+    def half(campaign_id: str, envelope: Any, leads: Any, left: Any = None) -> Any:
         """Stores a half, then loses its answer: no server is known to, but nobody promises it does not."""
         room.client.load = load  # type: ignore[method-assign]
-        load(campaign_id, envelope, leads[:2])
+        load(campaign_id, envelope, leads[:2], left)
         room.sandbox.faults([on_load("drop_before")])
-        return load(campaign_id, envelope, leads[2:])
+        return load(campaign_id, envelope, leads[2:], left)
 
     room.client.load = half  # type: ignore[method-assign]
     room.load_batch(batch)
@@ -533,8 +542,8 @@ def test_a_lead_with_a_value_that_is_too_long_does_not_make_all_batches_small(ro
 def test_a_limit_that_the_server_does_not_name_rejects_nobody(room: Desk, limit: int) -> None:
     load = room.client.load
 
-    def limited(campaign_id: str, envelope: Any, leads: Any) -> Any:
-        return load(campaign_id, envelope, leads) if len(leads) <= limit else Refused("http_400", "Bad request")
+    def limited(campaign_id: str, envelope: Any, leads: Any, left: Any = None) -> Any:
+        return load(campaign_id, envelope, leads, left) if len(leads) <= limit else Refused("http_400", "Bad request")
 
     room.client.load = limited  # type: ignore[method-assign]
     see_out(room, 100)

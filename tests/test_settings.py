@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from target_engagevoice.config_files import read_config
 from target_engagevoice.credentials import AccessToken, ApiToken, JwtGrant, LegacyLogin, PasswordLogin
 from target_engagevoice.errors import ConfigError
-from target_engagevoice.pacing import Window
 from target_engagevoice.setting_table import SETTINGS, Kind, Setting
 from target_engagevoice.settings import ENVIRONMENT_PREFIX, NOT_YET, SIGN_INS, Settings, from_environment, json_schema
+from target_engagevoice.windows import Window
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +24,7 @@ SIGN_IN = {"access_token": "s3cret-token"}
 CREDENTIALS = frozenset({"auth_method"} | {name for names in SIGN_INS.values() for name in names})
 FREE = [setting for name, setting in SETTINGS.items() if name not in CREDENTIALS]
 SECRETS = [name for name, setting in SETTINGS.items() if setting.secret]
+URLS = ("ledger_url", "rate_limit_store")
 EVERY_SETTING = pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
 
 
@@ -54,6 +55,7 @@ LIMITED = {
     "default_region": st.sampled_from(["US", "GB", "DE"]),
     "list_description": st.sampled_from(["{stream}", "a {date} {{b}}", "plain"]),
     "rate_limits": st.lists(st.sampled_from(["30/10s", "1/0.5s"]), min_size=1),
+    "rate_limit_store": st.sampled_from(["postgresql://me@host/db", "postgresql+psycopg://me:pw@host:5432/db"]),
     "mappings": st.dictionaries(st.sampled_from(["Lead", "x_*"]), st.just({"campaign": 1002, "preset": "none"})),
     "stream_maps": st.just({"Lead": {"a": "b"}}),
     "account_id": st.sampled_from(["~", "99990001", 99990001]),
@@ -297,7 +299,7 @@ def test_credentials_of_two_sign_ins_are_told_as_such() -> None:
 
 def test_no_secret_is_in_the_repr() -> None:
     for names in SIGN_INS.values():
-        made = Settings.parse(chosen(*names) | {"ledger_url": "postgresql://me:s3cret-db@host/db"})
+        made = Settings.parse(chosen(*names) | dict.fromkeys(URLS, "postgresql://me:s3cret-db@host/db"))
         assert "s3cret" not in repr(made)
 
 
@@ -322,9 +324,16 @@ def test_no_password_in_a_url_is_in_the_message(name: str, url: str) -> None:
     assert "s3cret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["redis://:s3cret@host/0", "sqlite:///s3cret.db", "me:s3cret@host", "postgres"])
+def test_a_store_of_rate_limits_is_a_postgresql(url: str) -> None:
+    message = refusal(rate_limit_store=url)
+    assert message.startswith("rate_limit_store: must be a PostgreSQL URL such as 'postgresql://")
+    assert "s3cret" not in message
+
+
 def test_secrets_are_marked_in_the_schema() -> None:
     marked = {name for name, row in json_schema()["properties"].items() if row.get("secret")}
-    assert marked == {"client_secret", "jwt", "password", "api_token", "access_token", "ledger_url"}
+    assert marked == {"client_secret", "jwt", "password", "api_token", "access_token", "rate_limit_store", "ledger_url"}
 
 
 # Files

@@ -124,4 +124,12 @@ def test_the_sample_environment_names_settings_only() -> None:
 
 def test_every_sign_ins_secrets_are_marked_as_such() -> None:
     secrets = {name for name, setting in SETTINGS.items() if setting.secret}
-    assert secrets == {"client_secret", "jwt", "password", "api_token", "access_token", "ledger_url"}
+    assert secrets == {
+        "client_secret",
+        "jwt",
+        "password",
+        "api_token",
+        "access_token",
+        "rate_limit_store",
+        "ledger_url",
+    }

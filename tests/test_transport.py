@@ -17,6 +17,7 @@ from target_engagevoice.answers import Denied, NotSent, Unknown
 from target_engagevoice.server_clock import ServerClock
 from target_engagevoice.transport import HttpAnswer, Transport
 from tests.clock import FakeClock
+from tests.end_to_end.executable import wait_until
 from tests.parts import USER_AGENT, transport_to
 
 if TYPE_CHECKING:
@@ -252,6 +253,27 @@ def test_an_answer_teaches_the_servers_clock() -> None:
         transport.send("POST", server.url, body=b"{}")
         now = transport._clock.monotonic()
         assert transport._server_clock.earliest(now, 0.0) == 1_767_225_609
+
+
+def test_whoever_asked_is_told_when_the_request_has_left_and_before_the_answer() -> None:
+    told: list[str] = []
+
+    def behave(connection: socket.socket) -> None:
+        wait_until(lambda: told)
+        connection.sendall(ANSWER)
+
+    with serving(behave) as (server, transport):
+        transport.send("POST", server.url, body=b"{}", left=lambda: told.append("left"))
+    assert told == ["left"]
+
+
+def test_nobody_is_told_of_a_request_that_did_not_leave() -> None:
+    told: list[str] = []
+    transport = transport_to(FakeClock(), ServerClock(), "http://127.0.0.1:1")
+    answer = transport.send("POST", "http://127.0.0.1:1", body=b"{}", left=lambda: told.append("left"))
+    transport.close()
+    assert isinstance(answer, NotSent)
+    assert told == []
 
 
 def test_connections_are_used_again() -> None:

@@ -18,8 +18,9 @@ import requests
 
 from target_engagevoice.auth.tokens import HEADER_SAFE
 from target_engagevoice.errors import SignInError
-from target_engagevoice.pacing import Clock, Pace, Window, parse_retry_after, waits
+from target_engagevoice.pacing import Clock, Pace, parse_retry_after, waits
 from target_engagevoice.transport import proxies
+from target_engagevoice.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -197,11 +198,13 @@ class Posting:
         now = self._clock.monotonic()
         if trouble is None:
             until = max(until, now + SIGN_IN_WINDOW.seconds + 1)
-        seconds = endpoint.pace.reserve() if now <= until else 0.0
-        if now + seconds <= until:
-            if seconds > 0:
-                self._clock.sleep(seconds)
-            return
+        seconds = endpoint.pace.take() if now <= until else 0.0
+        while now + seconds <= until:
+            if seconds <= 0:
+                return
+            self._clock.sleep(seconds)
+            now = self._clock.monotonic()
+            seconds = endpoint.pace.take()
         if trouble is None:
             raise SignInError(
                 f"{endpoint.place} asked for {seconds:.0f} s without requests, longer than retry_max_seconds "
