@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from target_engagevoice.campaigns import Campaign
     from target_engagevoice.leads import Lead
     from target_engagevoice.lists import ListOptions
@@ -40,6 +42,7 @@ class BufferedLead(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     Attributes:
         buffered_at: Monotonic seconds.
+        room: Bytes it takes up, more or less.
         not_before: Epoch seconds on the server's clock: when the campaign accepted an earlier version of this lead,
             0 for never. It is not sent before that moment is clearly past, so that the search can tell the two apart.
     """
@@ -47,12 +50,14 @@ class BufferedLead(msgspec.Struct, frozen=True, eq=False, gc=False):
     record: ReadRecord
     lead: Lead
     buffered_at: float
+    room: int
     not_before: float = 0.0
 
-    @property
-    def room(self) -> int:
-        """Bytes it takes up, more or less."""
-        return len(self.record.source) + len(self.lead.body) + _ROOM_OF_A_LEAD
+    @classmethod
+    def of(cls, record: ReadRecord, lead: Lead, buffered_at: float, not_before: float = 0.0) -> BufferedLead:
+        """A lead that comes into its buffer at a moment, in monotonic seconds."""
+        room = len(record.source) + len(lead.body) + _ROOM_OF_A_LEAD
+        return cls(record, lead, buffered_at, room, not_before)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,13 +150,13 @@ class Buffer:
     def take_incoming(self) -> list[BufferedLead]:
         """Take all that is still to be compared; what is to be sent comes back through `put_ready`."""
         incoming, self.incoming = self.incoming, []
-        self.size -= sum(len(lead.lead.body) + 1 for lead in incoming)
+        self.size -= _size(incoming)
         return incoming
 
-    def put_ready(self, lead: BufferedLead) -> None:
-        """Add a lead that is to be sent."""
-        self.ready.append(lead)
-        self.size += len(lead.lead.body) + 1
+    def put_ready(self, leads: Sequence[BufferedLead]) -> None:
+        """Add leads that are to be sent."""
+        self.ready += leads
+        self.size += _size(leads)
 
     def oldest(self) -> float | None:
         """When the lead that waits longest was buffered; None when none waits."""
@@ -168,6 +173,10 @@ class Buffer:
             overhead: Bytes of a request body without its leads.
             everything: Whether to leave nothing.
         """
+        if self.ready and len(self.ready) <= limits.rows and not self.incoming and overhead + self.size <= limits.size:
+            batches = [self._batch(self.ready)] if everything or len(self.ready) >= limits.rows else []
+            self.ready = [] if batches else self.ready
+            return batches
         batches: list[Batch] = []
         taken: list[BufferedLead] = []
         size = overhead
@@ -186,5 +195,10 @@ class Buffer:
 
     def _batch(self, leads: list[BufferedLead]) -> Batch:
         self.batches += 1
-        self.size -= sum(len(lead.lead.body) + 1 for lead in leads)
+        self.size -= _size(leads)
         return Batch(self.stream, self.campaign, self.options, self.batches, tuple(leads))
+
+
+def _size(leads: Sequence[BufferedLead]) -> int:
+    """Bytes in a request body, with the commas between them."""
+    return sum([len(buffered.lead.body) for buffered in leads]) + len(leads)

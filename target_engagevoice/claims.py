@@ -41,8 +41,10 @@ class Claims:
             self.since = self._parts.server_earliest()
             digests = {buffered.lead.extern_id: buffered.lead.digest for buffered in leads}
             mine = parts.ledger.claim(stream, campaign_id, digests, self.since)
-            claimed = tuple(buffered for buffered in leads if buffered.lead.extern_id in mine)
-            others = tuple(buffered for buffered in leads if buffered.lead.extern_id not in mine)
+            claimed, others = leads, ()
+            if len(mine) < len(leads):
+                claimed = tuple(buffered for buffered in leads if buffered.lead.extern_id in mine)
+                others = tuple(buffered for buffered in leads if buffered.lead.extern_id not in mine)
             if not parts.ledger.shared or not claimed:
                 return claimed, others
             claimed, not_before = self._without_what_others_loaded(claimed)

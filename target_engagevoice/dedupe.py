@@ -57,6 +57,8 @@ class Dedupe:
         extern_ids = [buffered.lead.extern_id for buffered in leads]
         accepted = self._ledger.accepted(campaign_id, extern_ids)
         left = self._ledger.left(stream, campaign_id, extern_ids)
+        if not accepted and not left:
+            return Division([], leads, [])
         division = Division([], [], [])
         for each in leads:
             extern_id = each.lead.extern_id

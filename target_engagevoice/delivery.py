@@ -66,7 +66,7 @@ class Delivery:
         self._outcomes = outcomes
         self._limits = limits
         self._dry_run = dry_run
-        self._clock = clock
+        self._now = clock.monotonic
         self._halt = halt
         self._lock = threading.RLock()
         self._buffers: dict[tuple[str, str], Buffer] = {}
@@ -97,8 +97,9 @@ class Delivery:
         Raises:
             EngageVoiceError: The run stopped.
         """
-        self._halt.check()
-        buffered = BufferedLead(record, lead, self._clock.monotonic())
+        if self._halt.error is not None:
+            raise self._halt.error
+        buffered = BufferedLead.of(record, lead, self._now())
         with self._lock:
             self._room += buffered.room
             buffer.lane.enter(buffer, buffered)
@@ -176,8 +177,7 @@ class Delivery:
         while incoming := buffer.take_incoming():
             campaign_id = buffer.campaign.campaign_id
             division = self._dedupe.divide(buffer.stream, campaign_id, incoming)
-            for buffered in division.to_send:
-                buffer.put_ready(buffered)
+            buffer.put_ready(division.to_send)
             self._settle(buffer, division.there, Outcome.UNCHANGED)
             for buffered, later in division.unclear:
                 key = (campaign_id, buffered.lead.extern_id)
@@ -201,7 +201,7 @@ class Delivery:
     def _send_unclear(self) -> None:
         """Nothing more comes that could tell: the source went back to these versions."""
         for unclear in self._unclear.values():
-            unclear.buffer.put_ready(unclear.lead)
+            unclear.buffer.put_ready([unclear.lead])
         self._unclear.clear()
 
     def _settle(self, buffer: Buffer, leads: Sequence[BufferedLead], outcome: Outcome) -> None:
@@ -214,8 +214,8 @@ class Delivery:
         self._leave(self._lanes[batch.campaign.campaign_id], batch.leads)
 
     def _leave(self, lane: Lane, leads: Sequence[BufferedLead]) -> None:
+        self._room -= sum([buffered.room for buffered in leads])
         for buffered in leads:
-            self._room -= buffered.room
             lane.leave(buffered.lead.extern_id)
 
     def _enqueue_all(self, buffers: Collection[Buffer]) -> None:
@@ -237,7 +237,7 @@ class Delivery:
 
     def _enqueue_the_old(self) -> None:
         """Queue the buffers whose time has come, the oldest first; those that the queue has no place for still grow."""
-        due = self._clock.monotonic() - self._limits.age
+        due = self._now() - self._limits.age
         old = [
             (oldest, place, buffer)
             for place, buffer in enumerate(self._buffers.values())

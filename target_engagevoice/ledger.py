@@ -11,22 +11,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import sqlalchemy as sa
 
 from target_engagevoice.errors import LedgerError
 from target_engagevoice.ledger_database import Database, explained, open_database
-from target_engagevoice.ledger_tables import ACCEPTED, IN_FLIGHT, LEFT, REFUSED, RUNS, check_version, upsert
+from target_engagevoice.ledger_statements import as_json, statements
+from target_engagevoice.ledger_tables import IN_FLIGHT, LEFT, REFUSED, RUNS, check_version, index_left
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-AT_ONCE = 500
-"""So many ids stand in one statement."""
 
-
-@dataclass(frozen=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     """What a campaign last accepted under an `externId`.
 
     Attributes:
@@ -74,6 +72,7 @@ class Ledger:
         self._database = database
         self._account_id = account_id
         self._run = run
+        self._statements = statements(database.dialect)
         self._writing = threading.Lock()
         self._dead: tuple[str, ...] = ()
         self._predecessors: tuple[str, ...] = ()
@@ -105,6 +104,8 @@ class Ledger:
             if not ledger._absent:
                 ledger.find_the_dead()
                 ledger._predecessors = ledger._dead
+                with ledger._transaction("read" if read_only else "written") as connection:
+                    index_left(connection, account_id, ledger._dead, read_only=read_only)
         except LedgerError:
             ledger.close()
             raise
@@ -124,15 +125,12 @@ class Ledger:
 
     def accepted(self, campaign_id: str, extern_ids: Sequence[str]) -> dict[str, Accepted]:
         """What the campaign last accepted under these ids; an id it never accepted is absent."""
-        found: dict[str, Accepted] = {}
         if self._absent:
-            return found
+            return {}
+        given = self._given(campaign_id, ids=as_json(extern_ids))
         with self._transaction("read") as connection:
-            for some in _parts(extern_ids):
-                query = sa.select(ACCEPTED.c.extern_id, ACCEPTED.c.digest, ACCEPTED.c.accepted_at)
-                for row in connection.execute(query.where(*self._leads(ACCEPTED, campaign_id, some))):
-                    found[row.extern_id] = Accepted(row.digest, row.accepted_at)
-        return found
+            rows = connection.execute(self._statements.accepted, given).all()
+        return {extern_id: Accepted(digest, at) for extern_id, digest, at in rows}
 
     def left(self, stream: str, campaign_id: str, extern_ids: Sequence[str]) -> dict[str, list[Left]]:
         """What killed runs got accepted under these ids, oldest first.
@@ -143,15 +141,10 @@ class Ledger:
         found: dict[str, list[Left]] = {}
         if not self._dead:
             return found
+        given = self._given(campaign_id, ids=as_json(extern_ids), stream=stream, dead=self._dead)
         with self._transaction("read") as connection:
-            for some in _parts(extern_ids):
-                query = (
-                    sa.select(LEFT.c.extern_id, LEFT.c.place, LEFT.c.digest)
-                    .where(*self._leads(LEFT, campaign_id, some), LEFT.c.stream == stream, LEFT.c.run.in_(self._dead))
-                    .order_by(LEFT.c.place)
-                )
-                for row in connection.execute(query):
-                    found.setdefault(row.extern_id, []).append(Left(row.place, row.digest))
+            for extern_id, place, digest in connection.execute(self._statements.left, given).all():
+                found.setdefault(extern_id, []).append(Left(place, digest))
         return found
 
     def claim(self, stream: str, campaign_id: str, digests: Mapping[str, str], since: float) -> set[str]:
@@ -166,22 +159,13 @@ class Ledger:
         Returns:
             Those that are this run's now; the others are in flight in another run.
         """
-        rows = [
-            self._lead(campaign_id, extern_id) | {"stream": stream, "digest": digest, "since": since, "run": self._run}
-            for extern_id, digest in sorted(digests.items())  # one order for all runs, so that none waits in a circle
-        ]
-        insert = upsert(
-            self._database.dialect,
-            IN_FLIGHT,
-            ("stream", "digest", "since", "run"),
-            where=lambda excluded: IN_FLIGHT.c.run == excluded.run,
-        )
+        given = self._given(campaign_id, leads=as_json(digests), stream=stream, since=since, run=self._run)
         self._database.check_pulse()
         with self._writing, self._transaction("written") as connection:
-            connection.execute(insert, rows)
+            connection.execute(self._statements.claim, given)
             if not self.shared:
                 return set(digests)
-            return self._in_flight_of(connection, self._run, campaign_id, list(digests))
+            return self._held(connection, self._run, campaign_id, digests)
 
     def settle(
         self,
@@ -206,23 +190,14 @@ class Ledger:
         run = run or self._run
         with self._writing, self._transaction("written") as connection:
             if run != self._run:
-                known = self._in_flight_of(connection, run, campaign_id, list(accepted))
+                known = self._held(connection, run, campaign_id, accepted)
                 accepted = {extern_id: digest for extern_id, digest in accepted.items() if extern_id in known}
-            rows = [
-                self._lead(campaign_id, extern_id) | {"digest": digest, "accepted_at": at, "run": run}
-                for extern_id, digest in sorted(accepted.items())
-            ]
-            left = [
-                self._lead(campaign_id, extern_id) | {"stream": stream, "digest": digest, "run": run}
-                for extern_id, digest in accepted.items()
-            ]
-            if rows:
-                connection.execute(upsert(self._database.dialect, ACCEPTED, ("digest", "accepted_at", "run")), rows)
-                connection.execute(sa.insert(LEFT), left)
-            for some in _parts([*accepted, *cleared]):
-                connection.execute(
-                    sa.delete(IN_FLIGHT).where(*self._leads(IN_FLIGHT, campaign_id, some), IN_FLIGHT.c.run == run),
-                )
+            if accepted:
+                given = self._given(campaign_id, leads=as_json(accepted), stream=stream, accepted_at=at, run=run)
+                connection.execute(self._statements.accept, given)
+                connection.execute(self._statements.leave, given)
+            released = self._given(campaign_id, ids=as_json([*accepted, *cleared]), run=run)
+            connection.execute(self._statements.release, released)
 
     def in_flight(self) -> list[InFlight]:
         """What killed runs left without a known fate; `find_the_dead` says which those are."""
@@ -238,7 +213,11 @@ class Ledger:
 
     def refused(self, campaign_id: str, extern_id: str) -> str | None:
         """The digest of the lead that the campaign last refused for its own fault under this id; None for none."""
-        query = sa.select(REFUSED.c.digest).where(*self._leads(REFUSED, campaign_id, [extern_id]))
+        query = sa.select(REFUSED.c.digest).where(
+            REFUSED.c.account_id == self._account_id,
+            REFUSED.c.campaign_id == campaign_id,
+            REFUSED.c.extern_id == extern_id,
+        )
         with self._transaction("read") as connection:
             digest: str | None = connection.execute(query).scalar()
             return digest
@@ -250,11 +229,9 @@ class Ledger:
             campaign_id: It.
             digests: `externId` to digest.
         """
-        rows = [
-            self._lead(campaign_id, extern_id) | {"digest": digest} for extern_id, digest in sorted(digests.items())
-        ]
+        given = self._given(campaign_id, leads=as_json(digests))
         with self._writing, self._transaction("written") as connection:
-            connection.execute(upsert(self._database.dialect, REFUSED, ("digest",)), rows)
+            connection.execute(self._statements.refuse, given)
 
     def took_leads(self, campaign_id: str) -> bool:
         """Whether the campaign took leads from runs that were killed, which this one goes on with."""
@@ -298,34 +275,15 @@ class Ledger:
         """Let go of the database, and of the sign of life in it."""
         self._database.close()
 
-    def _in_flight_of(
-        self, connection: sa.Connection, run: str, campaign_id: str, extern_ids: Sequence[str]
-    ) -> set[str]:
+    def _held(self, connection: sa.Connection, run: str, campaign_id: str, extern_ids: Iterable[str]) -> set[str]:
         """Which of these leads a run has in flight; nobody else can settle them before the transaction ends."""
-        query = sa.select(IN_FLIGHT.c.extern_id).where(IN_FLIGHT.c.run == run)
-        query = query.order_by(IN_FLIGHT.c.extern_id).with_for_update()  # in the order in which they are claimed
-        return {
-            extern_id
-            for some in _parts(extern_ids)
-            for extern_id in connection.execute(query.where(*self._leads(IN_FLIGHT, campaign_id, some))).scalars()
-        }
+        given = self._given(campaign_id, ids=as_json(list(extern_ids)), run=run)
+        return set(connection.execute(self._statements.held, given).scalars("extern_id"))
 
-    def _lead(self, campaign_id: str, extern_id: str) -> dict[str, Any]:
-        return {"account_id": self._account_id, "campaign_id": campaign_id, "extern_id": extern_id}
-
-    def _leads(self, table: sa.Table, campaign_id: str, extern_ids: Sequence[str]) -> list[sa.ColumnElement[bool]]:
-        return [
-            table.c.account_id == self._account_id,
-            table.c.campaign_id == campaign_id,
-            table.c.extern_id.in_(extern_ids),
-        ]
+    def _given(self, campaign_id: str, **given: Any) -> dict[str, Any]:
+        return {"account_id": self._account_id, "campaign_id": campaign_id, **given}
 
     @contextmanager
     def _transaction(self, what: str) -> Iterator[sa.Connection]:
         with explained(self._database.engine, what), self._database.turn, self._database.engine.begin() as connection:
             yield connection
-
-
-def _parts(extern_ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(extern_ids), AT_ONCE):
-        yield extern_ids[start : start + AT_ONCE]

@@ -110,7 +110,8 @@ def open_database(url: str | None, state_dir: Path, *, read_only: bool) -> tuple
     path = str(parsed.database)
     if read_only:
         missing = not Path(path).exists()
-        return Database(_sqlite(sa.make_url("sqlite://") if missing else parsed, read_only=not missing)), missing
+        engine = _sqlite(sa.make_url("sqlite://") if missing else parsed, read_only=not missing)
+        return Database(engine, turn=threading.RLock()), missing
     lock = _lock(path)
     return Database(_sqlite(parsed, read_only=False), lock), True
 
@@ -167,18 +168,30 @@ def _lock(path: str) -> FileLock:
 def _postgres(url: sa.URL, *, read_only: bool) -> sa.Engine:
     try:
         options = {"postgresql_readonly": True} if read_only else {}
-        return sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=60, execution_options=options)
+        # Planned each time, for tables as large as they are by now: a plan made for empty ones would read all of them.
+        arguments = {"prepare_threshold": None} if url.get_driver_name() == "psycopg" else {}
+        return sa.create_engine(
+            url,
+            pool_pre_ping=True,
+            pool_size=10,
+            max_overflow=60,
+            execution_options=options,
+            connect_args=arguments,
+        )
     except ModuleNotFoundError as error:
         msg = f"ledger_url needs the Python package {error.name}: pip install 'target-engagevoice[postgres]'."
         raise LedgerError(msg) from None
 
 
 def _sqlite(url: sa.URL, *, read_only: bool) -> sa.Engine:
-    in_memory: dict[str, Any] = {}
-    if url.database in (None, "", ":memory:"):
-        in_memory = {"poolclass": sa.StaticPool}  # one connection for all threads: each would see its own database
+    # A connection holds its own pages, 2 MB, and reads them again when another one wrote. So there is one to write,
+    # which takes turns at the ledger's lock, one to read meanwhile, and the warm one goes first.
+    pool: dict[str, Any] = {"pool_size": 2, "max_overflow": 0, "pool_use_lifo": True, "pool_timeout": None}
+    if read_only or url.database in (None, "", ":memory:"):
+        # One for all threads: each would see its own database in memory, or none of the dry run's temporary tables.
+        pool = {"poolclass": sa.StaticPool}
     arguments = {"timeout": BUSY_WAIT_SECONDS, "check_same_thread": False}
-    engine = sa.create_engine(url, connect_args=arguments, **in_memory)
+    engine = sa.create_engine(url, connect_args=arguments, **pool)
 
     @sa.event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:

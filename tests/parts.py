@@ -87,7 +87,7 @@ class Desk:
         for each in leads:
             record = self.outcomes.read("people", {"id": each.extern_id})
             self.checkpoints.state(each.extern_id)
-            buffered.append(BufferedLead(record, each, self.clock.monotonic(), not_before))
+            buffered.append(BufferedLead.of(record, each, self.clock.monotonic(), not_before))
         return Batch("people", campaign, ListOptions(), 1, tuple(buffered))
 
     def load(self, leads: Sequence[Lead], campaign: Campaign = RENEWALS, not_before: float = 0.0) -> None:

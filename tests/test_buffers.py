@@ -25,7 +25,7 @@ OVERHEAD = len(load_body(ENVELOPE, ()))
 
 
 def buffered(number: int, length: int = 1, at: float = 0.0) -> BufferedLead:
-    return BufferedLead(ReadRecord("people", {}, Epoch()), lead(number, auxData1="x" * length), at)
+    return BufferedLead.of(ReadRecord("people", {}, Epoch()), lead(number, auxData1="x" * length), at)
 
 
 def buffer(lane: Lane | None = None) -> Buffer:
@@ -35,7 +35,7 @@ def buffer(lane: Lane | None = None) -> Buffer:
 def filled(lengths: Sequence[int]) -> Buffer:
     made = buffer()
     for number, length in enumerate(lengths):
-        made.put_ready(buffered(number, length))
+        made.put_ready([buffered(number, length)])
     return made
 
 
@@ -92,7 +92,7 @@ def test_the_size_is_that_of_what_is_inside(steps: list[str], limit: BufferLimit
         if step == "put":
             made.put(buffered(number, number * 50))
         elif step == "ready":
-            made.put_ready(buffered(number, number * 50))
+            made.put_ready([buffered(number, number * 50)])
         elif step == "take":
             made.take_incoming()
         else:
@@ -103,7 +103,7 @@ def test_the_size_is_that_of_what_is_inside(steps: list[str], limit: BufferLimit
 def test_batches_are_numbered_from_one() -> None:
     made = filled([1] * 5)
     numbers = [batch.number for batch in made.cut(BufferLimits(2, 10_000, 60), OVERHEAD, everything=True)]
-    made.put_ready(buffered(9))
+    made.put_ready([buffered(9)])
     numbers += [batch.number for batch in made.cut(BufferLimits(2, 10_000, 60), OVERHEAD, everything=True)]
     assert numbers == [1, 2, 3, 4]
 
@@ -132,7 +132,7 @@ def test_the_oldest_is_the_first_of_either_part() -> None:
     made = buffer()
     assert made.oldest() is None
     made.put(buffered(0, at=7.0))
-    made.put_ready(buffered(1, at=5.0))
+    made.put_ready([buffered(1, at=5.0)])
     assert made.oldest() == 5.0
 
 
@@ -161,7 +161,7 @@ class AnyTraffic(RuleBasedStateMachine):
     def enter(self, number: int, which: int) -> None:
         self.version += 1
         self.lane.enter(
-            self.buffers[which], BufferedLead(ReadRecord("people", {}, Epoch()), lead(number), self.version)
+            self.buffers[which], BufferedLead.of(ReadRecord("people", {}, Epoch()), lead(number), self.version)
         )
         model = self.models[f"L{number}"]
         if model.out is None:

@@ -27,7 +27,7 @@ CAMPAIGNS = [Campaign(str(number), f"C{number}", "501", "Outbound") for number i
 def room_of(leads: int) -> int:
     """What so many leads take up; half a lead more, so that one more is too many."""
     with open_room() as room:
-        one = BufferedLead(room.outcomes.read("people", {}), lead(10), 0.0).room
+        one = BufferedLead.of(room.outcomes.read("people", {}), lead(10), 0.0).room
     return one * leads + one // 2
 
 

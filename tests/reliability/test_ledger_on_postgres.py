@@ -14,9 +14,12 @@ from tests import test_ledger as on_sqlite
 from tests.end_to_end.postgres import Postgres, running_postgres
 from tests.parts import ACCOUNT
 from tests.test_ledger import CAMPAIGN, opened, settle, versions
+from tests.test_ledger_model import test_any_calls_do_what_the_model_says
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+__all__ = ["test_any_calls_do_what_the_model_says"]
 
 pytestmark = pytest.mark.postgres
 
