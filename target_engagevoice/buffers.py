@@ -173,11 +173,12 @@ class Buffer:
             overhead: Bytes of a request body without its leads.
             everything: Whether to leave nothing.
         """
-        if self.ready and len(self.ready) <= limits.rows and not self.incoming and overhead + self.size <= limits.size:
-            batches = [self._batch(self.ready)] if everything or len(self.ready) >= limits.rows else []
-            self.ready = [] if batches else self.ready
-            return batches
         batches: list[Batch] = []
+        if not self.incoming and len(self.ready) <= limits.rows and overhead + self.size <= limits.size:  # most are
+            if self.ready and (everything or len(self.ready) >= limits.rows):
+                batches.append(self._batch(self.ready))
+                self.ready = []
+            return batches
         taken: list[BufferedLead] = []
         size = overhead
         for buffered in self.ready:

@@ -41,7 +41,7 @@ class Claims:
             self.since = self._parts.server_earliest()
             digests = {buffered.lead.extern_id: buffered.lead.digest for buffered in leads}
             mine = parts.ledger.claim(stream, campaign_id, digests, self.since)
-            claimed, others = leads, ()
+            claimed, others = leads, leads[:0]
             if len(mine) < len(leads):
                 claimed = tuple(buffered for buffered in leads if buffered.lead.extern_id in mine)
                 others = tuple(buffered for buffered in leads if buffered.lead.extern_id not in mine)

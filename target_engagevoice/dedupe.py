@@ -41,7 +41,7 @@ class Dedupe:
     def __init__(self, ledger: Ledger, *, skip_unchanged: bool) -> None:
         self._ledger = ledger
         self.skip_unchanged = skip_unchanged
-        self._read_again: dict[tuple[str, str, str], int] = {}
+        self._reached: dict[tuple[str, str, str], int] = {}
 
     def divide(self, stream: str, campaign_id: str, leads: list[BufferedLead]) -> Division:
         """Compare leads with what their campaign has.
@@ -65,28 +65,31 @@ class Dedupe:
             last = accepted.get(extern_id)
             buffered = replace(each, not_before=last.at) if last is not None else each
             versions = left.get(extern_id, [])
-            again = self._read_again_at(stream, campaign_id, buffered, versions)
-            if again is not None and versions[-1].place > again:
-                later = frozenset(version.digest for version in versions if version.place > again)
-                division.unclear.append((buffered, later))
-            elif again is not None or (self.skip_unchanged and last is not None and last.digest == each.lead.digest):
+            again = self._read_again(stream, campaign_id, buffered, versions)
+            if again is not None and again.taken:
+                later = [version for version in versions if version.place > again.place]
+                if any(version.taken for version in later):
+                    division.unclear.append((buffered, frozenset(version.digest for version in later)))
+                else:
+                    division.there.append(buffered)
+            elif self.skip_unchanged and last is not None and last.digest == each.lead.digest:
                 division.there.append(buffered)
             else:
                 division.to_send.append(buffered)
         return division
 
-    def _read_again_at(self, stream: str, campaign_id: str, buffered: BufferedLead, left: Iterable[Left]) -> int | None:
-        """The place of the version that a killed run had loaded and that this one is, read again; None for none.
+    def _read_again(self, stream: str, campaign_id: str, buffered: BufferedLead, left: Iterable[Left]) -> Left | None:
+        """The version that a killed run had loaded, or got refused, and that this one is, read again; None for none.
 
         STATE did not get past it, so the tap sends it again. Versions are read again in the order they were loaded
         in, so none before the one reached counts any more. The one reached counts again where the same content would
         not have been loaded twice in a row either.
         """
         key = (stream, campaign_id, buffered.lead.extern_id)
-        reached = self._read_again.get(key, -1)
+        reached = self._reached.get(key, -1)
         first = reached if self.skip_unchanged else reached + 1
         for version in left:
             if version.place >= first and version.digest == buffered.lead.digest:
-                self._read_again[key] = version.place
-                return version.place
+                self._reached[key] = version.place
+                return version
         return None

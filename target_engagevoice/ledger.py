@@ -55,14 +55,16 @@ class InFlight:
 
 @dataclass(frozen=True)
 class Left:
-    """One version of a lead that a run got accepted before it was killed.
+    """One version of a lead that a run got accepted, or refused, before it was killed.
 
     Attributes:
         place: Grows with time: which version came first.
+        taken: Whether it was accepted.
     """
 
     place: int
     digest: str
+    taken: bool = True
 
 
 class Ledger:
@@ -133,7 +135,7 @@ class Ledger:
         return {extern_id: Accepted(digest, at) for extern_id, digest, at in rows}
 
     def left(self, stream: str, campaign_id: str, extern_ids: Sequence[str]) -> dict[str, list[Left]]:
-        """What killed runs got accepted under these ids, oldest first.
+        """What killed runs got accepted or refused under these ids, oldest first.
 
         The tap reads it again, because STATE did not get past it. A lead may be among it in several versions, of which
         `accepted` knows only the last.
@@ -143,8 +145,8 @@ class Ledger:
             return found
         given = self._given(campaign_id, ids=as_json(extern_ids), stream=stream, dead=self._dead)
         with self._transaction("read") as connection:
-            for extern_id, place, digest in connection.execute(self._statements.left, given).all():
-                found.setdefault(extern_id, []).append(Left(place, digest))
+            for extern_id, place, digest, taken in connection.execute(self._statements.left, given).all():
+                found.setdefault(extern_id, []).append(Left(place, digest, taken))
         return found
 
     def claim(self, stream: str, campaign_id: str, digests: Mapping[str, str], since: float) -> set[str]:
@@ -167,7 +169,7 @@ class Ledger:
                 return set(digests)
             return self._held(connection, self._run, campaign_id, digests)
 
-    def settle(
+    def settle(  # noqa: PLR0913 - all that is known of a batch is written at once
         self,
         stream: str,
         campaign_id: str,
@@ -175,6 +177,8 @@ class Ledger:
         cleared: Collection[str],
         at: float,
         run: str | None = None,
+        *,
+        refused: bool = False,
     ) -> None:
         """The fate of claimed leads is known.
 
@@ -186,6 +190,7 @@ class Ledger:
             at: Epoch seconds on the server's clock, the latest they can have been loaded.
             run: The run that sent them; this one when None. For another one, what somebody else settled is left alone:
                 a later version of the lead may have been accepted since.
+            refused: Whether the cleared leads were refused: they are read again as well when this run is killed.
         """
         run = run or self._run
         with self._writing, self._transaction("written") as connection:
@@ -195,7 +200,10 @@ class Ledger:
             if accepted:
                 given = self._given(campaign_id, leads=as_json(accepted), stream=stream, accepted_at=at, run=run)
                 connection.execute(self._statements.accept, given)
-                connection.execute(self._statements.leave, given)
+                self._leave(connection, given, accepted)
+            if refused and cleared:
+                given = self._given(campaign_id, ids=as_json(list(cleared)), run=run)
+                connection.execute(self._statements.leave_refused, given)
             released = self._given(campaign_id, ids=as_json([*accepted, *cleared]), run=run)
             connection.execute(self._statements.release, released)
 
@@ -241,6 +249,7 @@ class Ledger:
             LEFT.c.account_id == self._account_id,
             LEFT.c.campaign_id == campaign_id,
             LEFT.c.run.in_(self._dead),
+            LEFT.c.taken,
         )
         with self._transaction("read") as connection:
             return connection.execute(some.limit(1)).first() is not None
@@ -274,6 +283,25 @@ class Ledger:
     def close(self) -> None:
         """Let go of the database, and of the sign of life in it."""
         self._database.close()
+
+    def _leave(self, connection: sa.Connection, given: dict[str, Any], accepted: Mapping[str, str]) -> None:
+        """Note what a run got accepted, each version in the place it was first read in.
+
+        A version that a killed run got refused is now accepted after those that came behind it; its place is before
+        them all the same, since the tap will send it before them.
+        """
+        places: dict[str, int] = {}
+        others = [run for run in self._dead if run != given["run"]]
+        if others:
+            known = given | {"ids": as_json(list(accepted)), "dead": others}
+            for extern_id, place, digest, taken in connection.execute(self._statements.left, known).all():
+                if not taken and digest == accepted[extern_id]:
+                    places.setdefault(extern_id, place)
+        if places:
+            connection.execute(sa.update(LEFT).where(LEFT.c.place.in_(places.values())).values(taken=True))
+            accepted = {extern_id: digest for extern_id, digest in accepted.items() if extern_id not in places}
+        if accepted:
+            connection.execute(self._statements.leave, given | {"leads": as_json(accepted)} if places else given)
 
     def _held(self, connection: sa.Connection, run: str, campaign_id: str, extern_ids: Iterable[str]) -> set[str]:
         """Which of these leads a run has in flight; nobody else can settle them before the transaction ends."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from target_engagevoice.ledger_tables import ACCEPTED, IN_FLIGHT, LEFT, REFUSED
 
@@ -49,12 +49,13 @@ class Statements:
 
     Attributes:
         accepted: `extern_id`, `digest`, `accepted_at` of the leads in `ids`, a JSON array.
-        left: `extern_id`, `place`, `digest` of those of a `stream` that the runs `dead` left, in order.
-        held: `account_id`, `campaign_id`, `extern_id` of those a `run` has in flight: nobody else can settle them before
-            the transaction ends.
+        left: `extern_id`, `place`, `digest`, `taken` of those of a `stream` that the runs `dead` left, in order.
+        held: `account_id`, `campaign_id`, `extern_id` of those a `run` has in flight: nobody else can settle them
+            before the transaction ends.
         claim: Put `leads`, a JSON object of `externId` to digest, in flight for a `run`, with `stream` and `since`.
         accept: They are accepted, by a `run`, as of `accepted_at`.
         leave: They are accepted by a `run` that has not come to its end, of `stream`.
+        leave_refused: The leads in `ids`, in flight for a `run`, are refused by it.
         release: The leads in `ids` are not in flight for a `run` any more.
         refuse: `leads` are refused.
     """
@@ -65,6 +66,7 @@ class Statements:
     claim: sa.Insert
     accept: sa.Insert
     leave: sa.Insert
+    leave_refused: sa.Insert
     release: sa.Delete
     refuse: sa.Insert
 
@@ -77,11 +79,13 @@ def statements(dialect: str) -> Statements:
         dialect: `sqlite` or `postgresql`.
     """
     kind = _KINDS[dialect]
-    held = sa.select(IN_FLIGHT.c.account_id, IN_FLIGHT.c.campaign_id, IN_FLIGHT.c.extern_id).where(
+    held: sa.Select[Any] = sa.select(IN_FLIGHT.c.account_id, IN_FLIGHT.c.campaign_id, IN_FLIGHT.c.extern_id).where(
         kind.listed(IN_FLIGHT), _OF_RUN
     )
     held = kind.in_turn(held, IN_FLIGHT.c.extern_id).with_for_update()
-    left = sa.select(LEFT.c.extern_id, LEFT.c.place, LEFT.c.digest).where(kind.listed(LEFT))
+    left = sa.select(LEFT.c.extern_id, LEFT.c.place, LEFT.c.digest, LEFT.c.taken).where(kind.listed(LEFT))
+    names = ("account_id", "campaign_id", "stream", "extern_id", "digest", "run")
+    flying = sa.select(*(IN_FLIGHT.c[name] for name in names), sa.false()).where(kind.listed(IN_FLIGHT), _OF_RUN)
     return Statements(
         accepted=sa.select(ACCEPTED.c.extern_id, ACCEPTED.c.digest, ACCEPTED.c.accepted_at).where(
             kind.listed(ACCEPTED),
@@ -99,6 +103,7 @@ def statements(dialect: str) -> Statements:
         ),
         accept=_upsert(kind, ACCEPTED, ("digest", "accepted_at", "run")),
         leave=_insert(kind, LEFT, ("stream", "digest", "run")),
+        leave_refused=sa.insert(LEFT).from_select((*names, "taken"), flying),
         release=kind.release(held),
         refuse=_upsert(kind, REFUSED, ("digest",)),
     )
@@ -139,7 +144,9 @@ def _upsert(
 class _Sqlite:
     """One writer at a time, so the order in which rows are taken is nobody's trouble."""
 
-    insert = staticmethod(sqlite.insert)
+    def insert(self, table: sa.Table) -> SqliteInsert:
+        """SQLite's own insert."""
+        return sqlite.insert(table)
 
     def listed(self, table: sa.Table) -> _Condition:
         """Whether a row is one of the leads in the JSON array `ids`."""
@@ -167,7 +174,11 @@ class _Sqlite:
 class _Postgres:
     """Runs write side by side: all take rows in one order, whatever the database's, so that none waits in a circle."""
 
-    insert = staticmethod(postgresql.insert)
+    def insert(self, table: sa.Table) -> PostgresInsert:
+        """PostgreSQL's own insert."""
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - a ledger in SQLite has no use for it
+
+        return postgresql.insert(table)
 
     def listed(self, table: sa.Table) -> _Condition:
         """Whether a row is one of the leads in the JSON array `ids`."""

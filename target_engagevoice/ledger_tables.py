@@ -11,7 +11,7 @@ from target_engagevoice.errors import LedgerError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _METADATA = sa.MetaData()
 
@@ -61,8 +61,11 @@ LEFT = sa.Table(
     sa.Column("extern_id", sa.String(200), nullable=False),
     sa.Column("digest", sa.String(64), nullable=False),
     sa.Column("run", sa.String(64), nullable=False),
+    sa.Column("taken", sa.Boolean, nullable=False, server_default=sa.true()),  # since version 2
 )
-"""What runs that have not come to their end got accepted, in that order: after a kill the tap reads it again."""
+"""What runs that have not come to their end got accepted, or refused, in that order: after a kill the tap reads it
+again. A lead that was refused is sent again then, and its place is that of the first time: it may stand before versions
+that were accepted, and be accepted after them."""
 
 _LEFT_LEAD = sa.Index("engagevoice_left_lead", LEFT.c.account_id, LEFT.c.campaign_id, LEFT.c.extern_id)
 """To look them up. SQLite has it only while there is something to look up, see `index_left`."""
@@ -101,6 +104,13 @@ def check_version(connection: sa.Connection, *, make: bool) -> bool:
             "newer version. Upgrade target-engagevoice."
         )
         raise LedgerError(msg)
+    if version == 1:
+        if not make:
+            msg = "the ledger was made by an earlier version. Run once without dry_run, which brings it up to date."
+            raise LedgerError(msg)
+        taken = sa.schema.CreateColumn(LEFT.c.taken).compile(dialect=connection.dialect)
+        connection.execute(sa.text(f"ALTER TABLE {LEFT.name} ADD COLUMN {taken}"))
+        connection.execute(sa.update(_VERSION).values(version=SCHEMA_VERSION))
     if version is None and make:
         _METADATA.create_all(connection)
         connection.execute(sa.insert(_VERSION).values(version=SCHEMA_VERSION))

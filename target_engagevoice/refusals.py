@@ -55,7 +55,7 @@ class Refusals:
             RejectedTooMany: It is known, and more were rejected than allowed.
         """
         lead = buffered.lead
-        self._ledger.settle(buffered.record.stream, campaign.campaign_id, {}, [lead.extern_id], 0.0)
+        self._ledger.settle(buffered.record.stream, campaign.campaign_id, {}, [lead.extern_id], 0.0, refused=True)
         if self._ledger.refused(campaign.campaign_id, lead.extern_id) == lead.digest:
             self._reject(campaign, buffered, refusal)
             return

@@ -102,13 +102,13 @@ class Settlement:
         Args:
             leads: Accepted, those not inserted last.
             not_inserted: How many of them the server dropped as duplicates or do-not-call.
-            cleared: Leads that were noted and are not accepted.
+            cleared: Leads that were noted, and that the server refused.
         """
         parts = self._parts
         at = parts.server_latest()
         digests = {buffered.lead.extern_id: buffered.lead.digest for buffered in leads}
         gone = [buffered.lead.extern_id for buffered in cleared]
-        parts.ledger.settle(self._batch.stream, self._campaign.campaign_id, digests, gone, at)
+        parts.ledger.settle(self._batch.stream, self._campaign.campaign_id, digests, gone, at, refused=True)
         inserted = len(leads) - not_inserted
         records = [buffered.record for buffered in leads]
         parts.outcomes.settle_all(records[:inserted], self._campaign, Outcome.LOADED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -344,6 +345,16 @@ def test_a_lead_that_goes_back_after_a_kill_is_sent(tmp_path: Path) -> None:
         "unchanged": 2,
         "loaded": 1,
     }
+
+
+def test_a_version_refused_at_first_and_taken_after_a_later_one_is_not_loaded_twice(tmp_path: Path) -> None:
+    ann, anna = (lead(0, firstName=name) for name in ("Ann", "Anna"))
+    with closing(Ledger.open(None, tmp_path, ACCOUNT, "one")) as killed:
+        killed.claim("people", RENEWALS.campaign_id, {"L0": ann.digest}, 1.0)
+        killed.settle("people", RENEWALS.campaign_id, {}, ["L0"], 0.0, refused=True)
+        killed.settle("people", RENEWALS.campaign_id, {"L0": anna.digest}, [], 2.0)
+    assert run_once(tmp_path, "two", [ann], finish=False, skip_unchanged=True) == {"loaded": 1}
+    assert run_once(tmp_path, "three", [ann, anna], finish=True, skip_unchanged=True) == {"unchanged": 2}
 
 
 # Dry run

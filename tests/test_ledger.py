@@ -218,6 +218,38 @@ def test_what_two_killed_runs_left_is_in_order(ledger_url: str) -> None:
         assert versions(ledger) == ["one", "two"]
 
 
+def refuse(ledger: Ledger, digests: dict[str, str]) -> None:
+    ledger.claim("people", CAMPAIGN, digests, 1.0)
+    ledger.settle("people", CAMPAIGN, {}, list(digests), 0.0, refused=True)
+
+
+def test_a_version_that_a_killed_run_got_refused_is_left_as_such(ledger_url: str) -> None:
+    with opened(ledger_url) as killed:
+        refuse(killed, {"L0": "a"})
+        settle(killed, {"L0": "b"})
+    with opened(ledger_url, "two") as ledger:
+        left = ledger.left("people", CAMPAIGN, ["L0"])["L0"]
+        assert [(version.digest, version.taken) for version in left] == [("a", False), ("b", True)]
+
+
+def test_a_version_that_is_accepted_after_a_killed_run_got_it_refused_keeps_its_place(ledger_url: str) -> None:
+    with opened(ledger_url) as killed:
+        refuse(killed, {"L0": "a"})
+        settle(killed, {"L0": "b"})
+    with opened(ledger_url, "two") as killed:
+        settle(killed, {"L0": "a"})
+    with opened(ledger_url, "three") as ledger:
+        left = ledger.left("people", CAMPAIGN, ["L0"])["L0"]
+        assert [(version.digest, version.taken) for version in left] == [("a", True), ("b", True)]
+
+
+def test_leads_that_were_only_refused_were_not_taken(ledger_url: str) -> None:
+    with opened(ledger_url) as killed:
+        refuse(killed, {"L0": "a"})
+    with opened(ledger_url, "two") as ledger:
+        assert not ledger.took_leads(CAMPAIGN)
+
+
 class AnyHistory(RuleBasedStateMachine):
     """Runs claim, settle, end or are killed, in any order; a dictionary must agree with the ledger."""
 

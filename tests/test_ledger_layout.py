@@ -1,4 +1,4 @@
-"""How the tables lie in SQLite: as the first program made them or as they are made now, with an index where it helps."""
+"""How the tables lie in SQLite: as the first program made them or as they are made now, indexed where it helps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
+from target_engagevoice.errors import LedgerError
 from target_engagevoice.ledger import Accepted, InFlight, Ledger
+from target_engagevoice.ledger_tables import SCHEMA_VERSION
 from tests.test_ledger_model import play
 
 if TYPE_CHECKING:
@@ -102,3 +104,14 @@ def test_what_a_killed_first_program_left_is_known(first: Path) -> None:
         ledger.settle("people", "1001", {"b": "d2"}, [], 3.5, "one")
         assert ledger.accepted("1001", ["a", "b"]) == {"a": Accepted("d1", 1.5), "b": Accepted("d2", 3.5)}
         assert [each.digest for each in ledger.left("people", "1001", ["a"])["a"]] == ["d1"]
+
+
+def test_a_ledger_of_the_first_version_is_brought_up_to_date(first: Path) -> None:
+    Ledger.open(None, first.parent, "1", "one").close()
+    with closing(sqlite3.connect(first)) as connection:
+        assert connection.execute("SELECT version FROM engagevoice_schema").fetchall() == [(SCHEMA_VERSION,)]
+
+
+def test_a_dry_run_asks_for_a_real_one_to_bring_a_ledger_up_to_date(first: Path) -> None:
+    with pytest.raises(LedgerError, match="Run once without dry_run"):
+        Ledger.open(None, first.parent, "1", "one", read_only=True)

@@ -40,13 +40,25 @@ def ledger_url(tmp_path: Path) -> str:
 
 
 @dataclass
+class Remains:
+    """A version that a run got accepted or refused."""
+
+    run: str
+    stream: str
+    campaign: str
+    extern_id: str
+    digest: str
+    taken: bool
+
+
+@dataclass
 class Model:
     """All that the ledger holds of one account."""
 
     unended: list[str] = field(default_factory=list)
     accepted: dict[Key, Accepted] = field(default_factory=dict)
     flying: dict[Key, InFlight] = field(default_factory=dict)
-    left: list[tuple[str, str, str, str, str]] = field(default_factory=list)  # run, stream, campaign, externId, digest
+    left: list[Remains] = field(default_factory=list)
     refused: dict[Key, str] = field(default_factory=dict)
 
     def claim(self, run: str, stream: str, campaign: str, leads: dict[str, str], since: float) -> set[str]:
@@ -60,18 +72,43 @@ class Model:
         return (campaign, extern_id) in self.flying and self.flying[campaign, extern_id].run == run
 
     def settle(
-        self, run: str, stream: str, campaign: str, leads: dict[str, str], cleared: list[str], at: float
+        self,
+        run: str,
+        stream: str,
+        campaign: str,
+        leads: dict[str, str],
+        cleared: list[str],
+        at: float,
+        *,
+        dead: set[str],
+        refused: bool = False,
     ) -> None:
         for extern_id, digest in leads.items():
             self.accepted[campaign, extern_id] = Accepted(digest, at)
-            self.left.append((run, stream, campaign, extern_id, digest))
+            read_before = [
+                each
+                for each in self.left
+                if each.run in dead - {run}
+                and not each.taken
+                and (each.stream, each.campaign, each.extern_id, each.digest) == (stream, campaign, extern_id, digest)
+            ]
+            if read_before:
+                read_before[0].taken = True
+            else:
+                self.left.append(Remains(run, stream, campaign, extern_id, digest, taken=True))
+        for extern_id in cleared if refused else ():
+            if self.holds(run, campaign, extern_id):
+                flying = self.flying[campaign, extern_id]
+                self.left.append(Remains(run, flying.stream, campaign, extern_id, flying.digest, taken=False))
         for extern_id in (*leads, *cleared):
             if self.holds(run, campaign, extern_id):
                 del self.flying[campaign, extern_id]
 
     def finish(self, run: str, predecessors: set[str], dead: set[str], read: list[str]) -> None:
-        self.left = [each for each in self.left if each[0] != run and not (each[0] in predecessors and each[1] in read)]
-        needed = {each[0] for each in self.left} | {each.run for each in self.flying.values()}
+        self.left = [
+            each for each in self.left if each.run != run and not (each.run in predecessors and each.stream in read)
+        ]
+        needed = {each.run for each in self.left} | {each.run for each in self.flying.values()}
         self.unended = [each for each in self.unended if each in needed or each not in {run, *dead}]
 
 
@@ -129,13 +166,21 @@ class AnyCalls(RuleBasedStateMachine):
         claimed = seat.ledger.claim(stream, campaign, leads, since)
         assert claimed == (mine if self.shared else set(leads))
 
-    @rule(number=seats, stream=streams, campaign=campaigns, leads=digests, cleared=ids, at=times)
+    @rule(number=seats, stream=streams, campaign=campaigns, leads=digests, cleared=ids, at=times, refused=st.booleans())
     def settle(
-        self, number: int, stream: str, campaign: str, leads: dict[str, str], cleared: list[str], at: float
+        self,
+        number: int,
+        stream: str,
+        campaign: str,
+        leads: dict[str, str],
+        cleared: list[str],
+        at: float,
+        *,
+        refused: bool,
     ) -> None:
         seat = self._seat(number)
-        seat.ledger.settle(stream, campaign, leads, cleared, at)
-        self.model.settle(seat.run, stream, campaign, leads, cleared, at)
+        seat.ledger.settle(stream, campaign, leads, cleared, at, refused=refused)
+        self.model.settle(seat.run, stream, campaign, leads, cleared, at, dead=seat.dead, refused=refused)
 
     @rule(number=seats, held=st.data(), campaign=campaigns, leads=digests, cleared=ids)
     def settle_for_a_killed_run(
@@ -147,7 +192,7 @@ class AnyCalls(RuleBasedStateMachine):
         run = held.draw(st.sampled_from(sorted(seat.dead)))
         seat.ledger.settle(stream, campaign, leads, cleared, at, run)
         known = {key: digest for key, digest in leads.items() if self.model.holds(run, campaign, key)}
-        self.model.settle(run, stream, campaign, known, cleared, at)
+        self.model.settle(run, stream, campaign, known, cleared, at, dead=seat.dead)
 
     @rule(number=seats, campaign=campaigns, leads=digests)
     def refuse(self, number: int, campaign: str, leads: dict[str, str]) -> None:
@@ -185,13 +230,17 @@ class AnyCalls(RuleBasedStateMachine):
         for campaign in CAMPAIGNS:
             accepted = {key: each for (where, key), each in model.accepted.items() if where == campaign}
             assert ledger.accepted(campaign, IDS) == accepted
-            remains = [each for each in model.left if each[0] in seat.dead and each[2] == campaign]
-            assert ledger.took_leads(campaign) == bool(remains)
+            remains = [each for each in model.left if each.run in seat.dead and each.campaign == campaign]
+            assert ledger.took_leads(campaign) == any(each.taken for each in remains)
             for stream in STREAMS:
                 left = ledger.left(stream, campaign, IDS)
                 for extern_id in IDS:
-                    versions = [each[4] for each in remains if (each[1], each[3]) == (stream, extern_id)]
-                    assert [each.digest for each in left.get(extern_id, [])] == versions
+                    versions = [
+                        (each.digest, each.taken)
+                        for each in remains
+                        if (each.stream, each.extern_id) == (stream, extern_id)
+                    ]
+                    assert [(each.digest, each.taken) for each in left.get(extern_id, [])] == versions
             for extern_id in IDS:
                 assert ledger.refused(campaign, extern_id) == model.refused.get((campaign, extern_id))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -82,6 +84,31 @@ def test_what_a_killed_run_had_in_flight_is_settled_once_by_whoever_comes_first(
         three.settle("people", CAMPAIGN, {"L0": "old"}, [], 6.0, "killed")
         assert two.accepted(CAMPAIGN, ["L0"]) == {"L0": Accepted("new", 5.0)}
         assert versions(three) == ["old"]
+
+
+@pytest.mark.parametrize("run", ["one", "killed"])
+def test_rows_are_locked_in_one_order_whatever_the_databases(server: Postgres, run: str) -> None:
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE english_{run} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en'")
+    url = f"postgresql://{server.user}@{server.host}:{server.port}/english_{run}"
+    lock = "SELECT FROM engagevoice_in_flight WHERE extern_id = %s FOR UPDATE NOWAIT"
+    with opened(url, run) as made:
+        made.claim("people", CAMPAIGN, {"a": "d", "B": "d"}, 1.0)
+        with ExitStack() as stack:
+            ledger = made if run == "one" else stack.enter_context(opened(url, "one"))
+            first, second = (stack.enter_context(psycopg.connect(url)) for _ in range(2))
+            settling = threading.Thread(
+                target=ledger.settle, args=("people", CAMPAIGN, {"a": "d", "B": "d"}, [], 2.0, run)
+            )
+            first.execute(lock, ["B"])  # English has it after "a", all runs have it before
+            settling.start()
+            while second.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone() == (0,):
+                second.rollback()
+            second.execute(lock, ["a"])
+            second.rollback()
+            first.rollback()
+            settling.join()
+        assert made.accepted(CAMPAIGN, ["a", "B"]).keys() == {"a", "B"}
 
 
 def test_there_are_tests_to_repeat() -> None:
