@@ -95,7 +95,8 @@ class Lane:
             self.waiting += 1
         else:
             self._pending.add(extern_id)
-            buffer.put(lead)
+            buffer.incoming.append(lead)
+            buffer.size += len(lead.lead.body) + 1
 
     def behind(self, extern_id: str) -> list[str]:
         """Digests of the leads that wait for this one, in order."""

@@ -34,7 +34,7 @@ class LineReader:
         self._stop: EngageVoiceError | None = None
         self._unknown_types: set[str] = set()
         self.line_number = 0
-        self.line: bytes | str = b""
+        self.line = b""
 
     def process_lines(
         self, file_input: IO[Any] | None, callbacks: Mapping[Any, Callable[[dict[str, Any]], None]]
@@ -56,18 +56,18 @@ class LineReader:
             raise InputError("standard input is closed. Pipe a tap into target-engagevoice, or give --input.")
         source = file_input if file_input is not None else sys.stdin
         counts: Counter[str] = Counter()
+        takers = {str.__str__(kind): callback for kind, callback in callbacks.items()}  # the SDK's kinds are slow keys
         for line in self._lines(getattr(source, "buffer", source)):
             if self._stop is not None:
                 raise self._stop
             self.line_number += 1
-            if not line or line.isspace():
-                continue
             self.line = line
             message = self._message(line)
+            if message is None:
+                continue
             kind = message["type"]
-            callback = callbacks.get(kind)
-            if callback is not None:
-                callback(message)
+            if kind in takers:
+                takers[kind](message)
             elif kind not in self._unknown_types:
                 self._unknown_types.add(kind)
                 shown = kind if re.fullmatch("[A-Z_]{1,40}", kind) else "that is no word"
@@ -104,53 +104,57 @@ class LineReader:
             msg = f"line {self.line_number} is missing {', '.join(sorted(missing))}: the tap does not speak Singer."
             raise InputError(msg)
 
-    def _lines(self, source: IO[Any]) -> Iterator[bytes | str]:
+    def _lines(self, source: IO[Any]) -> Iterator[bytes]:
         """Lines without their ends, each as soon as it is there."""
-        begun: list[Any] = []
+        begun: list[bytes] = []
         while block := self._block(source):
-            end: Any = b"\n" if isinstance(block, bytes) else "\n"
-            first, *lines = block.split(end)
+            first, *lines = block.split(b"\n")
             begun.append(first)
             if lines:
-                yield type(end)().join(begun)
+                yield b"".join(begun)
                 begun = [lines.pop()]
                 yield from lines
-        if any(begun):
-            yield type(begun[0])().join(begun)
+        yield b"".join(begun)
 
-    def _block(self, source: IO[Any]) -> bytes | str:
+    def _block(self, source: IO[Any]) -> bytes:
         """What the source has, waiting for it where it has nothing; empty at its end."""
         self._waiting = True
         try:
             if self._stop is not None:
                 raise self._stop
             block: bytes | str = getattr(source, "read1", source.read)(BLOCK_BYTES)
+            return block if isinstance(block, bytes) else block.encode("utf-8", "surrogatepass")
         except UnicodeDecodeError:
             msg = f"line {self.line_number + 1} or one of the next is not UTF-8. Let the tap write UTF-8."
             raise InputError(msg) from None
         finally:
             self._waiting = False
-        return block
 
-    def _message(self, line: bytes | str) -> dict[str, Any]:
+    def _message(self, line: bytes) -> dict[str, Any] | None:
+        """What a line says; None for a blank one."""
         try:
             message = decode(line)
         except UnicodeDecodeError:
             msg = f"line {self.line_number} is not UTF-8. Let the tap write UTF-8."
             raise InputError(msg) from None
         except ValueError:
+            if not line.strip():
+                return None
             msg = (
                 f"line {self.line_number} is not JSON. Everything before it is loaded. Does anything but the tap "
                 "write to its standard output?"
             )
             raise InputError(msg) from None
+        if type(message) is dict and type(message.get("type")) is str and type(message.get("stream", "")) is str:
+            return message
+        raise self._not_singer(message)
+
+    def _not_singer(self, message: Any) -> InputError:
         if type(message) is not dict or type(message.get("type")) is not str:
-            msg = f"line {self.line_number} is JSON but not a Singer message: it has no type."
-            raise InputError(msg)
-        if type(message.get("stream", "")) is not str:
-            msg = f"line {self.line_number}: the stream of a message must be a name: the tap does not speak Singer."
-            raise InputError(msg)
-        return message
+            return InputError(f"line {self.line_number} is JSON but not a Singer message: it has no type.")
+        return InputError(
+            f"line {self.line_number}: the stream of a message must be a name: the tap does not speak Singer.",
+        )
 
 
 def discard(source: IO[bytes]) -> None:

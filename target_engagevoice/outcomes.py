@@ -33,7 +33,7 @@ class ReadRecord(msgspec.Struct, frozen=True, eq=False, gc=False):
     """
 
     stream: str
-    source: bytes | str | Mapping[str, Any]
+    source: bytes | Mapping[str, Any]
     epoch: Epoch
 
     @property
@@ -54,7 +54,7 @@ class Outcomes:
         self._checkpoints = checkpoints
         self._max_rejected_percent = max_rejected_percent
 
-    def read(self, stream: str, source: bytes | str | Mapping[str, Any]) -> ReadRecord:
+    def read(self, stream: str, source: bytes | Mapping[str, Any]) -> ReadRecord:
         """A record was read: from here on it must be settled exactly once. Only for the thread that reads.
 
         Args:
@@ -66,7 +66,7 @@ class Outcomes:
         """
         if self._run.rejected and self._run.read >= CHECKED_FROM_RECORDS:
             self.check_rejected()
-        self._run.count_read()
+        self._run.read += 1
         return ReadRecord(stream, source, self._checkpoints.open_record())
 
     def settle(self, record: ReadRecord, campaign: Campaign | None, outcome: Outcome) -> None:

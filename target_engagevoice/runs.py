@@ -57,10 +57,6 @@ class Run:
         self.read = 0
         self.rejected = 0
 
-    def count_read(self) -> None:
-        """A record was read; its outcome follows. Only for the thread that reads."""
-        self.read += 1
-
     def count(self, stream: str, campaign: Campaign | None, outcome: Outcome, records: int = 1) -> None:
         """So many records have their outcome."""
         with self._lock:

@@ -15,7 +15,7 @@ import msgspec
 _DECODE = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
-def decode(text: bytes | str) -> Any:
+def decode(text: bytes) -> Any:
     """A JSON text as Python has it, numbers with a point or an exponent as `Decimal`.
 
     Raises:
@@ -28,7 +28,7 @@ def decode(text: bytes | str) -> Any:
         return _plain(text)
 
 
-def _plain(text: bytes | str) -> Any:
+def _plain(text: bytes) -> Any:
     try:
         return json.loads(text, parse_float=Decimal)
     except (RecursionError, ArithmeticError) as error:  # an exponent of more digits than decimals have

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.sinks import Sink
 
-from target_engagevoice.leads import Outcome, Rejection
+from target_engagevoice.campaigns import Campaign
+from target_engagevoice.leads import Lead, Outcome, Rejection
 from target_engagevoice.streams import RECORD_METADATA
 
 if TYPE_CHECKING:
@@ -15,10 +16,15 @@ if TYPE_CHECKING:
     from singer_sdk import Target
 
     from target_engagevoice.buffers import Buffer
-    from target_engagevoice.campaigns import Campaign
     from target_engagevoice.load_run import LoadRun
     from target_engagevoice.outcomes import ReadRecord
     from target_engagevoice.streams import Stream
+
+METADATA_PREFIX = b"_sdc_"
+"""In the line of a record that may have the SDK's metadata; looking for it is cheaper than for the fields."""
+
+COUNTED_AT_ONCE = 100
+"""The SDK's counters are told of so many records together: each call asks for the time."""
 
 READ_RECORD = "read_record"
 """Key of the context under which the target hands over the record as it was read."""
@@ -41,6 +47,7 @@ class LeadSink(Sink):
         self._load_run: LoadRun | None = None
         self._stream: Stream | None = None
         self._buffers: dict[Campaign, Buffer] = {}
+        self._uncounted = 0
 
     def bind(self, load_run: LoadRun, stream: Stream | None) -> None:
         """Say what it is for.
@@ -73,12 +80,15 @@ class LeadSink(Sink):
         run, stream = self._load_run, self._stream
         assert run is not None  # noqa: S101 - a mistake of this program, not of a user
         read: ReadRecord = context[READ_RECORD]
+        self._uncounted += 1
+        if self._uncounted >= COUNTED_AT_ONCE:
+            self.count_records()
         if stream is None:
             run.outcomes.settle(read, None, Outcome.SKIPPED)
             return
         campaign = stream.route(record)
         outcome = stream.outcome(record, campaign)
-        if not isinstance(outcome, (Rejection, Outcome)) and not isinstance(campaign, Rejection):
+        if isinstance(outcome, Lead) and isinstance(campaign, Campaign):
             buffer = self._buffers.get(campaign)
             if buffer is None:
                 buffer = self._buffers[campaign] = run.delivery.buffer(stream.name, campaign, stream.options)
@@ -89,6 +99,12 @@ class LeadSink(Sink):
             run.outcomes.reject(read, known, outcome)
         elif isinstance(outcome, Outcome):
             run.outcomes.settle(read, known, outcome)
+
+    def count_records(self) -> None:
+        """Tell the SDK's counters of the records since the last call."""
+        self.tally_record_read(self._uncounted)
+        self.record_counter_metric.increment(self._uncounted)
+        self._uncounted = 0
 
     @property
     def current_size(self) -> int:

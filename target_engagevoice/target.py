@@ -21,7 +21,7 @@ from target_engagevoice.load_run import LoadRun
 from target_engagevoice.pacing import SystemClock
 from target_engagevoice.process import NAME, environment, run_to_its_end
 from target_engagevoice.settings import Settings, json_schema
-from target_engagevoice.sinks import READ_RECORD, LeadSink
+from target_engagevoice.sinks import METADATA_PREFIX, READ_RECORD, LeadSink
 from target_engagevoice.streams import compile_stream
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from singer_sdk.singerlib.encoding.base import GenericSingerReader
     from singer_sdk.sinks import Sink
 
-    from target_engagevoice.outcomes import ReadRecord
+    from target_engagevoice.outcomes import Outcomes, ReadRecord
     from target_engagevoice.streams import Stream
 
     Transform: TypeAlias = "Callable[[dict[str, Any]], dict[str, Any] | None]"
@@ -75,6 +75,7 @@ class _Way:
     """
 
     alias: str
+    outcomes: Outcomes
     transform: Transform | None
     sink: LeadSink
     add_metadata: bool
@@ -183,6 +184,8 @@ class TargetEngageVoice(Target):
             error: What ended it; None when it came to its end.
         """
         run, self._load_run = self._load_run, None
+        for sink in self._sinks_active.values():
+            cast("LeadSink", sink).count_records()
         if run is not None:
             run.close(error)
 
@@ -236,6 +239,8 @@ class TargetEngageVoice(Target):
         self._streams[name] = stream
         self._good_keys.discard(name)
         self._ways.clear()
+        if name in self._sinks_active:
+            cast("LeadSink", self._sinks_active[name]).count_records()
         sink = cast("LeadSink", self.add_sink(name, schema, keys))
         sink.bind(run, stream)
         return sink
@@ -260,35 +265,32 @@ class TargetEngageVoice(Target):
         if type(record) is not dict:
             msg = f"line {self._lines.line_number}: the record of stream {name} is not an object."
             raise InputError(msg)
-        outcomes = self.load_run.outcomes
+        line = self._lines.line
         for way in self._ways.get(name) or self._ways_of(name):
-            read = outcomes.read(way.alias, self._lines.line)
+            read = way.outcomes.read(way.alias, line)
             transformed = record if way.transform is None else self._transformed(way, way.transform, read, record)
             if transformed is None:
                 continue
             if way.add_metadata:
                 way.sink._add_sdc_metadata_to_record(transformed, message_dict, {})  # noqa: SLF001 - as the SDK does
-            else:
+            elif way.transform is not None or METADATA_PREFIX in line:
                 way.sink._remove_sdc_metadata_from_record(transformed)  # noqa: SLF001 - as the SDK does
             if way.alias not in self._good_keys:
                 self._check_key(way.alias, transformed)
-            way.sink.tally_record_read()
             way.sink.process_record(transformed, {READ_RECORD: read})
-            way.sink.record_counter_metric.increment()
 
     def _transformed(
         self, way: _Way, transform: Transform, read: ReadRecord, record: dict[str, Any]
     ) -> dict[str, Any] | None:
         """A record behind its stream map; None when it has its outcome."""
-        outcomes = self.load_run.outcomes
         try:
             transformed = transform(copy.copy(record))
         except Exception as error:  # noqa: BLE001 - a user's expression may raise anything for one record
             words = f"a stream map of {way.alias} fails on this record: {type(error).__name__}."
-            outcomes.reject(read, None, Rejection(Stage.MAP, "stream_map", words))
+            way.outcomes.reject(read, None, Rejection(Stage.MAP, "stream_map", words))
             return None
         if transformed is None:
-            outcomes.settle(read, None, Outcome.SKIPPED)
+            way.outcomes.settle(read, None, Outcome.SKIPPED)
         return transformed
 
     def _ways_of(self, name: str) -> tuple[_Way, ...]:
@@ -305,6 +307,7 @@ class TargetEngageVoice(Target):
         self._ways[name] = tuple(
             _Way(
                 each.stream_alias,
+                self.load_run.outcomes,
                 None if alone and type(each) is SameRecordTransform and not each.flattening_enabled else each.transform,
                 cast("LeadSink", self._sinks_active[each.stream_alias]),
                 add_metadata=bool(self._config.get("add_record_metadata")),

@@ -29,10 +29,10 @@ COUNTED = st.lists(st.tuples(STREAMS, CAMPAIGNS, st.sampled_from(Outcome)), max_
 def counted(outcomes: list[Any], more: int = 0) -> Run:
     run = Run(FakeClock())
     for stream, campaign, outcome in outcomes:
-        run.count_read()
+        run.read += 1
         run.count(stream, campaign, outcome)
     for _ in range(more):
-        run.count_read()
+        run.read += 1
     return run
 
 
@@ -121,7 +121,7 @@ def test_threads_lose_no_count() -> None:
 
     def count() -> None:
         for _ in range(500):
-            run.count_read()
+            run.read += 1
             run.count("people", RENEWALS, Outcome.LOADED)
 
     threads = [threading.Thread(target=count) for _ in range(4)]

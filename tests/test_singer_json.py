@@ -15,7 +15,7 @@ from target_engagevoice import singer_json
 from target_engagevoice.singer_json import decode
 
 
-def plainly(text: bytes | str) -> Any:
+def plainly(text: bytes) -> Any:
     """What `json` reads, or the kind of its complaint."""
     try:
         return singer_json._plain(text)
@@ -23,7 +23,7 @@ def plainly(text: bytes | str) -> Any:
         return UnicodeDecodeError if isinstance(error, UnicodeDecodeError) else ValueError
 
 
-def quickly(text: bytes | str) -> Any:
+def quickly(text: bytes) -> Any:
     try:
         return decode(text)
     except ValueError as error:
@@ -83,12 +83,6 @@ def same(one: Any, other: Any) -> bool:
 @given(values, st.booleans())
 def test_any_value_is_read_as_json_reads_it(value: Any, ascii_only: bool) -> None:
     line = written(value, ascii_only=ascii_only).encode("utf-8", "surrogatepass")
-    assert same(quickly(line), plainly(line))
-
-
-@given(values, st.booleans())
-def test_text_is_read_as_json_reads_it(value: Any, ascii_only: bool) -> None:
-    line = written(value, ascii_only=ascii_only)
     assert same(quickly(line), plainly(line))
 
 
