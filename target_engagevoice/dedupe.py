@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from target_engagevoice.buffers import BufferedLead
     from target_engagevoice.ledger import Ledger, Left
@@ -66,30 +66,32 @@ class Dedupe:
             buffered = replace(each, not_before=last.at) if last is not None else each
             versions = left.get(extern_id, [])
             again = self._read_again(stream, campaign_id, buffered, versions)
-            if again is not None and again.taken:
+            if self.skip_unchanged and last is not None and last.digest == each.lead.digest:
+                division.there.append(buffered)
+            elif again is not None and again.taken:
                 later = [version for version in versions if version.place > again.place]
                 if any(version.taken for version in later):
                     division.unclear.append((buffered, frozenset(version.digest for version in later)))
                 else:
                     division.there.append(buffered)
-            elif self.skip_unchanged and last is not None and last.digest == each.lead.digest:
-                division.there.append(buffered)
             else:
                 division.to_send.append(buffered)
         return division
 
-    def _read_again(self, stream: str, campaign_id: str, buffered: BufferedLead, left: Iterable[Left]) -> Left | None:
+    def _read_again(self, stream: str, campaign_id: str, buffered: BufferedLead, left: Sequence[Left]) -> Left | None:
         """The version that a killed run had loaded, or got refused, and that this one is, read again; None for none.
 
         STATE did not get past it, so the tap sends it again. Versions are read again in the order they were loaded
         in, so none before the one reached counts any more. The one reached counts again where the same content would
-        not have been loaded twice in a row either.
+        not have been loaded twice in a row either. One that was refused, and taken when it came again next, was taken.
         """
         key = (stream, campaign_id, buffered.lead.extern_id)
         reached = self._reached.get(key, -1)
         first = reached if self.skip_unchanged else reached + 1
-        for version in left:
+        for number, version in enumerate(left):
             if version.place >= first and version.digest == buffered.lead.digest:
-                self._reached[key] = version.place
-                return version
+                taken = next((later for later in left[number:] if later.taken), None)
+                again = taken if taken is not None and taken.digest == version.digest else version
+                self._reached[key] = again.place
+                return again
         return None

@@ -52,7 +52,7 @@ def test_no_lead_is_lost_or_loaded_twice_whatever_breaks(part: int, tmp_path: Pa
     assert killed > SCHEDULES // PARTS // 4, "the schedules kill too rarely to show anything"
 
 
-@pytest.mark.parametrize("number", [17588, 19694])
+@pytest.mark.parametrize("number", [11001, 17588, 19694])
 def test_schedules_that_once_broke_a_promise_keep_it(number: int, tmp_path: Path) -> None:
     play(number, tmp_path)
 
