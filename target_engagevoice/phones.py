@@ -45,6 +45,10 @@ _DECIMAL_FRACTION = re.compile(r"\+?\d{7,}\.\d{0,2}", re.ASCII)
 _NANP_PLAIN = re.compile(r"(?:\+?1[ .-]?)?(?:\(([2-9]\d\d)\) ?|([2-9]\d\d)[ .-]?)(\d{3})[ .-]?(\d{4})", re.ASCII)
 """The usual ways to write a number of the United States: most of what comes, read in a tenth of the time."""
 
+_TEN = 10
+_WITH_DASHES = len("650-555-0100")  # and with +1
+_WITH_PARENTHESES = len("(650) 555-0100")
+
 _NANP_GROUPS = frozenset({3, 6, 8})
 """Where ten digits may be parted: 650 555 01 00. Other groups are another country's, or a number and more."""
 
@@ -153,25 +157,26 @@ class PhonePolicy:
 
         All such numbers are possible; whether they are valid is asked where it has to be.
         """
-        if self._home != NANP:
-            return _no_phone
-        find = _NANP_PLAIN.fullmatch
-        is_valid = _valid_lines() if self.validation == "valid" else None
-        format_ = self.format
+        dialled_of = self.dialled
+        with_e164 = self.format == "e164"
 
         def read(text: str) -> Phone | None:
-            found = find(text)
-            if found is None:
-                return None
-            inside, outside, exchange, line = found.groups()
-            digits = (inside or outside) + exchange + line
-            if is_valid is not None and not is_valid(digits):
-                return None
-            if format_ == "national":
-                return Phone(digits)
-            return Phone(text) if format_ == "as_is" else Phone(f"+1{digits}", f"+1{digits}")
+            dialled = dialled_of(text)
+            return None if dialled is None else Phone(dialled, dialled if with_e164 else None)
 
         return read
+
+    @cached_property
+    def dialled(self) -> Callable[[str], str | None]:
+        """What is dialled for a text that `plain` reads: `Phone.dialled` alone, which is all that most leads need."""
+        if self._home != NANP:
+            return _no_phone
+        ten_digits = _valid_digits if self.validation == "valid" else _ten_digits
+        if self.format == "national":
+            return ten_digits
+        if self.format == "as_is":
+            return lambda text: text if ten_digits(text) else None
+        return lambda text: f"+1{digits}" if (digits := ten_digits(text)) else None
 
     @cached_property
     def _home(self) -> int:
@@ -232,6 +237,37 @@ class PhonePolicy:
 
 def _no_phone(_text: str) -> None:
     """For countries whose numbers have no fixed length: none is told by its look."""
+
+
+def _ten_digits(text: str) -> str | None:
+    """The digits of a number in one of the usual writings: the commonest four are cut, the others matched."""
+    length = len(text)
+    digits = ""
+    if length == _TEN:
+        digits = text
+    elif length == _WITH_DASHES:
+        if text[0] == "+" and text[1] == "1":
+            digits = text[2:]
+        elif text[3] == "-" and text[7] == "-":
+            digits = text.replace("-", "")
+    elif length == _WITH_PARENTHESES and text[0] == "(" and text[4] == ")" and text[9] == "-":
+        digits = text[1:].replace(") ", "").replace("-", "")
+    if len(digits) == _TEN and digits.isdigit() and digits >= "2" and digits.isascii():
+        return digits
+    return _matched_digits(text)
+
+
+def _matched_digits(text: str) -> str | None:
+    found = _NANP_PLAIN.fullmatch(text)
+    if found is None:
+        return None
+    inside, outside, exchange, line = found.groups()
+    return f"{inside or outside}{exchange}{line}"
+
+
+def _valid_digits(text: str) -> str | None:
+    digits = _ten_digits(text)
+    return digits if digits is not None and _valid_lines()(digits) else None
 
 
 @lru_cache

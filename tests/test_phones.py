@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from target_engagevoice.errors import ConfigError
 from target_engagevoice.leads import Rejection, Stage
-from target_engagevoice.phones import Phone, PhonePolicy
+from target_engagevoice.phones import Phone, PhonePolicy, _matched_digits, _ten_digits
 
 UNITED_STATES = PhonePolicy()
 TEN_DIGITS = "6505550100"
@@ -279,6 +279,36 @@ def test_the_short_way_takes_for_valid_what_the_library_does(region: str, text: 
 )
 def test_the_short_and_the_long_way_say_the_same(policy: PhonePolicy, text: str) -> None:
     assert policy.normalise(text) == in_full(policy, text)
+
+
+COMMONEST = ("6505550100", "+16505550100", "650-555-0100", "(650) 555-0100")
+ODD_SIGNS = "012 ()-.+x\u00b2\u0665"
+
+
+def one_sign_off(text: str) -> set[str]:
+    """The text with a sign more, less or other, or with two signs swapped."""
+    parted = [(text[:at], text[at:]) for at in range(len(text) + 1)]
+    return {
+        *(left + sign + right for left, right in parted for sign in ODD_SIGNS),
+        *(left + right[1:] for left, right in parted),
+        *(left + sign + right[1:] for left, right in parted for sign in ODD_SIGNS),
+        *(
+            text[:at] + text[to] + text[at + 1 : to] + text[at] + text[to + 1 :]
+            for to in range(len(text))
+            for at in range(to)
+        ),
+    }
+
+
+@pytest.mark.parametrize("text", [*COMMONEST, "(6505) 55-0100", "6505-55-0100", "650-5550-100"])
+def test_the_commonest_writings_are_cut_only_where_they_would_be_matched(text: str) -> None:
+    for written in {again for once in one_sign_off(text) for again in one_sign_off(once)}:
+        assert _ten_digits(written) == _matched_digits(written), written
+
+
+@pytest.mark.parametrize("text", COMMONEST)
+def test_the_commonest_writings_are_read(text: str) -> None:
+    assert _ten_digits(text) == TEN_DIGITS
 
 
 def test_valid_lines_of_every_area_code_are_those_of_the_library() -> None:
