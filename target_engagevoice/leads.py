@@ -140,7 +140,7 @@ class Lead(msgspec.Struct, frozen=True, gc=False):
     def of(cls, fields: Mapping[str, Any]) -> Lead:
         """The lead of these fields: lead field name to string, whole number or map of strings."""
         body = _encode(fields)
-        return cls(fields[EXTERN_ID], fields.get(LEAD_PHONE), body, _digest(body))
+        return cls(fields[EXTERN_ID], fields.get(LEAD_PHONE), body, digest_of(body))
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -154,16 +154,18 @@ _encode: Callable[[Mapping[str, Any]], bytes] = msgspec.json.Encoder(order="sort
 _ESCAPED = "target-engagevoice-json"
 """Name of the codec error handler that writes what is not ASCII as JSON escapes."""
 
+_quoted = json.JSONEncoder().encode
+
 
 def _escape(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeEncodeError)  # noqa: S101 - used for encoding only
-    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+    return _quoted(error.object[error.start : error.end])[1:-1], error.end
 
 
 codecs.register_error(_ESCAPED, _escape)
 
 
-def _digest(body: bytes) -> str:
+def digest_of(body: bytes) -> str:
     """SHA-256 of the body as `json.dumps(…, ensure_ascii=True, sort_keys=True)` writes it; ledgers hold it.
 
     The two differ in what is not ASCII, and in DEL, which both can only have inside of strings.

@@ -20,7 +20,7 @@ _CODE_MAX = 10**16
 
 _KEPT_CONTROLS = "\t\n\r"
 _CONTROLS = "".join(chr(code) for code in range(32) if chr(code) not in _KEPT_CONTROLS)
-_BLANK = (
+BLANK = (
     _CONTROLS
     + _KEPT_CONTROLS
     + " \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000"
@@ -28,6 +28,8 @@ _BLANK = (
         map(chr, range(0x2000, 0x200B)),
     )
 )
+"""Of these alone a text is empty."""
+
 _UNSENDABLE = re.compile(f"[{re.escape(_CONTROLS)}\ud800-\udfff]")
 _WHOLE_NUMBER = re.compile(r"[+-]?\d{1,10}", re.ASCII)
 
@@ -57,7 +59,7 @@ BAD_KEY = Unfit("bad_extern_id", "the value holds control characters or broken U
 def is_empty(value: Any) -> bool:
     """Whether a value is empty: null, a blank string, a number that is none (NaN), `{}` and `[]`."""
     if isinstance(value, str):
-        return not value.strip(_BLANK)
+        return not value.strip(BLANK)
     if isinstance(value, Decimal):
         return not value.is_finite()
     if isinstance(value, float):
@@ -90,6 +92,8 @@ def text(value: Any) -> str | Unfit | None:
     if isinstance(value, str):
         written = clean(value)
         return written if written and not written.isspace() else None
+    if type(value) is Decimal and value.is_finite():  # what most numbers are read into
+        return _number_text(value)
     if is_empty(value):
         return None
     if isinstance(value, bool):
@@ -151,7 +155,7 @@ def is_flagged(value: Any) -> bool:
     if value is None or value is False:
         return False
     if isinstance(value, str):
-        return value.strip(_BLANK).casefold() not in _FALSE_WORDS
+        return value.strip(BLANK).casefold() not in _FALSE_WORDS
     return not isinstance(value, (int, float, Decimal)) or is_empty(value) or value != 0
 
 
