@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice import presets
+from target_engagevoice.compiled_plans import Unusual, compile_flags, compile_plan
 from target_engagevoice.errors import ConfigError
 from target_engagevoice.grammar import Constant
 from target_engagevoice.lead_phones import number_aside, plain_number, usable_numbers
@@ -21,12 +23,12 @@ from target_engagevoice.leads import (
     Rejection,
     Stage,
 )
-from target_engagevoice.plans import Plan, Read, Record, Value, converter, reads, sources
+from target_engagevoice.plans import Plan, Record, Value, converter, sources
 from target_engagevoice.stream_fields import StreamFields
 from target_engagevoice.values import Unfit, is_flagged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from target_engagevoice.grammar import StreamMapping
     from target_engagevoice.phones import PhonePolicy
@@ -63,8 +65,7 @@ class RecordMapping:
     _e164: PhonePolicy
     _extend_unmapped: bool
     _names: frozenset[str]
-    _deleted: tuple[Read, ...]
-    _do_not_call: tuple[Read, ...]
+    _flagged: Callable[[Record], Outcome | None]
     _plan: Plan | None
     _plans: dict[tuple[str, ...], Plan] = field(default_factory=dict)
 
@@ -119,8 +120,7 @@ class RecordMapping:
             _e164=replace(phones, format="e164"),
             _extend_unmapped=extend_unmapped,
             _names=frozenset(fields.names),
-            _deleted=reads(presets.deleted(fields.names)),
-            _do_not_call=reads(forbidding),
+            _flagged=compile_flags(presets.deleted(fields.names), forbidding),
             _plan=None if by_record else Plan.compile(mapping, fields.names, key_properties),
         )
 
@@ -130,14 +130,9 @@ class RecordMapping:
         A flag forbids unless its value is clearly false (null, false, 0, empty, `no`, `off` …). A field well
         known for forbidding the call is honoured also where the schema does not name it.
         """
-        for read in self._deleted:
-            value = read(record)
-            if value is not None and value is not False and is_flagged(value):
-                return Outcome.DELETED
-        for read in self._do_not_call:
-            value = read(record)
-            if value is not None and value is not False and is_flagged(value):
-                return Outcome.DO_NOT_CALL
+        flagged = self._flagged(record)
+        if flagged is not None:
+            return flagged
         if self._mapping.do_not_call is None and self._mapping.preset != "none" and not record.keys() <= self._names:
             for name in record.keys() - self._names:
                 if presets.is_do_not_call(name) and is_flagged(record[name]):
@@ -154,6 +149,21 @@ class RecordMapping:
         Returns:
             The lead, or a rejection of stage `map` or `phone`.
         """
+        if (single_phone or self._phones.multiple != "all") and self._quick is not None:
+            try:
+                return self._quick(record)
+            except (Unusual, UnicodeEncodeError):
+                pass
+        return self._plain_lead(record, single_phone=single_phone)
+
+    @cached_property
+    def _quick(self) -> Callable[[Record], Lead] | None:
+        """Makes most leads; made itself when the first record comes. None where each record goes by the plan."""
+        if self._plan is None or self._extend_unmapped:
+            return None
+        return compile_plan(self._plan, self._phones, self._e164)
+
+    def _plain_lead(self, record: Record, *, single_phone: bool) -> Lead | Rejection:
         plan = self._plan or self._plan_of(tuple(record))
         lead: dict[str, Any] = {}
         rejection = (

@@ -66,7 +66,7 @@ class Value:
     @classmethod
     def compile(cls, name: str, paths: Sources, convert: Convert, *, guessed: bool) -> Value:
         """Prepare a value of these sources."""
-        simple: Iterator[Any] = itertools.takewhile(_is_simple, paths)
+        simple: Iterator[Any] = itertools.takewhile(is_simple, paths)
         return cls(name, reads(paths), convert, guessed, tuple(path.parts[0] for path in simple))
 
     @property
@@ -195,14 +195,14 @@ def _text_of(value: Value) -> tuple[str | None, bool]:
     return None, False
 
 
-def _is_simple(path: PresetSource | Constant) -> TypeGuard[FieldPath]:
+def is_simple(path: PresetSource | Constant) -> TypeGuard[FieldPath]:
     """Whether a source is a field of the record itself without a default."""
     return isinstance(path, FieldPath) and len(path.parts) == 1 and path.default is None
 
 
 def _read(path: PresetSource | Constant) -> Read:
     """The source's own `read`, or a shorter way for the common one."""
-    if _is_simple(path):
+    if is_simple(path):
         name = path.parts[0]
         return lambda record: record.get(name)
     return path.read

@@ -527,9 +527,16 @@ EVERY_KIND: Json = {
     },
 }
 SCHEMAS: list[Json] = [{}, schema_of(SALESFORCE)]
+NO_MAPS: Json = {
+    "fields": {
+        name: source
+        for name, source in EVERY_KIND["fields"].items()
+        if not isinstance(source, dict) or "field" in source
+    }
+}
 MAPPINGS = [
-    compiled({**raw, "preset": preset}, schema=schema, phones=phones, extended=True)
-    for raw in ({}, EVERY_KIND)
+    compiled({**raw, "preset": preset}, schema=schema, phones=phones, extended=extended)
+    for raw, extended in (({}, True), (EVERY_KIND, True), ({}, False), (NO_MAPS, False))
     for preset in ("auto", "salesforce", "hubspot")
     for schema in SCHEMAS
     for phones in (PhonePolicy(), PhonePolicy("DE", "as_is", "off", "all"), PhonePolicy("GB", "e164", "off", "all"))
@@ -580,7 +587,9 @@ def the_long_way(mapping: RecordMapping, record: Json) -> RecordMapping:
     for policy in (phones, e164):
         vars(policy)["plain"] = lambda _text: None
     plan = mapping._plan or mapping._plan_of(tuple(record))
-    return replace(mapping, _phones=phones, _e164=e164, _plan=plainly(plan))
+    plain = replace(mapping, _phones=phones, _e164=e164, _plan=plainly(plan))
+    vars(plain)["_quick"] = None
+    return plain
 
 
 def plainly(plan: Plan) -> Plan:
