@@ -118,6 +118,7 @@ class Transport:
         self._clock = clock
         self._server_clock = server_clock
         self._timeout = timeout
+        self._settings: dict[str, Mapping[str, Any]] = {}  # by host; whoever asks first fills it in
         self._session = requests.Session()
         self._session.auth = authentication
         self._session.headers["User-Agent"] = user_agent
@@ -151,15 +152,9 @@ class Transport:
         sent = self._clock.monotonic()
         _LEAVING.tell = left
         try:
-            with self._session.request(
-                method,
-                url,
-                params=params,
-                data=body,
-                headers=headers,
-                timeout=self._timeout,
-                allow_redirects=False,
-                proxies=proxies(url),
+            request = self._session.prepare_request(requests.Request(method, url, headers, None, body, params))
+            with self._session.send(
+                request, timeout=self._timeout, allow_redirects=False, **self._surroundings(url)
             ) as response:
                 content = response.content
         except requests.RequestException as error:
@@ -173,6 +168,13 @@ class Transport:
             {name.casefold(): value for name, value in response.headers.items()},
         )
         return answer if answer.is_whole else Unknown("an answer that broke off")
+
+    def _surroundings(self, url: str) -> Mapping[str, Any]:
+        """Proxies and certificates that the environment asks for: looked up once a host, since that takes a while."""
+        host = urlsplit(url).netloc
+        if host not in self._settings:
+            self._settings[host] = self._session.merge_environment_settings(url, proxies(url), None, None, None)
+        return self._settings[host]
 
     def close(self) -> None:
         """Close every connection."""

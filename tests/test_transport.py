@@ -200,7 +200,7 @@ def failing(error: Exception, monkeypatch: pytest.MonkeyPatch) -> Any:
     def request(*_: Any, **__: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(requests.Session, "request", request)
+    monkeypatch.setattr(requests.Session, "send", request)
     return unreachable("https://127.0.0.1:9/")
 
 
