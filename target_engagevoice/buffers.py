@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from target_engagevoice.campaigns import Campaign
     from target_engagevoice.leads import Lead
@@ -102,8 +102,15 @@ class Lane:
         """Digests of the leads that wait for this one, in order."""
         return [lead.lead.digest for _, lead in self._held.get(extern_id, ())]
 
-    def leave(self, extern_id: str) -> None:
-        """A lead has its outcome: the next of its id may enter its buffer."""
+    def leave(self, extern_ids: Collection[str]) -> None:
+        """Leads have their outcomes: the next of their ids may enter their buffers."""
+        if not self._held:
+            self._pending.difference_update(extern_ids)
+            return
+        for extern_id in extern_ids:
+            self._let_in(extern_id)
+
+    def _let_in(self, extern_id: str) -> None:
         waiting = self._held.get(extern_id)
         if not waiting:
             self._pending.discard(extern_id)

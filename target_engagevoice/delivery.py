@@ -215,8 +215,7 @@ class Delivery:
 
     def _leave(self, lane: Lane, leads: Sequence[BufferedLead]) -> None:
         self._room -= sum([buffered.room for buffered in leads])
-        for buffered in leads:
-            lane.leave(buffered.lead.extern_id)
+        lane.leave([buffered.lead.extern_id for buffered in leads])
 
     def _enqueue_all(self, buffers: Collection[Buffer]) -> None:
         """Queue everything in these buffers, and what that lets in, so that leads that wait for others get on."""

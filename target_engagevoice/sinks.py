@@ -46,7 +46,7 @@ class LeadSink(Sink):
         super().__init__(target, stream_name, schema, key_properties)
         self._load_run: LoadRun | None = None
         self._stream: Stream | None = None
-        self._buffers: dict[Campaign, Buffer] = {}
+        self._buffers: dict[str, Buffer] = {}  # by campaign id: a campaign's own hash is that of all it has
         self._uncounted = 0
 
     def bind(self, load_run: LoadRun, stream: Stream | None) -> None:
@@ -89,9 +89,10 @@ class LeadSink(Sink):
         campaign = stream.route(record)
         outcome = stream.outcome(record, campaign)
         if isinstance(outcome, Lead) and isinstance(campaign, Campaign):
-            buffer = self._buffers.get(campaign)
+            buffer = self._buffers.get(campaign.campaign_id)
             if buffer is None:
-                buffer = self._buffers[campaign] = run.delivery.buffer(stream.name, campaign, stream.options)
+                buffer = run.delivery.buffer(stream.name, campaign, stream.options)
+                self._buffers[campaign.campaign_id] = buffer
             run.delivery.add(buffer, read, outcome)
             return
         known = None if isinstance(campaign, Rejection) else campaign

@@ -176,7 +176,7 @@ class AnyTraffic(RuleBasedStateMachine):
             return
         for each in self.buffers:
             each.incoming = [one for one in each.incoming if one.buffered_at != model.out]
-        self.lane.leave(f"L{number}")
+        self.lane.leave([f"L{number}"])
         model.out = model.waiting.pop(0) if model.waiting else None
 
     @invariant()
