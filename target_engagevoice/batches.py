@@ -12,6 +12,7 @@ A request can end in five ways, and each has one consequence:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from target_engagevoice import answers
@@ -22,6 +23,8 @@ from target_engagevoice.refusals import BROKEN
 from target_engagevoice.settlement import Settlement
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from target_engagevoice.buffers import Batch
     from target_engagevoice.loading import Leads, Loading
     from target_engagevoice.runs import Run
@@ -177,8 +180,9 @@ class BatchLoad:
         parts = self._parts
         end = parts.clock.monotonic() + parts.retry_max_seconds
         failures = 0
+        sleep = parts.halt.sleep
         for tries, wait in enumerate(waits()):
-            answer = self._post(leads, again=tries > 0)
+            answer = self._post(leads, sleep, again=tries > 0)
             pause, problem = wait, ""
             if isinstance(answer, answers.Counted):
                 self._settlement.counted(leads, answer, self._claims.since)
@@ -205,21 +209,30 @@ class BatchLoad:
                     return None
                 if failures >= patience:
                     return RefusedLeads(leads, answers.Refused(BROKEN, answer.what))
-            if parts.clock.monotonic() + pause > end:
-                msg = (
-                    f"campaign {self._campaign.campaign_id}: {len(leads)} leads could not be loaded within "
-                    f"retry_max_seconds; the last problem was: {problem}. They are not in STATE: run again."
-                )
-                raise ServerError(msg)
-            parts.halt.sleep(pause)
+            too_late = ServerError(
+                f"campaign {self._campaign.campaign_id}: {len(leads)} leads could not be loaded within "
+                f"retry_max_seconds; the last problem was: {problem}. They are not in STATE: run again.",
+            )
+            sleep = partial(self._sleep_until, end, too_late)
+            sleep(pause)
         raise AssertionError  # `waits` has no end
 
-    def _post(self, leads: Leads, *, again: bool) -> answers.Answer:
+    def _sleep_until(self, end: float, too_late: ServerError, seconds: float) -> None:
+        """Wait, for a pause to be over or for a place in the account's quota, but not beyond the last moment.
+
+        Raises:
+            ServerError: It would be.
+        """
+        if self._parts.clock.monotonic() + seconds > end:
+            raise too_late
+        self._parts.halt.sleep(seconds)
+
+    def _post(self, leads: Leads, sleep: Callable[[float], None], *, again: bool) -> answers.Answer:
         parts = self._parts
         parts.halt.check()
         parts.client.ready()
         bodies = [buffered.lead.body for buffered in leads]
-        self._place = parts.pace.wait(parts.halt.sleep)
+        self._place = parts.pace.wait(sleep)
         parts.run.count_effort(self._batch.stream, self._campaign, "requests")
         if again:
             parts.run.count_effort(self._batch.stream, self._campaign, "retries")
