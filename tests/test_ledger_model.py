@@ -6,6 +6,7 @@ import itertools
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
@@ -15,6 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from target_engagevoice.ledger import Accepted, InFlight, Ledger
 from target_engagevoice.ledger_database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Key = tuple[str, str]
 """Campaign and `externId`."""
@@ -262,7 +266,8 @@ def play(ledger_url: str) -> None:
     class InThisDatabase(AnyCalls):
         url = ledger_url
 
-    run_state_machine_as_test(InThisDatabase, settings=settings(max_examples=12, stateful_step_count=20, deadline=None))
+    run: Callable[..., None] = run_state_machine_as_test  # older versions of hypothesis do not say so
+    run(InThisDatabase, settings=settings(max_examples=12, stateful_step_count=20, deadline=None))
 
 
 def test_any_calls_do_what_the_model_says(ledger_url: str) -> None:
