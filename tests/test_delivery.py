@@ -347,34 +347,33 @@ def test_a_lead_that_goes_back_after_a_kill_is_sent(tmp_path: Path) -> None:
     }
 
 
-def test_a_version_refused_at_first_and_taken_after_a_later_one_is_not_loaded_twice(tmp_path: Path) -> None:
-    ann, anna = (lead(0, firstName=name) for name in ("Ann", "Anna"))
-    with closing(Ledger.open(None, tmp_path, ACCOUNT, "one")) as killed:
-        killed.claim("people", RENEWALS.campaign_id, {"L0": ann.digest}, 1.0)
+ANN, ANNA = (lead(0, firstName=name) for name in ("Ann", "Anna"))
+
+
+def refuse_and_die(folder: Path, refused: Lead, *taken: Lead) -> None:
+    """A run that got one version refused, then others taken, and was killed."""
+    with closing(Ledger.open(None, folder, ACCOUNT, "one")) as killed:
+        killed.claim("people", RENEWALS.campaign_id, {"L0": refused.digest}, 1.0)
         killed.settle("people", RENEWALS.campaign_id, {}, ["L0"], 0.0, refused=True)
-        killed.settle("people", RENEWALS.campaign_id, {"L0": anna.digest}, [], 2.0)
-    assert run_once(tmp_path, "two", [ann], finish=False, skip_unchanged=True) == {"loaded": 1}
-    assert run_once(tmp_path, "three", [ann, anna], finish=True, skip_unchanged=True) == {"unchanged": 2}
+        for version in taken:
+            killed.settle("people", RENEWALS.campaign_id, {"L0": version.digest}, [], 2.0)
+
+
+def test_a_version_refused_at_first_and_taken_after_a_later_one_is_not_loaded_twice(tmp_path: Path) -> None:
+    refuse_and_die(tmp_path, ANN, ANNA)
+    assert run_once(tmp_path, "two", [ANN], finish=False, skip_unchanged=True) == {"loaded": 1}
+    assert run_once(tmp_path, "three", [ANN, ANNA], finish=True, skip_unchanged=True) == {"unchanged": 2}
 
 
 def test_a_version_refused_at_first_and_taken_when_it_came_again_is_not_loaded_twice(tmp_path: Path) -> None:
-    ann, anna = (lead(0, firstName=name) for name in ("Ann", "Anna"))
-    with closing(Ledger.open(None, tmp_path, ACCOUNT, "one")) as killed:
-        killed.claim("people", RENEWALS.campaign_id, {"L0": ann.digest}, 1.0)
-        killed.settle("people", RENEWALS.campaign_id, {}, ["L0"], 0.0, refused=True)
-        for version in (ann, anna):
-            killed.settle("people", RENEWALS.campaign_id, {"L0": version.digest}, [], 2.0)
-    assert run_once(tmp_path, "two", [ann, anna], finish=True, skip_unchanged=True) == {"unchanged": 2}
+    refuse_and_die(tmp_path, ANN, ANN, ANNA)
+    assert run_once(tmp_path, "two", [ANN, ANNA], finish=True, skip_unchanged=True) == {"unchanged": 2}
 
 
 def test_a_source_that_goes_back_to_a_version_refused_at_first_is_heard_once(tmp_path: Path) -> None:
-    ann, anna = (lead(0, firstName=name) for name in ("Ann", "Anna"))
-    with closing(Ledger.open(None, tmp_path, ACCOUNT, "one")) as killed:
-        killed.claim("people", RENEWALS.campaign_id, {"L0": ann.digest}, 1.0)
-        killed.settle("people", RENEWALS.campaign_id, {}, ["L0"], 0.0, refused=True)
-        killed.settle("people", RENEWALS.campaign_id, {"L0": anna.digest}, [], 2.0)
-    assert run_once(tmp_path, "two", [ann], finish=False, skip_unchanged=True) == {"loaded": 1}
-    assert run_once(tmp_path, "three", [ann], finish=True, skip_unchanged=True) == {"unchanged": 1}
+    refuse_and_die(tmp_path, ANN, ANNA)
+    assert run_once(tmp_path, "two", [ANN], finish=False, skip_unchanged=True) == {"loaded": 1}
+    assert run_once(tmp_path, "three", [ANN], finish=True, skip_unchanged=True) == {"unchanged": 1}
 
 
 # Dry run
