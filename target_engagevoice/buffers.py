@@ -95,8 +95,7 @@ class Lane:
             self.waiting += 1
         else:
             self._pending.add(extern_id)
-            buffer.incoming.append(lead)
-            buffer.size += len(lead.lead.body) + 1
+            buffer.put(lead)
 
     def behind(self, extern_id: str) -> list[str]:
         """Digests of the leads that wait for this one, in order."""
@@ -147,8 +146,7 @@ class Buffer:
 
     def is_full(self, limits: BufferLimits) -> bool:
         """Whether rows or bytes say it is time, or too many leads wait for an earlier version of themselves."""
-        rows = len(self.incoming) + len(self.ready)
-        return rows >= limits.rows or self.size >= limits.size or self.lane.waiting >= limits.rows
+        return len(self) >= limits.rows or self.size >= limits.size or self.lane.waiting >= limits.rows
 
     def put(self, lead: BufferedLead) -> None:
         """Add a lead that is still to be compared."""

@@ -97,8 +97,7 @@ class Delivery:
         Raises:
             EngageVoiceError: The run stopped.
         """
-        if self._halt.error is not None:
-            raise self._halt.error
+        self._halt.check()
         buffered = BufferedLead.of(record, lead, self._now())
         with self._lock:
             self._room += buffered.room

@@ -12,7 +12,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,13 @@ class Postgres:
     def sqlalchemy_url(self) -> str:
         """For SQLAlchemy, which before version 2.1 takes the plain form for another driver than psycopg."""
         return self.url.replace("postgresql:", "postgresql+psycopg:", 1)
+
+    def new_database(self) -> Postgres:
+        """One more database, empty, for a test of its own."""
+        dbname = f"{self.dbname}_{uuid.uuid4().hex}"
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {dbname}")
+        return replace(self, dbname=dbname)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import itertools
 import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -28,8 +27,6 @@ pytestmark = pytest.mark.postgres
 ledger = on_sqlite.ledger
 """The fixture, on the database named below."""
 
-_numbers = itertools.count()
-
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
@@ -39,10 +36,7 @@ def server() -> Iterator[Postgres]:
 
 @pytest.fixture
 def ledger_url(server: Postgres) -> str:
-    name = f"ledger_{next(_numbers)}"
-    with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"postgresql+psycopg://{server.user}@{server.host}:{server.port}/{name}"
+    return server.new_database().sqlalchemy_url
 
 
 OF_A_FILE = {"test_what_is_written_is_on_disk_before_the_call_returns"}

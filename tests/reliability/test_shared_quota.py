@@ -33,8 +33,6 @@ WINDOWS = (Window(10, 2), Window(24, 6))
 MARGIN = 0.1
 QUOTA = "127.0.0.1 99990001"
 
-_numbers = itertools.count()
-
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
@@ -44,11 +42,7 @@ def server() -> Iterator[Postgres]:
 
 @pytest.fixture
 def store_url(server: Postgres) -> str:
-    """A database of the test's own, empty."""
-    name = f"quota_{next(_numbers)}"
-    with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"postgresql://{server.user}@{server.host}:{server.port}/{name}"
+    return server.new_database().url
 
 
 def opened(url: str, windows: tuple[Window, ...] = WINDOWS, quota: str = QUOTA) -> SharedQuota:

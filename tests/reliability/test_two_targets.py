@@ -7,7 +7,6 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
 from tests.end_to_end.executable import against, serving, wait_until
@@ -36,12 +35,8 @@ def server() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def ledger_url(server: Postgres, request: pytest.FixtureRequest) -> str:
-    """A database of the test's own, empty."""
-    name = f"ledger_{abs(hash(request.node.name)):x}"
-    with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"postgresql://{server.user}@{server.host}:{server.port}/{name}"
+def ledger_url(server: Postgres) -> str:
+    return server.new_database().url
 
 
 def source(numbers: Sequence[int], stream: str, seed: int, start: int = 0) -> list[bytes]:
