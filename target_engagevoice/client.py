@@ -183,8 +183,8 @@ class Client:
         criteria = {"campaignIds": [int(campaign_id)], "externIds": list(extern_ids), "loadedDtsStart": start}
         held: list[HeldLead] = []
         seen: set[str] = set()
-        for rows in self._search_pages(criteria):
-            for row in rows:
+        for rows in self.search_pages(criteria):
+            for row in _rows(rows, "leadId"):
                 lead = _held(row)
                 seen_before = lead.lead_id in seen
                 seen.add(lead.lead_id)
@@ -195,7 +195,12 @@ class Client:
                 break
         return held
 
-    def _search_pages(self, criteria: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
+    def search_pages(self, criteria: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
+        """The rows that fit these criteria, as the server gives them, page by page; each waits for the search's pace.
+
+        Raises:
+            ServerError: The search keeps failing, or its answer can not be read.
+        """
         path = f"/accounts/{self.account_id}/campaignLeads/leadSearch"
         body = json.dumps(criteria).encode()
         previous: list[dict[str, Any]] = []
@@ -203,12 +208,36 @@ class Client:
         while True:
             self._search_pace.wait(self._halt.sleep)
             params = {"page": page, "maxRows": SEARCH_PAGE_ROWS}
-            rows = _rows(self._call("POST", path, params=params, body=body), "leadId")
+            rows = _rows(self._call("POST", path, params=params, body=body))
             if not rows or rows == previous:
                 return
             yield rows
             previous = rows
             page += 1
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: bytes | None = None,
+        left: Callable[[], None] | None = None,
+    ) -> HttpAnswer | answers.NotSent | answers.Unknown | answers.Denied:
+        """Send one request of the account's admin API, once, in the form that has answered so far, else the first.
+
+        Args:
+            method: HTTP's.
+            path: Behind the account.
+            params: The query.
+            body: JSON.
+            left: Called when the request has been written.
+
+        Raises:
+            SignInError: A token was needed and can not be had.
+        """
+        url = f"{self._base_url}{self._forms[_ADMIN][0].admin}/accounts/{self.account_id}{path}"
+        return self._transport.send(method, url, params=params, body=body, left=left)
 
     def _get(self, path: str) -> Any:
         self._read_pace.wait(self._halt.sleep)
@@ -291,9 +320,17 @@ def load_body(envelope: Mapping[str, Any], leads: Sequence[bytes]) -> bytes:
     return head[:-1] + b',"uploadLeads":[' + b",".join(leads) + b"]}"
 
 
-def _rows(content: Any, key: str) -> list[dict[str, Any]]:
-    if not isinstance(content, list) or not all(isinstance(row, dict) and key in row for row in content):
-        msg = f"the server answered something that is not a list of objects with {key}; check base_url."
+def _rows(content: Any, key: str | None = None) -> list[dict[str, Any]]:
+    """A list of objects, each with this key.
+
+    Raises:
+        ServerError: It is something else.
+    """
+    if not isinstance(content, list) or not all(
+        isinstance(row, dict) and (key is None or key in row) for row in content
+    ):
+        expected = "a list of objects" if key is None else f"a list of objects with {key}"
+        msg = f"the server answered something that is not {expected}; check base_url."
         raise ServerError(msg)
     return content
 
@@ -316,11 +353,11 @@ def _held(row: Mapping[str, Any]) -> HeldLead:
         extern_id=str(row.get("externId") or ""),
         campaign_id=str(row.get("campaignId") or ""),
         lead_id=str(row["leadId"]),
-        loaded_at=_epoch(row.get("loadedDts")),
+        loaded_at=epoch_of(row.get("loadedDts")),
     )
 
 
-def _epoch(text: Any) -> float | None:
+def epoch_of(text: Any) -> float | None:
     """Epoch seconds of `2026-07-24T16:00:00.000+0000` (reference, section 5); None where it can not be read."""
     pattern = "%Y-%m-%dT%H:%M:%S.%f%z" if "." in str(text) else "%Y-%m-%dT%H:%M:%S%z"
     try:

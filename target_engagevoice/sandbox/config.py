@@ -45,6 +45,7 @@ class SandboxConfig:
         e164: The accounts are in E.164 mode.
         html_for_unknown_paths: Unknown paths answer 200 with HTML, as the real web application does.
         extern_ids_ignored: The search ignores `externIds`, as one integration claims of the real one.
+        lead_ids_ignored: The search and the actions ignore `leadIds`: an action by them hits all of the campaign.
         faults: The fault script to begin with.
     """
 
@@ -59,6 +60,7 @@ class SandboxConfig:
     e164: bool = False
     html_for_unknown_paths: bool = False
     extern_ids_ignored: bool = False
+    lead_ids_ignored: bool = False
     faults: tuple[Rule, ...] = ()
 
     @classmethod
@@ -90,5 +92,6 @@ _FIELDS = {
     "e164": Field(flag, False),
     "html_for_unknown_paths": Field(flag, False),
     "extern_ids_ignored": Field(flag, False),
+    "lead_ids_ignored": Field(flag, False),
     "faults": Field(read_rules, ()),
 }

@@ -107,9 +107,14 @@ def conditions(call: Call, body: Any, *, fresh: bool) -> tuple[str, list[Any]]:
     if suppressed is None:
         raise _unfit("suppressed", call)
     where.append(suppressed)
+    ignored = {
+        name
+        for name, is_ignored in (("externIds", config.extern_ids_ignored), ("leadIds", config.lead_ids_ignored))
+        if is_ignored
+    }
     for name, criterion in CRITERIA.items():
         raw = body.get(name)
-        if raw in (None, [], "") or (name == "externIds" and config.extern_ids_ignored):
+        if raw in (None, [], "") or name in ignored:
             continue
         try:
             chosen = criterion.read(raw)

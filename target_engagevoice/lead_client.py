@@ -1,0 +1,305 @@
+"""What changes leads that are loaded: found, changed, acted on, and put on the do-not-call list (reference, section 5).
+
+Each request is repeated until the server answers it (`lead_requests.py`).
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from target_engagevoice import answers
+from target_engagevoice.client import epoch_of
+from target_engagevoice.errors import ServerError
+from target_engagevoice.lead_requests import Done, LeadRequest, LeadRequests
+from target_engagevoice.pacing import Pace
+from target_engagevoice.windows import Window
+
+__all__ = ["Done", "FoundLead", "Gone", "LeadClient"]
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from target_engagevoice.client import Client
+    from target_engagevoice.halt import Halt
+    from target_engagevoice.pacing import Clock
+
+CHANGE_WINDOWS = (Window(12, 3), Window(150, 60))
+ACTION_WINDOWS = (Window(30, 10), Window(120, 60))
+"""Rate limits of changes and of actions (reference, section 5)."""
+
+LIST_WINDOWS = ACTION_WINDOWS
+"""No limit is documented for the do-not-call list: it is asked no more often than for actions."""
+
+MOST_SOUGHT = 500
+"""So many `externId`s are looked for in one request."""
+
+MOST_ACTED_ON = 1000
+"""So many leads are acted on in one request."""
+
+
+@dataclass(frozen=True)
+class FoundLead:
+    """A lead as the search shows it.
+
+    Attributes:
+        state: Its `leadState`; empty when the row does not say.
+        loaded_at: Epoch seconds on the server's clock; None when the row does not say.
+    """
+
+    lead_id: str
+    extern_id: str
+    campaign_id: str
+    state: str
+    loaded_at: float | None
+
+
+@dataclass(frozen=True)
+class Gone:
+    """The lead that was to be changed is not there any more; `what` the server said."""
+
+    what: str
+
+
+class LeadClient:
+    """Changes the leads of one account. Any thread may call it; its lock guards what it knows of the server.
+
+    Args:
+        client: Speaks to the account.
+        clock: Time.
+        halt: Breaks off all waiting.
+        retry_max_seconds: How long one request is repeated before the run fails.
+    """
+
+    def __init__(self, client: Client, clock: Clock, halt: Halt, retry_max_seconds: float) -> None:
+        self._client = client
+        self._requests = LeadRequests(client, clock, halt, retry_max_seconds)
+        self._change_pace = Pace(CHANGE_WINDOWS, clock)
+        self._action_pace = Pace(ACTION_WINDOWS, clock)
+        self._list_pace = Pace(LIST_WINDOWS, clock)
+        self._lock = threading.Lock()
+        self._heeds_lead_ids = False
+
+    def find(self, campaign_ids: Sequence[str], extern_ids: Sequence[str]) -> list[FoundLead]:
+        """The leads of these campaigns with these ids, each once; several may have the same `externId`.
+
+        All pages are asked for, and the rows filtered again here: one integration found `externIds` ignored. A row
+        that does not say its lead's id, key or campaign is passed over; of a single campaign, that one is meant.
+
+        Raises:
+            ServerError: The search keeps failing, or its answer can not be read.
+        """
+        if not campaign_ids or not extern_ids:
+            return []
+        found: dict[str, FoundLead] = {}
+        for start in range(0, len(extern_ids), MOST_SOUGHT):
+            sought = extern_ids[start : start + MOST_SOUGHT]
+            criteria = {"campaignIds": _numbers(campaign_ids), "externIds": list(sought)}
+            for lead in self._search(criteria, campaign_ids):
+                if lead.extern_id in sought and lead.campaign_id in campaign_ids:
+                    found.setdefault(lead.lead_id, lead)
+        return list(found.values())
+
+    def change(
+        self,
+        campaign_id: str,
+        lead_id: str,
+        fields: Mapping[str, Any],
+        options: Mapping[str, str],
+        effort: Callable[[str], None],
+    ) -> Done | Gone | answers.Refused:
+        """Change some fields of one lead.
+
+        Args:
+            campaign_id: Where the lead is.
+            lead_id: Which it is.
+            fields: Lead field to its new value; `""` and None blank it.
+            options: Further query, such as `timezoneOption`.
+            effort: Told `requests`, `retries` and `throttled`, each time.
+
+        Raises:
+            ServerError: The server does not answer, denies it, or has the lead and yet does not know its route.
+            SignInError: A token was needed and can not be had.
+        """
+        answer = self._requests.ask(
+            LeadRequest(
+                what="the change of a lead",
+                undone=f"campaign {campaign_id}: a lead could not be changed",
+                pace=self._change_pace,
+                method="PATCH",
+                path=f"/campaignLeads/{quote(lead_id, safe='')}",
+                params={"campaignId": campaign_id, **options},
+                content=fields,
+                read=_done,
+            ),
+            effort,
+        )
+        if not isinstance(answer, answers.NoRoute):
+            return answer
+        criteria = {"campaignIds": _numbers([campaign_id]), "leadIds": _numbers([lead_id])}
+        if any(lead.lead_id == lead_id for lead in self._search(criteria, [campaign_id])):
+            # Where the route itself is unknown every lead would seem gone, and be loaded a second time.
+            raise self._client.no_route("change of leads", f"{answer.what}, of a lead that is there")
+        return Gone(answer.what)
+
+    def act(
+        self, action: str, campaign_ids: Sequence[str], lead_ids: Sequence[str], effort: Callable[[str], None]
+    ) -> Done | answers.Refused:
+        """Do something to leads: `CANCEL_LEADS`, `DELETE_LEADS` and the like.
+
+        Before the first action of a run its criteria are searched: rows of other leads mean that the server ignores
+        `leadIds`, and would have done it to all leads of the campaigns.
+
+        Args:
+            action: The `leadAction`.
+            campaign_ids: Where the leads are; never none.
+            lead_ids: Which; never none, and at most `MOST_ACTED_ON`.
+            effort: Told `requests`, `retries` and `throttled`, each time.
+
+        Raises:
+            ValueError: Nothing bounds the action, or it is too large: a mistake of this program.
+            ServerError: The server ignores `leadIds`, touched more leads than it was given, does not answer or
+                denies it.
+            SignInError: A token was needed and can not be had.
+        """
+        if not campaign_ids or not 0 < len(lead_ids) <= MOST_ACTED_ON:
+            msg = f"an action on {len(lead_ids)} leads of {len(campaign_ids)} campaigns"
+            raise ValueError(msg)
+        criteria = {"campaignIds": _numbers(campaign_ids), "leadIds": _numbers(lead_ids)}
+        self._check_lead_ids(criteria, lead_ids)
+        answer = self._requests.ask(
+            LeadRequest(
+                what=f"the action {action}",
+                undone=f"campaign {', '.join(campaign_ids)}: {action} of {len(lead_ids)} leads could not be done",
+                pace=self._action_pace,
+                method="PUT",
+                path="/campaignLeads/actions",
+                params={"leadAction": action},
+                content={"campaignLeadSearchCriteria": criteria, "leadActionParams": {"paramMap": {}}},
+                read=_acted,
+            ),
+            effort,
+        )
+        if isinstance(answer, answers.NoRoute):
+            raise self._client.no_route("lead action", answer.what)
+        if isinstance(answer, Done) and max(answer.updated, answer.deleted) > len(lead_ids):
+            msg = (
+                f"{action} was asked for {len(lead_ids)} leads of campaign {', '.join(campaign_ids)}, and the server "
+                f"says it touched {max(answer.updated, answer.deleted)}: it does not keep to 'leadIds'. Nothing more "
+                "is done; look at these campaigns, and set on_delete to 'ignore' and do_not_call to 'skip' before the "
+                "next run."
+            )
+            raise ServerError(msg)
+        return answer
+
+    def list_phone(
+        self, phone: str, country: str, extern_id: str, effort: Callable[[str], None]
+    ) -> Done | answers.Refused:
+        """Put a phone on the account's do-not-call list; one that is there already is fine.
+
+        Args:
+            phone: The number.
+            country: Its country as ISO 3166 alpha-3, such as `USA`.
+            extern_id: Whose it is.
+            effort: Told `requests`, `retries` and `throttled`, each time.
+
+        Raises:
+            ServerError: The server does not answer, or denies it.
+            SignInError: A token was needed and can not be had.
+        """
+        answer = self._requests.ask(
+            LeadRequest(
+                what="the do-not-call list",
+                undone="a phone could not be put on the do-not-call list",
+                pace=self._list_pace,
+                method="POST",
+                path="/dncLists",
+                content={"phone": phone, "countryId": country, "externId": extern_id},
+                read=_done,
+            ),
+            effort,
+        )
+        if isinstance(answer, answers.NoRoute):
+            raise self._client.no_route("do-not-call list", answer.what)
+        return Done() if isinstance(answer, answers.Refused) and answer.reason == "http_409" else answer
+
+    def _search(self, criteria: Mapping[str, Any], campaign_ids: Sequence[str]) -> Iterator[FoundLead]:
+        alone = campaign_ids[0] if len(campaign_ids) == 1 else ""
+        for rows in self._client.search_pages(criteria):
+            for row in rows:
+                lead = _found(row, alone)
+                if lead is not None:
+                    yield lead
+
+    def _check_lead_ids(self, criteria: Mapping[str, Any], lead_ids: Sequence[str]) -> None:
+        """Search by the criteria of the first action; once is enough, when it found anything.
+
+        Raises:
+            ServerError: Other leads fit them as well.
+        """
+        with self._lock:
+            if self._heeds_lead_ids:
+                return
+            seen = set()
+            for rows in self._client.search_pages(criteria):
+                seen |= {_id(row.get("leadId")) for row in rows} - {""}
+                if not seen <= set(lead_ids):
+                    msg = (
+                        f"the search for {len(lead_ids)} leads by 'leadIds' gives other leads as well: an action on "
+                        "them would hit them too. Nothing was changed by it; set on_delete to 'ignore' and "
+                        "do_not_call to 'skip', and ask RingCentral why 'leadIds' is ignored."
+                    )
+                    raise ServerError(msg)
+            self._heeds_lead_ids = bool(seen)
+
+
+def _done(content: Any) -> Done:
+    """An answer of which only the status counts."""
+    del content
+    return Done()
+
+
+def _acted(content: Any) -> Done | answers.Refused | answers.Unknown:
+    """The answer to an action: every field of it is optional."""
+    if not isinstance(content, dict):
+        return answers.Unknown("HTTP 200 with a body that is not an object")
+    words = str(content.get("errorMessage") or "")[: answers.WORDS_MAX]
+    success = content.get("success", not words)
+    if success is False or str(success).casefold() == "false":
+        return answers.Refused("action_failed", words or "success is false")
+    return Done(_count(content.get("leadUpdateCount")), _count(content.get("leadDeleteCount")))
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _found(row: Mapping[str, Any], campaign_id: str) -> FoundLead | None:
+    """The lead of a row; None for one that names no lead.
+
+    Args:
+        row: As the search gives it.
+        campaign_id: What holds where the row does not name its campaign.
+    """
+    lead_id, extern_id = _id(row.get("leadId")), _id(row.get("externId"))
+    if not lead_id or not extern_id:
+        return None
+    return FoundLead(
+        lead_id,
+        extern_id,
+        campaign_id=_id(row.get("campaignId")) or campaign_id,
+        state=_id(row.get("leadState")),
+        loaded_at=epoch_of(row.get("loadedDts")),
+    )
+
+
+def _id(value: Any) -> str:
+    """A text or whole number as text; empty for anything else."""
+    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+
+
+def _numbers(ids: Sequence[str]) -> list[int | str]:
+    """Ids as the API writes them: numbers."""
+    return [int(each) if each.isascii() and each.isdecimal() else each for each in ids]
