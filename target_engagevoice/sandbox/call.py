@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.sandbox.answers import Refusal, bad_request, denied, missing
 from target_engagevoice.sandbox.mishaps import NO_MEDDLING, Meddling
+from target_engagevoice.sandbox.store import row_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -102,18 +103,38 @@ class Call:
 
     @property
     def extern_ids(self) -> frozenset[str]:
-        """The `externId`s of the leads in the body, whatever shape it is in; for the fault script."""
-        return frozenset(str(row["externId"]) for row in self.upload if isinstance(row, dict) and "externId" in row)
+        """The `externId`s of the leads it loads, changes, acts on or lists, in whatever shape; for the fault script."""
+        body = self._object
+        criteria = body.get("campaignLeadSearchCriteria")
+        named: list[Any] = [row.get("externId") for row in self.upload if isinstance(row, dict)]
+        named.append(body.get("externId"))
+        named += _list(criteria.get("externIds")) if isinstance(criteria, dict) else []
+        lead_ids = [row_id(str(one)) for one in (*self.lead_ids, self.path.get("lead_id"))]
+        if any(lead_ids):
+            query = "SELECT extern_id FROM leads WHERE lead_id IN (SELECT value FROM json_each(?))"
+            with self.world.store.transaction() as db:
+                named += [row["extern_id"] for row in db.execute(query, (json.dumps(lead_ids),))]
+        return frozenset(str(one) for one in named if one is not None)
 
     @property
     def upload(self) -> list[Any]:
         """The `uploadLeads` of the body, or nothing."""
+        return _list(self._object.get("uploadLeads"))
+
+    @property
+    def lead_ids(self) -> list[Any]:
+        """The `leadIds` of an action's criteria, or nothing."""
+        criteria = self._object.get("campaignLeadSearchCriteria")
+        return _list(criteria.get("leadIds")) if isinstance(criteria, dict) else []
+
+    @property
+    def _object(self) -> dict[str, Any]:
+        """The body, an empty one where it is no object."""
         try:
             body = self.json
         except Refusal:
-            return []
-        rows = body.get("uploadLeads") if isinstance(body, dict) else None
-        return rows if isinstance(rows, list) else []
+            return {}
+        return body if isinstance(body, dict) else {}
 
     def paged(self, rows: list[Any]) -> list[Any]:
         """The page of `rows` that `page` and `maxRows` ask for; all of them when `maxRows` is not given.
@@ -139,6 +160,10 @@ class Call:
             fault = {"attributeName": name, "message": "must be a positive number"}
             raise Refusal(bad_request(f"Invalid parameter: {name}", self.now, fault))
         return int(raw)
+
+
+def _list(raw: Any) -> list[Any]:
+    return raw if isinstance(raw, list) else []
 
 
 def _no_constant(name: str) -> None:

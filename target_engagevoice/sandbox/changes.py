@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from target_engagevoice.leads import EXTERN_ID, LEAD_PHONE
 from target_engagevoice.sandbox import phones
 from target_engagevoice.sandbox.answers import Answer, Refusal, bad_request, missing
+from target_engagevoice.sandbox.loader import CHOICES as LOAD_CHOICES
+from target_engagevoice.sandbox.loader import REMOVE_ALL_EXISTING
 from target_engagevoice.sandbox.rows import Rules, objection_to_change
 from target_engagevoice.sandbox.search import CRITERIA, conditions, select, shown
 from target_engagevoice.sandbox.store import row_id
@@ -37,6 +39,18 @@ ACTIONS = (*UPDATES, DELETE_LEADS, MOVE_TO_CAMPAIGN, DIALER_REFRESH)
 DESTINATIONS = ("campaignId", "toCampaignId", "destinationCampaignId", "newCampaignId")
 """Names under which `paramMap` may give the campaign to move to (a guess: the reference does not tell)."""
 
+BOUNDS = ("leadIds", "externIds")
+"""The criteria that a fault may make an action forget."""
+
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "timezoneOption": LOAD_CHOICES["timeZoneOption"],
+    "duplicateHandling": LOAD_CHOICES["duplicateHandling"],
+}
+"""What may stand in the query of a change; the values are those of a load (a guess)."""
+
+BLANKS: tuple[Any, ...] = (None, "", {})
+"""What blanks a field: a map is replaced as a whole, so that an empty one blanks it (a guess)."""
+
 
 @dataclass(frozen=True)
 class Done:
@@ -61,9 +75,13 @@ def act(call: Call) -> Answer:
         fault = {"attributeName": "leadAction", "message": "unknown", "value": action}
         raise Refusal(bad_request("Invalid lead action", call.now, fault))
     criteria: Any = body.get("campaignLeadSearchCriteria")
+    if call.meddling.widen and isinstance(criteria, Mapping):
+        criteria = {name: value for name, value in criteria.items() if name not in BOUNDS}
     where, values = conditions(call, criteria, fresh=True)
     done = Done(error="no search criteria were given")
-    if action == DIALER_REFRESH:
+    if call.meddling.fail:
+        done = Done(error=call.meddling.message)
+    elif action == DIALER_REFRESH:
         done = Done()
     elif any(criteria.get(name) for name in CRITERIA):
         with call.world.store.transaction() as db:
@@ -107,7 +125,12 @@ def _move(db: Connection, call: Call, marks: list[tuple[int]], body: Mapping[str
 
 
 def patch(call: Call) -> Answer:
-    """`PATCH …/campaignLeads/{leadId}?campaignId=…`: what is sent changes, null or empty blanks it."""
+    """`PATCH …/campaignLeads/{leadId}?campaignId=…`: what is sent changes, null or empty blanks it.
+
+    Raises:
+        Refusal: 400 for fields or a query that do not fit, and for a phone that `duplicateHandling` keeps out; 403 for
+            the account, 404 for campaign and lead.
+    """
     return _change(call, keep=True)
 
 
@@ -120,25 +143,46 @@ def _change(call: Call, *, keep: bool) -> Answer:
     campaign = call.account.campaign(call.query.get("campaignId", ""))
     if campaign is None:
         raise Refusal(missing("campaign", call.now))
-    rules = Rules(campaign, call.world.config.e164)
-    found = objection_to_change(call.json, rules)
-    if found is not None:
-        raise Refusal(bad_request(found, call.now, {"attributeName": "lead", "message": found}))
+    for name, known in CHOICES.items():
+        if call.query.get(name, known[0]) not in known:
+            raise Refusal(bad_request(f"Invalid parameter: {name}", call.now, {"attributeName": name}))
     which = [call.account.account_id, campaign.campaign_id, row_id(call.path["lead_id"])]
     where = "leads.account_id = ? AND leads.campaign_id = ? AND leads.lead_id = ?"
     with call.world.store.transaction() as db:
         rows = select(db, where, which)
         if not rows:
             raise Refusal(missing("lead", call.now))
+        # Who was loaded with a number of another country may get another one.
+        international = not all(phones.NATIONAL.fullmatch(number) for number in phones.split(rows[0]["phone"]))
+        found = objection_to_change(call.json, Rules(campaign, call.world.config.e164, international))
+        if found is None and call.query.get("duplicateHandling") == REMOVE_ALL_EXISTING:
+            found = _duplicate(db, rows[0], call.json)
+        if found is not None:
+            raise Refusal(bad_request(found, call.now, {"attributeName": "lead", "message": found}))
         _write(db, rows[0], call.json, keep=keep)
         return Answer.of(shown(select(db, where, which)[0]))
+
+
+def _duplicate(db: Connection, row: Row, new: Mapping[str, Any]) -> str | None:
+    """A phone that another lead of the campaign has, from a list that was itself loaded so, as a load sees it.
+
+    A load drops such a lead; that the change of one is refused is a guess.
+    """
+    keys = json.dumps([phones.key(number) for number in phones.split(new.get(LEAD_PHONE) or "")])
+    (others,) = db.execute(
+        "SELECT COUNT(*) FROM phones JOIN leads USING (lead_id) JOIN lists USING (list_id)"
+        " WHERE phones.campaign_id = ? AND phones.lead_id <> ? AND lists.duplicate_handling = ?"
+        " AND phones.phone IN (SELECT value FROM json_each(?))",
+        (row["campaign_id"], row["lead_id"], REMOVE_ALL_EXISTING, keys),
+    ).fetchone()
+    return "Duplicate phone number: leadPhone" if others else None
 
 
 def _write(db: Connection, row: Row, new: Mapping[str, Any], *, keep: bool) -> None:
     # The key and the phone can not be blanked: a lead without them could not have been loaded.
     fixed = {EXTERN_ID: row["extern_id"], LEAD_PHONE: row["phone"]}
     fields = {**(json.loads(row["fields"]) if keep else fixed), **new}
-    fields = {name: value for name, value in fields.items() if value not in (None, "")}
+    fields = {name: value for name, value in fields.items() if value not in BLANKS}
     fields = {**fixed, **fields}
     db.execute(
         "UPDATE leads SET extern_id = ?, phone = ?, fields = ? WHERE lead_id = ?",

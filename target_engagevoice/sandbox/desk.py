@@ -12,10 +12,18 @@ from target_engagevoice.sandbox.store import row_id
 from target_engagevoice.sandbox.tokens import ADMIN_KINDS, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from target_engagevoice.sandbox.call import Call
     from target_engagevoice.sandbox.faults import Rule
     from target_engagevoice.sandbox.mishaps import Meddling
     from target_engagevoice.sandbox.routes import Endpoint
+
+_LEADS: Mapping[str, Callable[[Call], int]] = {
+    "load": lambda call: len(call.upload),
+    "action": lambda call: len(call.lead_ids),
+}
+"""How many leads a request of a kind carries, for the journal."""
 
 TOO_LARGE = Answer(413, b"<html><head><title>413 Request Entity Too Large</title></head></html>", HTML)
 """What the proxy in front says to a body that is too large (a guess: no limit is documented)."""
@@ -64,7 +72,7 @@ def receive(endpoint: Endpoint, call: Call, shown_path: str) -> Answer:
         at=call.now,
         status=None if answer.delivery.hang_up else answer.status,
         campaign_id=row_id(_campaign_id(call)),
-        leads=len(call.upload) if endpoint.kind == "load" else None,
+        leads=_LEADS[endpoint.kind](call) if endpoint.kind in _LEADS else None,
         path=shown_path,
         fault=struck.do if struck else None,
     )

@@ -41,6 +41,7 @@ KINDS = (
     "dial_groups",
     "campaigns",
     "lists",
+    "personas",
     "accounts",
     "api_token",
     "oauth",

@@ -35,6 +35,7 @@ DEFAULT_LIMITS: Mapping[str, Windows] = MappingProxyType(
         "count": (Window(90, 10), Window(180, 30)),  # reference, section 5
         "action": (Window(30, 10), Window(120, 60)),  # reference, section 5
         "patch": (Window(12, 3), Window(150, 60)),  # reference, section 5
+        "dnc": (Window(30, 10), Window(120, 60)),  # a guess: like the actions
         "oauth": (Window(5, 60),),  # reference, section 2
         "exchange": (Window(5, 60),),  # reference, section 2
         "login_admin": (Window(5, 60),),  # a guess: like the exchange

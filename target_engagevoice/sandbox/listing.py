@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from target_engagevoice.sandbox.call import Call
     from target_engagevoice.sandbox.directory import DialGroup
 
+LEAD_PHONE_LABEL = "Leadphone"
+"""The label of phone 1, which is reserved for `leadPhone`."""
+
 
 def accounts(call: Call) -> Answer:
     """`GET …/accounts`: the sub-accounts the user can see."""
@@ -43,6 +46,21 @@ def campaigns(call: Call) -> Answer:
 def campaign(call: Call) -> Answer:
     """`GET …/dialGroups/{dialGroupId}/campaigns/{campaignId}`."""
     return Answer.of(call.campaign.shown(_dial_group(call)))
+
+
+def personas(call: Call) -> Answer:
+    """`GET …/persona-phone-config`: the labels of phones, of which the first stands for `leadPhone` itself.
+
+    Documented by RingCentral in its guide on lead phone personas; that each campaign may have labels of its own is the
+    sandbox's.
+    """
+    labels = dict.fromkeys(label for campaign in call.account.campaigns() for label in campaign.persona_labels)
+    return Answer.of(
+        [
+            {"accountId": call.account.account_id, "phoneId": number, "phoneLabel": label}
+            for number, label in enumerate((LEAD_PHONE_LABEL, *labels), start=1)
+        ]
+    )
 
 
 def lists(call: Call) -> Answer:

@@ -30,14 +30,16 @@ GENERAL_FAILURE = {
 
 @dataclass(frozen=True)
 class Meddling:
-    """How a load is bent while it is done.
+    """How a load or an action is bent while it is done.
 
     Attributes:
         drop: This many leads are not stored and not counted as accepted, without a word.
         drop_ids: So are these.
         not_inserted: This many are accepted and not inserted.
         reject_ids: These are rejected.
-        message: What their rejection says.
+        message: What their rejection says, or the failure.
+        widen: The action forgets which leads it was for, and is done to all of their campaigns.
+        fail: The action is not done, and says so.
     """
 
     drop: int = 0
@@ -45,6 +47,8 @@ class Meddling:
     not_inserted: int = 0
     reject_ids: frozenset[str] = frozenset()
     message: str = ""
+    widen: bool = False
+    fail: bool = False
 
 
 NO_MEDDLING = Meddling()
@@ -188,6 +192,15 @@ FAULTS: Mapping[str, Fault] = {
         "the leads of `extern_ids` come back as rejected rows with `message`",
         _meddle(lambda rule: Meddling(reject_ids=rule.extern_ids, message=rule.options["message"])),
         {"message": Field(any_text, "Lead was rejected")},
+    ),
+    "widen": Fault(
+        "an action forgets `leadIds` and `externIds`, and is done to all leads of its campaigns",
+        _meddle(lambda _rule: Meddling(widen=True)),
+    ),
+    "action_failed": Fault(
+        "an action is not done: 200 with `success` false and `message`",
+        _meddle(lambda rule: Meddling(fail=True, message=rule.options["message"])),
+        {"message": Field(text, "The action failed")},
     ),
     "delay": Fault("it is done, and the answer comes `seconds` later", _delay, _SECONDS),
 }

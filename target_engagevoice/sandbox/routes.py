@@ -82,6 +82,7 @@ ENDPOINTS = (
     Endpoint("campaigns", "GET", CAMPAIGNS, listing.campaigns),
     Endpoint("campaigns", "GET", f"{CAMPAIGNS}/<campaign_id>", listing.campaign),
     Endpoint("lists", "GET", f"{CAMPAIGNS}/<campaign_id>/lists", listing.lists),
+    Endpoint("personas", "GET", f"{ACCOUNT}/persona-phone-config", listing.personas),
     # Loading: sections 1 and 4. The crossed combinations answer 404.
     Endpoint("load", "POST", f"{LOADER}/leadLoader/direct", loader.load, forms=(V1,), limit=lambda _call: "load"),
     Endpoint("load", "POST", f"{LOADER}/loader/direct", loader.load, forms=(LEGACY,), limit=lambda _call: "load"),
@@ -90,6 +91,6 @@ ENDPOINTS = (
     Endpoint("action", "PUT", f"{LEADS}/actions", changes.act, limit=lambda _call: "action"),
     Endpoint("patch", "PATCH", f"{LEADS}/<lead_id>", changes.patch, limit=lambda _call: "patch"),
     Endpoint("patch", "PUT", f"{LEADS}/<lead_id>", changes.put, limit=lambda _call: "patch"),
-    Endpoint("dnc", "POST", f"{ACCOUNT}/dncLists", dnc.add),
+    Endpoint("dnc", "POST", f"{ACCOUNT}/dncLists", dnc.add, limit=lambda _call: "dnc"),
     Endpoint("dnc", "GET", f"{ACCOUNT}/dncLists", dnc.show),
 )

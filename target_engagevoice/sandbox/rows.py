@@ -46,11 +46,11 @@ def objection(row: Any, rules: Rules) -> str | None:
 
 
 def objection_to_change(row: Any, rules: Rules) -> str | None:
-    """The first thing wrong with a lead's new values; null and `""` blank a field and are fine."""
+    """The first thing wrong with a lead's new values; null, `""` and `{}` blank a field and are fine."""
     if not isinstance(row, Mapping):
         return "Lead is not an object"
-    filled = {name: value for name, value in row.items() if value not in (None, "")}
-    checks = (_foreign_fields, _types, _characters, *((_phone,) if LEAD_PHONE in filled else ()))
+    filled = {name: value for name, value in row.items() if value not in (None, "", {})}
+    checks = (_foreign_fields, _types, _characters, _phone, *((_persona,) if PERSONA_PHONES in row else ()))
     return next((found for check in checks if (found := check(filled, rules)) is not None), None)
 
 

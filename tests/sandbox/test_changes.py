@@ -108,6 +108,73 @@ def test_a_put_blanks_what_it_does_not_name(client: Client) -> None:
     assert client.sandbox.leads()[0]["fields"] == {**lead(1), "city": "Oslo"}
 
 
+def test_a_map_is_replaced_as_a_whole_and_an_empty_one_blanks_it(client: Client) -> None:
+    client.load([lead(1, extendedLeadData={"a": "1", "b": "2"})])
+    (row,) = client.sandbox.leads()
+    change(client, "PATCH", row["leadId"], extendedLeadData={"b": "3"})
+    assert client.sandbox.leads()[0]["fields"]["extendedLeadData"] == {"b": "3"}
+    blanks: tuple[Any, ...] = ({}, None)
+    for blank in blanks:
+        assert change(client, "PATCH", row["leadId"], extendedLeadData=blank).status_code == 200
+        assert client.sandbox.leads()[0]["fields"] == lead(1)
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("timezoneOption=ZIPCODE&duplicateHandling=RETAIN_ALL", 200),
+        ("timezoneOption=MARS", 400),
+        ("duplicateHandling=KEEP", 400),
+    ],
+)
+def test_the_query_of_a_change_is_checked(client: Client, query: str, status: int) -> None:
+    client.load([lead(1)])
+    lead_id = client.sandbox.leads()[0]["leadId"]
+    path = f"/{ACCOUNT}/campaignLeads/{lead_id}?campaignId={RENEWALS}&{query}"
+    assert client.admin("PATCH", path, json={"city": "Oslo"}).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("loaded", "changed", "status"),
+    [
+        ("REMOVE_ALL_EXISTING", "REMOVE_ALL_EXISTING", 400),
+        ("REMOVE_ALL_EXISTING", "REMOVE_FROM_LIST", 200),
+        ("REMOVE_FROM_LIST", "REMOVE_ALL_EXISTING", 200),
+        ("REMOVE_ALL_EXISTING", None, 200),
+    ],
+)
+def test_a_phone_that_another_lead_has_is_kept_out_where_that_is_asked_for(
+    client: Client, loaded: str, changed: str | None, status: int
+) -> None:
+    client.load(leads(2), duplicateHandling=loaded)
+    first, second = client.sandbox.leads()
+    query = f"&duplicateHandling={changed}" if changed else ""
+    path = f"/{ACCOUNT}/campaignLeads/{second['leadId']}?campaignId={RENEWALS}{query}"
+    assert client.admin("PATCH", path, json={"leadPhone": second["leadPhone"]}).status_code == 200, (
+        "its own is no other"
+    )
+    assert client.admin("PATCH", path, json={"leadPhone": first["leadPhone"]}).status_code == status
+
+
+def test_who_was_loaded_with_a_foreign_number_may_get_another(client: Client) -> None:
+    client.load([lead(1, leadPhone="+4930123456")], numberOriginCountry="e164")
+    client.load([lead(2)])
+    abroad, at_home = (one["leadId"] for one in client.sandbox.leads())
+    assert change(client, "PATCH", abroad, leadPhone="+33170189900").status_code == 200
+    assert change(client, "PATCH", at_home, leadPhone="+33170189900").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("personas", "status"), [({"Home": "6501111111"}, 200), ({"Boat": "6501111111"}, 400), ({"Home": "1"}, 400)]
+)
+def test_the_labels_of_a_change_are_checked_as_those_of_a_load(
+    client: Client, personas: dict[str, str], status: int
+) -> None:
+    client.load([lead(1, personaPhoneConfig={"Mobile": "6501111112"})], CALLBACKS)
+    (row,) = client.sandbox.leads()
+    assert change(client, "PATCH", row["leadId"], CALLBACKS, personaPhoneConfig=personas).status_code == status
+
+
 @pytest.mark.parametrize("fields", [{"firstName": 5}, {"leadPhone": "123"}, {"leadId": 1}, {"firstName": "\ud83d"}])
 def test_a_change_that_does_not_fit_is_400(client: Client, fields: dict[str, Any]) -> None:
     client.load([lead(1)])

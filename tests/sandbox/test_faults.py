@@ -162,6 +162,88 @@ def test_an_answer_can_be_late(client: Client) -> None:
     assert stored(client) == 2
 
 
+def test_an_action_can_forget_which_leads_it_was_for(client: Client) -> None:
+    client.load(leads(3))
+    client.load(leads(1, 5), WINBACK)
+    client.sandbox.faults([{"on": "action", "do": "widen"}])
+    lead_id = client.sandbox.leads()[0]["leadId"]
+    done = client.act("CANCEL_LEADS", campaignIds=[RENEWALS], leadIds=[lead_id])
+    assert (done["success"], done["leadUpdateCount"]) == (True, 3)
+    assert [one["leadState"] for one in client.sandbox.leads()] == ["CANCELLED"] * 3 + ["READY"]
+
+
+def test_an_action_can_fail(client: Client) -> None:
+    client.load(leads(1))
+    client.sandbox.faults([{"on": "action", "do": "action_failed", "message": "Not now"}])
+    done = client.act("DELETE_LEADS", campaignIds=[RENEWALS])
+    assert (done["success"], done["errorMessage"], done["leadDeleteCount"]) == (False, "Not now", 0)
+    assert stored(client) == 1
+
+
+def test_a_poison_lead_strikes_what_is_done_to_it(client: Client) -> None:
+    client.load(leads(2))
+    first, second = (one["leadId"] for one in client.sandbox.leads())
+    rule = {"on": "any", "do": "status", "status": 422, "extern_ids": ["id-1"], "times": None}
+
+    def patched(lead_id: int) -> int:
+        path = f"/{ACCOUNT}/campaignLeads/{lead_id}?campaignId={RENEWALS}"
+        return client.admin("PATCH", path, json={"city": "Oslo"}).status_code
+
+    def acted(**criteria: Any) -> int:
+        path = f"/{ACCOUNT}/campaignLeads/actions?leadAction=PAUSE_LEADS"
+        return client.admin("PUT", path, json={"campaignLeadSearchCriteria": criteria}).status_code
+
+    def listed(extern_id: str) -> int:
+        entry = {"phone": "6500000001", "externId": extern_id}
+        return client.admin("POST", f"/{ACCOUNT}/dncLists", json=entry).status_code
+
+    client.sandbox.faults([rule])
+    assert [patched(first), patched(second)] == [200, 422]
+    assert [acted(leadIds=[first]), acted(leadIds=[first, second]), acted(externIds=["id-1"])] == [200, 422, 422]
+    assert [listed("id-0"), listed("id-1")] == [200, 422]
+
+
+@pytest.mark.parametrize("kind", ["patch", "action", "dnc"])
+@pytest.mark.parametrize("do", ["drop_after", "truncate", "garbage", "html"])
+def test_a_change_can_be_made_and_its_answer_lost(client: Client, kind: str, do: str) -> None:
+    client.load(leads(1))
+    (row,) = client.sandbox.leads()
+    client.sandbox.faults([{"on": kind, "do": do} | ({"stored": True} if do == "html" else {})])
+    asked: dict[str, tuple[str, str, Any]] = {
+        "patch": ("PATCH", f"campaignLeads/{row['leadId']}?campaignId={RENEWALS}", {"city": "Oslo"}),
+        "action": (
+            "PUT",
+            "campaignLeads/actions?leadAction=PAUSE_LEADS",
+            {"campaignLeadSearchCriteria": {"leadIds": [row["leadId"]]}},
+        ),
+        "dnc": ("POST", "dncLists", {"phone": "6500000001"}),
+    }
+    method, path, body = asked[kind]
+    try:
+        answer = client.admin(method, f"/{ACCOUNT}/{path}", json=body)
+        assert do in ("garbage", "html")
+        with pytest.raises(requests.exceptions.JSONDecodeError):
+            answer.json()
+    except requests.RequestException:
+        assert do in ("drop_after", "truncate")
+    (row,) = client.sandbox.leads()
+    assert (row["fields"].get("city"), row["leadState"], len(client.sandbox.dnc())) == {
+        "patch": ("Oslo", "READY", 0),
+        "action": (None, "PAUSED", 0),
+        "dnc": (None, "READY", 1),
+    }[kind]
+
+
+def test_the_journal_tells_how_many_leads_an_action_names(client: Client) -> None:
+    client.load(leads(2))
+    client.act("PAUSE_LEADS", campaignIds=[RENEWALS], leadIds=[one["leadId"] for one in client.sandbox.leads()])
+    client.act("PAUSE_LEADS", campaignIds=[RENEWALS])
+    assert [(one["leads"], one["campaign_id"]) for one in client.sandbox.requests("action")] == [
+        (2, RENEWALS),
+        (0, RENEWALS),
+    ]
+
+
 def test_a_poison_lead_strikes_every_load_it_is_in(client: Client) -> None:
     script(client, "status", status=400, extern_ids=["id-3"], times=None)
     upload = leads(8)

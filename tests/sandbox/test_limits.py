@@ -68,6 +68,13 @@ def test_every_kind_has_its_own_windows(client: Client, method: str, path: str, 
     assert client.load(leads(1)).status_code == 200
 
 
+def test_the_do_not_call_list_has_windows_as_well(client: Client) -> None:
+    path = f"/{ACCOUNT}/dncLists"
+    statuses = [client.admin("POST", path, json={"phone": "6500000001"}).status_code for _ in range(31)]
+    assert statuses.index(429) == 30
+    assert client.admin("GET", path).status_code == 200
+
+
 def test_what_the_reference_does_not_limit_is_not_limited(client: Client) -> None:
     assert {client.admin("GET", "").status_code for _ in range(200)} == {200}
 

@@ -57,6 +57,16 @@ def test_one_account_and_one_campaign_can_be_asked_for(client: Client) -> None:
     assert client.admin("GET", path).json()["campaignName"] == "Renewals"
 
 
+def test_the_labels_of_phones_are_those_of_the_account(client: Client) -> None:
+    path = f"/{ACCOUNT}/persona-phone-config"
+    assert client.admin("GET", path).json() == [
+        {"accountId": ACCOUNT, "phoneId": number, "phoneLabel": label}
+        for number, label in enumerate(("Leadphone", "Mobile", "Home", "Work"), start=1)
+    ]
+    client.sandbox.faults([{"on": "personas", "do": "status", "status": 404}])
+    assert client.admin("GET", path).status_code == 404
+
+
 def test_pages_are_optional(client: Client) -> None:
     path = f"/{ACCOUNT}/dialGroups/501/campaigns?page=2&maxRows=2"
     assert [one["campaignId"] for one in client.admin("GET", path).json()] == [1003]

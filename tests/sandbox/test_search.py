@@ -107,6 +107,15 @@ def test_extern_ids_can_be_ignored(clock: FakeClock) -> None:
         assert ids(client.search(campaignIds=[RENEWALS], externIds=["id-1"])) == ["id-0", "id-1", "id-2"]
 
 
+def test_lead_ids_can_be_ignored(clock: FakeClock) -> None:
+    config = {"lead_ids_ignored": True, "search_delay_seconds": 0}
+    with Sandbox(clock=clock.time, config=config) as sandbox, Client(sandbox) as client:
+        client.load(leads(3))
+        one = sandbox.leads()[0]["leadId"]
+        assert ids(client.search(campaignIds=[RENEWALS], leadIds=[one])) == ["id-0", "id-1", "id-2"]
+        assert client.act("CANCEL_LEADS", campaignIds=[RENEWALS], leadIds=[one])["leadUpdateCount"] == 3
+
+
 @pytest.mark.parametrize(
     "criteria",
     [
