@@ -16,8 +16,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from target_engagevoice import answers
-from target_engagevoice.claims import Claims
+from target_engagevoice.claims import Claims, wait_for_others
 from target_engagevoice.errors import ServerError
+from target_engagevoice.lookups import newest
 from target_engagevoice.pacing import Place, parse_retry_after, waits
 from target_engagevoice.refusals import BROKEN
 from target_engagevoice.settlement import Settlement
@@ -25,7 +26,7 @@ from target_engagevoice.settlement import Settlement
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_engagevoice.buffers import Batch
+    from target_engagevoice.buffers import Batch, BufferedLead
     from target_engagevoice.loading import Leads, Loading
     from target_engagevoice.runs import Run
 
@@ -56,19 +57,35 @@ class BatchLoad:
         self._settlement = Settlement(parts, batch)
         self._place = Place(0.0, 0.0)
 
-    def load(self) -> None:
-        """Bring every lead of the batch to its outcome.
+    def load(self) -> list[BufferedLead]:
+        """Bring every lead of the batch to its outcome, but those that are to be changed.
+
+        Returns:
+            Those: where leads are changed in place, the campaign may have some that the ledger does not know of.
 
         Raises:
             EngageVoiceError: The run can not go on; leads without an outcome stay claimed in the ledger.
         """
-        waiting = self._batch.leads
+        held = self._held() if self._parts.policy.change else set()
+        waiting = tuple(each for each in self._batch.leads if each.lead.extern_id not in held)
         while waiting:
             claimed, waiting = self._claims.claim(waiting)
             if claimed:
                 self._load(claimed)
             elif waiting:
-                self._claims.wait_for_others()
+                wait_for_others(self._parts)
+        return [each for each in self._batch.leads if each.lead.extern_id in held]
+
+    def _held(self) -> set[str]:
+        """The `externId`s new to the ledger that the campaign has all the same; now the ledger has them too."""
+        parts, campaign_id = self._parts, self._campaign.campaign_id
+        new = [each.lead.extern_id for each in self._batch.leads if not each.not_before]
+        found = newest(parts.lead_client.find([campaign_id], new))
+        if found:
+            at = parts.server_latest()
+            leads = {lead.extern_id: (lead.lead_id, lead.loaded_at or at) for lead in found}
+            parts.ledger.leads.adopt(self._batch.stream, campaign_id, leads)
+        return {lead.extern_id for lead in found}
 
     def _load(self, claimed: Leads) -> None:
         todo: list[Leads | RefusedLeads] = [claimed]

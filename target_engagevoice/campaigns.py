@@ -67,6 +67,10 @@ class Directory:
             self._by_name[campaign.name].append(campaign)
             self._by_name[campaign.path].append(campaign)
 
+    def by_id(self, campaign_id: str) -> Campaign | None:
+        """The campaign of an id; None for one that can not be seen."""
+        return self._by_id.get(campaign_id)
+
     def find(self, reference: str) -> Campaign | NotFound:
         """The campaign of an id, an exact name, or `Dial group/Campaign`."""
         reference = reference.strip()

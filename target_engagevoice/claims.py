@@ -64,7 +64,7 @@ class Claims:
         rest: list[BufferedLead] = []
         for buffered in claimed:
             accepted = known.get(buffered.lead.extern_id)
-            same = parts.skip_unchanged and accepted is not None and accepted.digest == buffered.lead.digest
+            same = parts.policy.skip_unchanged and accepted is not None and accepted.digest == buffered.lead.digest
             (there if same else rest).append(buffered)
         if there:
             parts.ledger.settle(stream, campaign.campaign_id, {}, [each.lead.extern_id for each in there], 0.0)
@@ -72,15 +72,15 @@ class Claims:
         latest = max((known[each.lead.extern_id].at for each in rest if each.lead.extern_id in known), default=0.0)
         return tuple(rest), latest
 
-    def wait_for_others(self) -> None:
-        """Other runs hold all that is left: give them time, and see whether they still live."""
-        parts = self._parts
-        parts.halt.sleep(OTHERS_WAIT_SECONDS)
-        parts.ledger.find_the_dead()
-        recover(parts.ledger, parts.reconciler, parts.clock, parts.server_latest, parts.reconciler.delay)
-
     def _wait_until_past(self, moment: float) -> None:
         """Wait until the server's clock is clearly past a moment, so that the search can tell before from after."""
         self._parts.halt.check()
         while moment and (ahead := moment + RESOLUTION_SECONDS - self._parts.server_earliest()) >= 0:
             self._parts.halt.sleep(ahead + 0.05)
+
+
+def wait_for_others(parts: Loading) -> None:
+    """Other runs hold all that is left: give them time, and see whether they still live."""
+    parts.halt.sleep(OTHERS_WAIT_SECONDS)
+    parts.ledger.find_the_dead()
+    recover(parts.ledger, parts.reconciler, parts.clock, parts.server_latest, parts.reconciler.delay)

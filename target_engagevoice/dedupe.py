@@ -1,33 +1,42 @@
-"""Which leads their campaign has already: the same content again, or what a killed run had loaded."""
+"""What is to be done for a lead: nothing, load it, change it, or take it out of another campaign first."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
+
+from target_engagevoice.retirements import RETIRED, UNCERTAIN, Retire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_engagevoice.buffers import BufferedLead
-    from target_engagevoice.ledger import Ledger, Left
+    from target_engagevoice.ledger import Accepted, Ledger, Left
+    from target_engagevoice.policies import Policy
 
 
 @dataclass(frozen=True)
 class Division:
-    """Leads by what their campaign has.
+    """Leads by what is to be done for them.
 
     Attributes:
-        there: It has them.
-        to_send: It has not.
+        there: Nothing: the campaign has them.
+        to_send: They are to be loaded.
+        to_change: The campaign has an earlier version, or this one but out of the dialer.
+        moved: Another campaign has them, which is to let go of them first.
+        forbidden: Their phone is on the do-not-call list by our doing.
         unclear: A killed run had loaded them, and later versions after them, whose digests are beside them. If a
             later version is read again as well, they were only read again; otherwise the source went back to them.
     """
 
-    there: list[BufferedLead]
-    to_send: list[BufferedLead]
-    unclear: list[tuple[BufferedLead, frozenset[str]]]
+    there: list[BufferedLead] = field(default_factory=list)
+    to_send: list[BufferedLead] = field(default_factory=list)
+    to_change: list[BufferedLead] = field(default_factory=list)
+    moved: list[BufferedLead] = field(default_factory=list)
+    forbidden: list[BufferedLead] = field(default_factory=list)
+    unclear: list[tuple[BufferedLead, frozenset[str]]] = field(default_factory=list)
 
 
 class Dedupe:
@@ -35,13 +44,14 @@ class Dedupe:
 
     Args:
         ledger: What was accepted.
-        skip_unchanged: `dedupe: changed`; otherwise everything is sent but what a killed run had loaded.
+        policy: What follows from it.
     """
 
-    def __init__(self, ledger: Ledger, *, skip_unchanged: bool) -> None:
+    def __init__(self, ledger: Ledger, policy: Policy) -> None:
         self._ledger = ledger
-        self.skip_unchanged = skip_unchanged
+        self.policy = policy
         self._reached: dict[tuple[str, str, str], int] = {}
+        self._reached_last: dict[tuple[str, str], int] = {}
 
     def divide(self, stream: str, campaign_id: str, leads: list[BufferedLead]) -> Division:
         """Compare leads with what their campaign has.
@@ -57,25 +67,86 @@ class Dedupe:
         extern_ids = [buffered.lead.extern_id for buffered in leads]
         accepted = self._ledger.accepted(campaign_id, extern_ids)
         left = self._ledger.left(stream, campaign_id, extern_ids)
-        if not accepted and not left:
-            return Division([], leads, [])
-        division = Division([], [], [])
+        elsewhere = self._elsewhere(stream, campaign_id, extern_ids)
+        if not accepted and not left and not elsewhere:
+            return Division(to_send=leads)
+        division = Division()
+        off = self._off(leads, accepted)
         for each in leads:
             extern_id = each.lead.extern_id
             last = accepted.get(extern_id)
             buffered = replace(each, not_before=last.at) if last is not None else each
             versions = left.get(extern_id, [])
-            again = self._read_again(stream, campaign_id, buffered, versions)
-            if self.skip_unchanged and last is not None and last.digest == each.lead.digest:
-                division.there.append(buffered)
+            again = None if each.certain else self._read_again(stream, campaign_id, buffered, versions)
+            if self.policy.skip_unchanged and last is not None and last.holds(each.lead.digest):
+                done = extern_id not in elsewhere or again is not None
+                (division.there if done else division.moved).append(buffered)
             elif again is not None and again.taken:
                 later = [version for version in versions if version.place > again.place]
                 if any(version.taken for version in later):
                     division.unclear.append((buffered, frozenset(version.digest for version in later)))
                 else:
                     division.there.append(buffered)
+            elif extern_id in off:
+                division.forbidden.append(buffered)
+            elif extern_id in elsewhere:
+                division.moved.append(buffered)
             else:
-                division.to_send.append(buffered)
+                self._to_do(division, last, buffered)
+        return division
+
+    def _to_do(self, division: Division, last: Accepted | None, buffered: BufferedLead) -> None:
+        if last is None or last.retired == Retire.DELETE:
+            division.to_send.append(buffered)
+            return
+        unknown = not last.digest or (last.retired or "").endswith(UNCERTAIN)
+        same = last.digest == buffered.lead.digest and self.policy.skip_unchanged
+        change = self.policy.change or unknown or (last.retired is not None and same)
+        (division.to_change if change else division.to_send).append(buffered)
+
+    def _elsewhere(self, stream: str, campaign_id: str, extern_ids: Sequence[str]) -> set[str]:
+        """Which of these leads another campaign has in its dialer."""
+        if self.policy.move is None:
+            return set()
+        held = self._ledger.leads.whereabouts(stream, extern_ids)
+        return {each.extern_id for each in held if each.is_dialled and each.campaign_id != campaign_id}
+
+    def _off(self, leads: Sequence[BufferedLead], accepted: dict[str, Accepted]) -> set[str]:
+        """Which of these leads are out of the dialer and have a phone that is on the do-not-call list by our doing."""
+        if not self.policy.keep_off:
+            return set()
+        retired = [each.lead for each in leads if (last := accepted.get(each.lead.extern_id)) and last.retired]
+        return self._ledger.leads.listed_among(retired)
+
+    def divide_retirements(self, stream: str, leads: list[BufferedLead]) -> Division:
+        """Compare what is to be retired with what killed runs did.
+
+        Args:
+            stream: Where they come from.
+            leads: Retirements, no two of the same `externId`.
+
+        Returns:
+            `moved` are those to be done, `there` those that were only read again, `unclear` as ever.
+
+        Raises:
+            LedgerError: The ledger can not be read.
+        """
+        left = self._ledger.left(stream, None, [buffered.lead.extern_id for buffered in leads])
+        division = Division()
+        for each in leads:
+            key = (stream, each.lead.extern_id)
+            versions = left.get(each.lead.extern_id, [])
+            first = self._reached_last.get(key, -1)
+            again = next((each for each in versions if each.place >= first and each.is_mark), None)
+            if again is None or each.certain:
+                division.moved.append(each)
+                continue
+            self._reached_last[key] = again.place
+            later = [version for version in versions if version.place > again.place and not version.is_mark]
+            if any(version.taken for version in later):
+                division.unclear.append((each, frozenset(version.digest for version in later)))
+            else:
+                division.there.append(each)
         return division
 
     def _read_again(self, stream: str, campaign_id: str, buffered: BufferedLead, left: Sequence[Left]) -> Left | None:
@@ -87,11 +158,13 @@ class Dedupe:
         """
         key = (stream, campaign_id, buffered.lead.extern_id)
         reached = self._reached.get(key, -1)
-        first = reached if self.skip_unchanged else reached + 1
+        first = reached if self.policy.skip_unchanged else reached + 1
         for number, version in enumerate(left):
             if version.place >= first and version.digest == buffered.lead.digest:
-                taken = next((later for later in left[number:] if later.taken), None)
+                taken = next((later for later in left[number:] if later.taken and later.digest != RETIRED), None)
                 again = taken if taken is not None and taken.digest == version.digest else version
                 self._reached[key] = again.place
+                last = self._reached_last.get(key[::2], -1)
+                self._reached_last[key[::2]] = max(last, again.place)
                 return again
         return None

@@ -7,85 +7,102 @@ take it, briefly; no request is sent and nothing is waited for while it is held,
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from target_engagevoice.buffers import Batch, Buffer, BufferedLead, BufferLimits, Lane
-from target_engagevoice.client import load_body
-from target_engagevoice.leads import Outcome
+from target_engagevoice.buffers import (
+    MOST_ROOM_OF_CHANGES,
+    ROOM_OF_A_LEAD,
+    Batch,
+    Buffer,
+    BufferedLead,
+    BufferLimits,
+    Lane,
+    RetireBatch,
+)
+from target_engagevoice.lists import ListOptions
 from target_engagevoice.senders import Senders
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection
 
     from target_engagevoice.campaigns import Campaign
-    from target_engagevoice.dedupe import Dedupe
+    from target_engagevoice.drains import Drains
     from target_engagevoice.halt import Halt
     from target_engagevoice.leads import Lead
-    from target_engagevoice.lists import ListOptions
-    from target_engagevoice.outcomes import Outcomes, ReadRecord
+    from target_engagevoice.outcomes import ReadRecord
     from target_engagevoice.pacing import Clock
+    from target_engagevoice.retirements import Retirement
 
 TICK_SECONDS = 0.25
 """How often buffers are looked at for their age, and a waiting reader for a reason to stop."""
 
+CHANGES_IN_FLIGHT = 4
+"""Threads that change leads: at a second a request, so many use the limit of 150 a minute (reference, section 5)."""
 
-@dataclass(frozen=True, eq=False)
-class Unclear:
-    """A lead that may only be read again, see `dedupe.Division`; it waits in no buffer, and its lane waits for it."""
+RETIREMENTS_IN_FLIGHT = 2
 
-    buffer: Buffer
-    lead: BufferedLead
-    later: frozenset[str]
+Again: TypeAlias = "Collection[BufferedLead]"
+
+
+@dataclass(frozen=True)
+class Works:
+    """What is done with batches, each on a thread of its kind; gives back leads to be compared once more."""
+
+    load: Callable[[Batch], Again]
+    change: Callable[[Batch], Again]
+    retire: Callable[[RetireBatch], Again]
 
 
 class Delivery:
     """Takes leads in and sees them out.
 
     Args:
-        load: Brings one batch to its outcomes; runs on a sending thread.
-        threads: Batches on their way at the same time.
-        dedupe: Says which leads their campaign has already.
-        dry_run: Nothing is sent; what would be is counted as skipped.
+        works: What brings batches to their outcomes.
+        drains: Say what is to be done for each lead.
+        threads: Loads on their way at the same time.
     """
 
-    def __init__(  # noqa: PLR0913 - the composition root passes parts, not a bag of them
+    def __init__(
         self,
         *,
-        load: Callable[[Batch], None],
-        dedupe: Dedupe,
-        outcomes: Outcomes,
+        works: Works,
+        drains: Drains,
         limits: BufferLimits,
         threads: int,
-        dry_run: bool,
         clock: Clock,
         halt: Halt,
     ) -> None:
-        self._dedupe = dedupe
-        self._outcomes = outcomes
+        self._drains = drains
         self._limits = limits
-        self._dry_run = dry_run
         self._now = clock.monotonic
         self._halt = halt
         self._lock = threading.RLock()
-        self._buffers: dict[tuple[str, str], Buffer] = {}
-        self._lanes: dict[str, Lane] = {}
-        self._unclear: dict[tuple[str, str], Unclear] = {}
-        self._room = 0  # bytes taken up by the leads that have no outcome yet
-        self._senders = Senders(load, self._came_back, number=threads, lock=self._lock, halt=halt)
+        self._buffers: dict[tuple[str, str | None], Buffer] = {}
+        self._lane = Lane(moves=drains.moves)
+        self._room = 0  # bytes taken up by the leads that have no outcome yet, but for those to be changed
+        self._room_of_changes = 0
+        self._moved = threading.Condition(self._lock)
+        shared: dict[str, Any] = {"lock": self._lock, "moved": self._moved, "halt": halt}
+        self._loads = Senders[Batch]("sender", works.load, self._came_back, number=threads, **shared)
+        self._changes = Senders[Batch]("changer", works.change, self._changed, number=CHANGES_IN_FLIGHT, **shared)
+        self._retirements = Senders[RetireBatch](
+            "retirer", works.retire, self._retired, number=RETIREMENTS_IN_FLIGHT, **shared
+        )
+        drains.settled = self._leave
         self._closing = threading.Event()
         self._age = threading.Thread(target=self._drain_the_old, name="age", daemon=True)
         self._age.start()
 
-    def buffer(self, stream: str, campaign: Campaign, options: ListOptions) -> Buffer:
+    def buffer(self, stream: str, campaign: Campaign | None, options: ListOptions) -> Buffer:
         """The buffer of a stream and campaign; the list options of the first call hold until the next one."""
         with self._lock:
-            key = (stream, campaign.campaign_id)
+            key = (stream, campaign.campaign_id if campaign else None)
             buffer = self._buffers.get(key)
             if buffer is None:
-                lane = self._lanes.setdefault(campaign.campaign_id, Lane())
-                buffer = self._buffers[key] = Buffer(stream, campaign, options, lane)
+                buffer = self._buffers[key] = Buffer(stream, campaign, options, self._lane)
             buffer.options = options
             return buffer
 
@@ -97,54 +114,88 @@ class Delivery:
         Raises:
             EngageVoiceError: The run stopped.
         """
-        self._halt.check()
-        buffered = BufferedLead.of(record, lead, self._now())
+        if self._halt.error is not None:
+            self._halt.check()
+        room = len(record.source) + len(lead.body) + ROOM_OF_A_LEAD
+        buffered = BufferedLead(record, lead, self._now(), room)
         with self._lock:
-            self._room += buffered.room
-            buffer.lane.enter(buffer, buffered)
-            if self._unclear:
-                self._clear_up((buffer.campaign.campaign_id, lead.extern_id))
+            self._room += room
+            self._lane.enter(buffer, buffered)
+            if self._drains.unclear:
+                self._drains.clear_up(lead.extern_id)
             if buffer.is_full(self._limits):
                 self._drain(buffer)
             if self._room > self._limits.room:
                 self._make_room()
+            if self._room_of_changes > MOST_ROOM_OF_CHANGES:
+                self._wait_for_changes()
+
+    def retire(self, record: ReadRecord, retirement: Retirement) -> None:
+        """Take in a record whose leads are to be retired, or whose phones are to be listed.
+
+        Raises:
+            EngageVoiceError: The run stopped.
+        """
+        self.add(self.buffer(record.stream, None, _NO_LIST), record, retirement)
 
     def finish(self) -> None:
-        """Send everything and wait until it is out.
+        """Nothing more is read: send everything and wait until it is out.
 
         Raises:
             EngageVoiceError: The run stopped.
         """
         with self._lock:
-            while True:
-                self._halt.check()
-                self._enqueue_all(self._buffers.values())
-                if self._senders.idle and not any(map(len, self._buffers.values())):
-                    if not self._unclear:
-                        return
-                    self._send_unclear()
-                    continue
-                self._senders.wait(TICK_SECONDS)
+            self._catch_up()
+            while self._drains.unclear:
+                self._drains.take_as_new()
+                self._catch_up()
+
+    def catch_up(self) -> None:
+        """Send everything that was read and wait until it is out, but for what only what is read next can tell.
+
+        Raises:
+            EngageVoiceError: The run stopped.
+        """
+        with self._lock:
+            self._catch_up()
+            self._drains.see(self._lane.held())
 
     def close(self, wait_seconds: float) -> None:
         """Stop the threads. Requests under way may finish, for so long; batches in the queue are not sent."""
         self._closing.set()
-        self._senders.close(wait_seconds)
+        everyone: tuple[Senders[Any], ...] = (self._loads, self._changes, self._retirements)
+        for senders in everyone:
+            senders.stop()
+        end = time.monotonic() + wait_seconds  # threads end in real time, whatever clock the run goes by
+        for senders in everyone:
+            senders.join(end)
         self._age.join(TICK_SECONDS)
 
     # The rest is done with the lock held
 
+    def _catch_up(self) -> None:
+        while True:
+            self._halt.check()
+            self._enqueue_all(self._buffers.values())
+            if self._idle and not any(map(len, self._buffers.values())):
+                return
+            self._moved.wait(TICK_SECONDS)
+
+    @property
+    def _idle(self) -> bool:
+        return self._loads.idle and self._changes.idle and self._retirements.idle
+
     def _drain(self, buffer: Buffer) -> None:
         """Queue what fills a request; wait while enough is queued already."""
         self._enqueue(buffer, everything=False)
-        while (crowded := buffer.lane.waiting >= self._limits.rows) or self._senders.waiting >= self._senders.number:
+        while (crowded := buffer.waiting >= self._limits.rows) or self._loads.waiting >= self._loads.number:
             self._halt.check()
             if crowded:
-                self._enqueue_all([each for each in self._buffers.values() if each.lane is buffer.lane])
-                if self._senders.idle:
+                self._enqueue_all(self._buffers.values())
+                if self._idle:
                     break  # they wait for unclear leads, and what is read next will tell of those
-            if buffer.lane.waiting >= self._limits.rows or self._senders.waiting >= self._senders.number:
-                self._senders.wait(TICK_SECONDS)
+            if buffer.waiting >= self._limits.rows or self._loads.waiting >= self._loads.number:
+                self._moved.wait(TICK_SECONDS)
         self._halt.check()
 
     def _make_room(self) -> None:
@@ -152,75 +203,65 @@ class Delivery:
         while self._room > self._limits.room:
             self._halt.check()
             fullest = max(self._buffers.values(), key=attrgetter("size"))
-            if fullest.size and not self._senders.waiting:
+            if fullest.size and not self._loads.waiting:
                 self._enqueue(fullest, everything=True)
-            elif not fullest.size and self._senders.idle:
+            elif not fullest.size and self._idle:
                 break  # all of them are unclear, and what is read next will tell
             else:
-                self._senders.wait(TICK_SECONDS)
+                self._moved.wait(TICK_SECONDS)
+
+    def _wait_for_changes(self) -> None:
+        while self._room_of_changes > MOST_ROOM_OF_CHANGES:
+            self._halt.check()
+            self._moved.wait(TICK_SECONDS)
 
     def _enqueue(self, buffer: Buffer, *, everything: bool) -> None:
         """Compare with the ledger, cut, queue."""
-        self._compare(buffer)
-        names = _WIDEST_NAMES | {"stream": buffer.stream, "campaign": buffer.campaign.name}
-        overhead = len(load_body(buffer.options.envelope(names), ()))
-        batches = buffer.cut(self._limits, overhead, everything=everything)
-        if self._dry_run:
-            for batch in batches:
-                self._settle(buffer, batch.leads, Outcome.SKIPPED)
-        elif batches:
-            self._senders.put(batches)
+        drain = self._drains.drain(buffer, self._limits, everything=everything)
+        changing = sum([lead.room for batch in drain.changes for lead in batch.leads])
+        self._room -= changing
+        self._room_of_changes += changing
+        self._loads.put(drain.loads)
+        self._changes.put(drain.changes)
+        self._retirements.put(drain.retirements)
 
-    def _compare(self, buffer: Buffer) -> None:
-        """Let out what the campaign has; that may let a later version in, which is compared as well."""
-        while incoming := buffer.take_incoming():
-            campaign_id = buffer.campaign.campaign_id
-            division = self._dedupe.divide(buffer.stream, campaign_id, incoming)
-            buffer.put_ready(division.to_send)
-            self._settle(buffer, division.there, Outcome.UNCHANGED)
-            for buffered, later in division.unclear:
-                key = (campaign_id, buffered.lead.extern_id)
-                self._unclear[key] = Unclear(buffer, buffered, later)
-                self._clear_up(key)
+    def _came_back(self, batch: Batch, again: Again) -> None:
+        """A load is done, or the run is."""
+        buffer = self._buffers[batch.stream, batch.campaign.campaign_id]
+        leads: Collection[BufferedLead] = batch.leads
+        if again:
+            leads = _without(leads, again)
+            for lead in again:
+                buffer.put(lead)
+        self._leave(buffer, leads)
 
-    def _clear_up(self, key: tuple[str, str]) -> None:
-        """See whether what was read after an unclear lead tells what it is.
+    def _changed(self, batch: Batch, again: Again) -> None:
+        """Changes are done; what is to be loaded after all counts among the loads again."""
+        room = sum([lead.room for lead in batch.leads])
+        self._room_of_changes -= room
+        self._room += room
+        self._came_back(batch, again)
 
-        Args:
-            key: Campaign id and `externId`.
-        """
-        unclear = self._unclear.get(key)
-        if unclear is None:
-            return
-        # Others than the later ones say nothing: a version in between may have been refused when it was first read.
-        if not unclear.later.isdisjoint(unclear.buffer.lane.behind(key[1])):
-            del self._unclear[key]
-            self._settle(unclear.buffer, [unclear.lead], Outcome.UNCHANGED)
+    def _retired(self, batch: RetireBatch, again: Again) -> None:
+        """Retirements are done: leads that were only to leave another campaign get on in their own."""
+        goes_on = {lead.lead.extern_id for lead in again}
+        for lead, buffer in zip(batch.leads, batch.buffers, strict=True):
+            if lead.lead.extern_id in goes_on:
+                buffer.put(lead)
+            else:
+                self._leave(buffer, [lead])
 
-    def _send_unclear(self) -> None:
-        """Nothing more comes that could tell: the source went back to these versions."""
-        for unclear in self._unclear.values():
-            unclear.buffer.put_ready([unclear.lead])
-        self._unclear.clear()
-
-    def _settle(self, buffer: Buffer, leads: Sequence[BufferedLead], outcome: Outcome) -> None:
-        """These need no request: out they go."""
-        self._outcomes.settle_all([buffered.record for buffered in leads], buffer.campaign, outcome)
-        self._leave(buffer.lane, leads)
-
-    def _came_back(self, batch: Batch) -> None:
-        """A batch is done, or the run is."""
-        self._leave(self._lanes[batch.campaign.campaign_id], batch.leads)
-
-    def _leave(self, lane: Lane, leads: Sequence[BufferedLead]) -> None:
+    def _leave(self, buffer: Buffer, leads: Collection[BufferedLead]) -> None:
+        """Leads have their outcomes."""
         self._room -= sum([buffered.room for buffered in leads])
-        lane.leave([buffered.lead.extern_id for buffered in leads])
+        self._lane.leave(buffer, [buffered.lead.extern_id for buffered in leads])
+        self._moved.notify_all()
 
     def _enqueue_all(self, buffers: Collection[Buffer]) -> None:
         """Queue everything in these buffers, and what that lets in, so that leads that wait for others get on."""
         again = True
         while again:
-            for buffer in buffers:
+            for buffer in list(buffers):
                 if len(buffer):
                     self._enqueue(buffer, everything=True)
             again = any(buffer.incoming for buffer in buffers)
@@ -242,9 +283,14 @@ class Delivery:
             if (oldest := buffer.oldest()) is not None and oldest <= due
         ]
         for _, _, buffer in sorted(old):
-            if self._halt.error is not None or self._senders.waiting >= self._senders.number:
+            if self._halt.error is not None or self._loads.waiting >= self._loads.number:
                 return
             self._enqueue(buffer, everything=True)
 
 
-_WIDEST_NAMES = dict.fromkeys(("stream", "campaign", "run", "started", "date", "batch"), "-" * 64)
+_NO_LIST = ListOptions()
+
+
+def _without(leads: Collection[BufferedLead], others: Again) -> list[BufferedLead]:
+    gone = {each.lead.extern_id for each in others}
+    return [each for each in leads if each.lead.extern_id not in gone]

@@ -11,6 +11,7 @@
     │   ├── ServerError          the server refuses or breaks, for longer than the retries last
     │   ├── LedgerError          the ledger can not be opened, read or written
     │   ├── QuotaError           the shared store of the rate limits can not be reached
+    │   ├── RetiredTooMany       `max_retired_percent` would be crossed; nothing was retired
     │   ├── StorageError         rejects, run record or STATE can not be written
     │   └── Interrupted          SIGTERM or SIGINT
     └── RejectedTooMany          `max_rejected_percent` was crossed                    exit 3
@@ -84,6 +85,12 @@ class QuotaError(FatalError):
     """The store in which several processes share the account's rate limits can not be reached."""
 
     code = "quota"
+
+
+class RetiredTooMany(FatalError):  # noqa: N818 - the threshold's name reads better than an Error suffix
+    """An activated version lacks more leads than `max_retired_percent` allows to retire."""
+
+    code = "retired"
 
 
 class StorageError(FatalError):

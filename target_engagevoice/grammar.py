@@ -199,7 +199,7 @@ def _streams(raw: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _stream(pattern: str, raw: Any) -> StreamMapping:
-    where = f"mappings.{pattern}"
+    where = f"mappings.{pattern if pattern.isprintable() else ascii(pattern)}"
     raw = _object(where, raw)
     _known(where, raw, _MAPPING_KEYS, "a key of a mapping")
     preset = raw.get("preset", "auto")

@@ -6,21 +6,37 @@ one may have loaded, and so that two runs on one PostgreSQL ledger never send th
 
 from __future__ import annotations
 
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import msgspec
 import sqlalchemy as sa
 
 from target_engagevoice.errors import LedgerError
-from target_engagevoice.ledger_database import Database, explained, open_database
-from target_engagevoice.ledger_statements import as_json, statements
-from target_engagevoice.ledger_tables import IN_FLIGHT, LEFT, REFUSED, RUNS, check_version, index_left
+from target_engagevoice.ledger_book import LedgerBook
+from target_engagevoice.ledger_database import open_database
+from target_engagevoice.ledger_flights import BatchFlights, foreign
+from target_engagevoice.ledger_leads import LedgerLeads
+from target_engagevoice.ledger_statements import as_json
+from target_engagevoice.ledger_tables import (
+    BATCHES,
+    EVERYWHERE,
+    IN_FLIGHT,
+    LEFT,
+    LOAD,
+    REFUSED,
+    RUNS,
+    UNDER_WAY,
+    check_version,
+    spread_batches,
+)
+from target_engagevoice.ledger_versions import LedgerVersions
+from target_engagevoice.retirements import RETIRED
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
 
@@ -30,10 +46,16 @@ class Accepted(msgspec.Struct, frozen=True):
     Attributes:
         digest: Of the lead's content, see `leads.Lead.digest`.
         at: Epoch seconds on the server's clock, the latest it can have been.
+        retired: How the lead was taken out of the dialer since, see `ledger_tables.ACCEPTED`; None for not at all.
     """
 
     digest: str
     at: float
+    retired: str | None = None
+
+    def holds(self, digest: str) -> bool:
+        """Whether the campaign has a lead of this content in its dialer."""
+        return self.digest == digest and self.retired is None
 
 
 @dataclass(frozen=True)
@@ -51,6 +73,7 @@ class InFlight:
     digest: str
     since: float
     run: str
+    work: str = LOAD
 
 
 @dataclass(frozen=True)
@@ -59,26 +82,25 @@ class Left:
 
     Attributes:
         place: Grows with time: which version came first.
+        digest: `retirements.RETIRED` when it was taken out of the dialer.
         taken: Whether it was accepted.
+        is_mark: Whether it is that the lead was taken out of the dialer of all campaigns.
     """
 
     place: int
     digest: str
     taken: bool = True
+    is_mark: bool = False
 
 
 class Ledger:
     """One account's ledger. Any thread may call it: each call is one transaction, and writes queue at one lock."""
 
-    def __init__(self, database: Database, account_id: str, run: str) -> None:
-        self._database = database
-        self._account_id = account_id
-        self._run = run
-        self._statements = statements(database.dialect)
-        self._writing = threading.Lock()
-        self._dead: tuple[str, ...] = ()
+    def __init__(self, book: LedgerBook) -> None:
+        self._book = book
         self._predecessors: tuple[str, ...] = ()
-        self._absent = False  # a dry run found no ledger: it reads as an empty one
+        self.leads = LedgerLeads(book)
+        self.versions = LedgerVersions(book)
 
     @classmethod
     def open(cls, url: str | None, state_dir: Path, account_id: str, run: str, *, read_only: bool = False) -> Ledger:
@@ -95,19 +117,22 @@ class Ledger:
             LedgerError: It can not be opened or written, is of a newer version, or another run holds it.
         """
         database, make = open_database(url, state_dir, read_only=read_only)
-        ledger = cls(database, account_id, run)
+        book = LedgerBook(database, account_id, run)
+        ledger = cls(book)
         try:
-            with ledger._transaction("opened") as connection:
-                ledger._absent = not check_version(connection, make=make)
+            with book.transaction("opened") as connection:
+                book.absent = not check_version(connection, make=make)
             if not read_only:
                 database.hold(account_id, run)
-                with ledger._transaction("written") as connection:
+                with book.transaction("written") as connection:
                     connection.execute(sa.insert(RUNS).values(account_id=account_id, run=run))
-            if not ledger._absent:
+            if not book.absent:
                 ledger.find_the_dead()
-                ledger._predecessors = ledger._dead
-                with ledger._transaction("read" if read_only else "written") as connection:
-                    index_left(connection, account_id, ledger._dead, read_only=read_only)
+                ledger._predecessors = book.dead
+                with book.transaction("read" if read_only else "written") as connection:
+                    spread_batches(connection, account_id, book.dead, read_only=read_only)
+                    if not database.shared:
+                        book.flights = BatchFlights(foreign(connection, account_id))
         except LedgerError:
             ledger.close()
             raise
@@ -116,58 +141,70 @@ class Ledger:
     @property
     def shared(self) -> bool:
         """Whether other runs may write at the same time."""
-        return self._database.shared
+        return self._book.database.shared
 
     def find_the_dead(self) -> None:
         """Look which runs were killed: what they left counts from here on."""
-        query = sa.select(RUNS.c.run).where(RUNS.c.account_id == self._account_id, RUNS.c.run != self._run)
-        with self._transaction("read") as connection:
+        query = sa.select(RUNS.c.run).where(RUNS.c.account_id == self._book.account_id, RUNS.c.run != self._book.run)
+        with self._book.reading() as connection:
             runs = list(connection.execute(query).scalars())
-            self._dead = tuple(run for run in runs if self._database.is_dead(connection, self._account_id, run))
+            self._book.dead = tuple(
+                run for run in runs if self._book.database.is_dead(connection, self._book.account_id, run)
+            )
 
     def accepted(self, campaign_id: str, extern_ids: Sequence[str]) -> dict[str, Accepted]:
         """What the campaign last accepted under these ids; an id it never accepted is absent."""
-        if self._absent:
+        if self._book.absent:
             return {}
-        given = self._given(campaign_id, ids=as_json(extern_ids))
-        with self._transaction("read") as connection:
-            rows = connection.execute(self._statements.accepted, given).all()
-        return {extern_id: Accepted(digest, at) for extern_id, digest, at in rows}
+        given = self._book.given(campaign_id, ids=as_json(extern_ids))
+        with self._book.reading() as connection:
+            rows = connection.execute(self._book.statements.accepted, given).all()
+        return {extern_id: Accepted(digest, at, retired) for extern_id, digest, at, retired in rows}
 
-    def left(self, stream: str, campaign_id: str, extern_ids: Sequence[str]) -> dict[str, list[Left]]:
+    def left(self, stream: str, campaign_id: str | None, extern_ids: Sequence[str]) -> dict[str, list[Left]]:
         """What killed runs got accepted or refused under these ids, oldest first.
 
         The tap reads it again, because STATE did not get past it. A lead may be among it in several versions, of which
         `accepted` knows only the last.
+
+        Args:
+            stream: Where they came from.
+            campaign_id: Where they went; None for anywhere. That a lead was retired everywhere is of every campaign.
+            extern_ids: Which leads.
         """
         found: dict[str, list[Left]] = {}
-        if not self._dead:
+        if not self._book.dead:
             return found
-        given = self._given(campaign_id, ids=as_json(extern_ids), stream=stream, dead=self._dead)
-        with self._transaction("read") as connection:
-            for extern_id, place, digest, taken in connection.execute(self._statements.left, given).all():
-                found.setdefault(extern_id, []).append(Left(place, digest, taken))
+        with self._book.reading() as connection:
+            campaigns = self.leads.campaigns(connection) if campaign_id is None else [campaign_id]
+            for where in (EVERYWHERE, *campaigns):
+                given = self._book.given(where, ids=as_json(extern_ids), stream=stream, dead=self._book.dead)
+                for extern_id, place, digest, taken in connection.execute(self._book.statements.left, given).all():
+                    version = Left(place, digest, taken, is_mark=where == EVERYWHERE)
+                    found.setdefault(extern_id, []).append(version)
+        for versions in found.values():
+            versions.sort(key=attrgetter("place"))
         return found
 
-    def claim(self, stream: str, campaign_id: str, digests: Mapping[str, str], since: float) -> set[str]:
-        """These leads are about to be sent: note it, so that nobody else sends them and the next run knows.
+    def claim(
+        self, stream: str, campaign_id: str, digests: Mapping[str, str], since: float, work: str = LOAD
+    ) -> set[str]:
+        """These leads are about to be sent, changed or retired: note it, for others and for the next run.
 
         Args:
             stream: Where they come from.
             campaign_id: Where to.
             digests: `externId` to digest.
             since: Epoch seconds on the server's clock; the request is not sent before.
+            work: What is about to be done: `ledger_tables.LOAD`, `CHANGE` or `RETIRE`.
 
         Returns:
             Those that are this run's now; the others are in flight in another run.
         """
-        given = self._given(campaign_id, leads=as_json(digests), stream=stream, since=since, run=self._run)
-        self._database.check_pulse()
-        with self._writing, self._transaction("written") as connection:
-            connection.execute(self._statements.claim, given)
-            if not self.shared:
-                return set(digests)
-            return self._held(connection, self._run, campaign_id, digests)
+        given = self._book.given(campaign_id, stream=stream, since=since, run=self._book.run, work=work)
+        self._book.database.check_pulse()
+        with self._book.writing() as connection:
+            return self._book.flights.claim(connection, given, digests)
 
     def settle(  # noqa: PLR0913 - all that is known of a batch is written at once
         self,
@@ -179,6 +216,7 @@ class Ledger:
         run: str | None = None,
         *,
         refused: bool = False,
+        contents: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """The fate of claimed leads is known.
 
@@ -191,42 +229,46 @@ class Ledger:
             run: The run that sent them; this one when None. For another one, what somebody else settled is left alone:
                 a later version of the lead may have been accepted since.
             refused: Whether the cleared leads were refused: they are read again as well when this run is killed.
+            contents: `externId` to the digests of the fields, of accepted leads that may be changed.
         """
-        run = run or self._run
-        with self._writing, self._transaction("written") as connection:
-            if run != self._run:
-                known = self._held(connection, run, campaign_id, accepted)
+        run = run or self._book.run
+        mine = run == self._book.run
+        given = self._book.given(campaign_id, stream=stream, accepted_at=at, run=run)
+        with self._book.writing() as connection:
+            if not mine:
+                known = self._book.rows.held(connection, given, accepted)
                 accepted = {extern_id: digest for extern_id, digest in accepted.items() if extern_id in known}
+            placed: Collection[str] = ()
             if accepted:
-                given = self._given(campaign_id, leads=as_json(accepted), stream=stream, accepted_at=at, run=run)
-                connection.execute(self._statements.accept, given)
-                self._leave(connection, given, accepted)
-            if refused and cleared:
-                given = self._given(campaign_id, ids=as_json(list(cleared)), run=run)
-                connection.execute(self._statements.leave_refused, given)
-            released = self._given(campaign_id, ids=as_json([*accepted, *cleared]), run=run)
-            connection.execute(self._statements.release, released)
+                connection.execute(self._book.statements.accept, given | {"leads": as_json(accepted)})
+                if contents:
+                    self.leads.keep_contents(connection, campaign_id, contents)
+                placed = self._book.place(connection, given, accepted)
+            flights = self._book.flights if mine else self._book.rows
+            flights.settle(connection, given, accepted, cleared, placed=placed, refused=refused)
+            if not mine and isinstance(self._book.flights, BatchFlights):
+                self._book.flights.settled_elsewhere(campaign_id, [*accepted, *cleared])
 
     def in_flight(self) -> list[InFlight]:
         """What killed runs left without a known fate; `find_the_dead` says which those are."""
         query = sa.select(IN_FLIGHT).where(
-            IN_FLIGHT.c.account_id == self._account_id,
-            IN_FLIGHT.c.run.in_(self._dead),
+            IN_FLIGHT.c.account_id == self._book.account_id,
+            IN_FLIGHT.c.run.in_(self._book.dead),
         )
-        with self._transaction("read") as connection:
+        with self._book.reading() as connection:
             return [
-                InFlight(row.campaign_id, row.stream, row.extern_id, row.digest, row.since, row.run)
+                InFlight(row.campaign_id, row.stream, row.extern_id, row.digest, row.since, row.run, row.work)
                 for row in connection.execute(query)
             ]
 
     def refused(self, campaign_id: str, extern_id: str) -> str | None:
         """The digest of the lead that the campaign last refused for its own fault under this id; None for none."""
         query = sa.select(REFUSED.c.digest).where(
-            REFUSED.c.account_id == self._account_id,
+            REFUSED.c.account_id == self._book.account_id,
             REFUSED.c.campaign_id == campaign_id,
             REFUSED.c.extern_id == extern_id,
         )
-        with self._transaction("read") as connection:
+        with self._book.reading() as connection:
             digest: str | None = connection.execute(query).scalar()
             return digest
 
@@ -237,21 +279,22 @@ class Ledger:
             campaign_id: It.
             digests: `externId` to digest.
         """
-        given = self._given(campaign_id, leads=as_json(digests))
-        with self._writing, self._transaction("written") as connection:
-            connection.execute(self._statements.refuse, given)
+        given = self._book.given(campaign_id, leads=as_json(digests))
+        with self._book.writing() as connection:
+            connection.execute(self._book.statements.refuse, given)
 
     def took_leads(self, campaign_id: str) -> bool:
         """Whether the campaign took leads from runs that were killed, which this one goes on with."""
-        if not self._dead:
+        if not self._book.dead:
             return False
         some = sa.select(LEFT.c.place).where(
-            LEFT.c.account_id == self._account_id,
+            LEFT.c.account_id == self._book.account_id,
             LEFT.c.campaign_id == campaign_id,
-            LEFT.c.run.in_(self._dead),
+            LEFT.c.run.in_(self._book.dead),
             LEFT.c.taken,
+            LEFT.c.digest != RETIRED,
         )
-        with self._transaction("read") as connection:
+        with self._book.reading() as connection:
             return connection.execute(some.limit(1)).first() is not None
 
     def finish(self, streams: Collection[str]) -> None:
@@ -262,56 +305,28 @@ class Ledger:
         Args:
             streams: Those it read, whose remains of killed runs are of no more use.
         """
-        account = LEFT.c.account_id == self._account_id
+        account = LEFT.c.account_id == self._book.account_id
         unused = [
-            sa.select(table.c.run).where(table.c.account_id == self._account_id, table.c.run == RUNS.c.run).exists()
-            for table in (LEFT, IN_FLIGHT)
+            sa.select(table.c.run)
+            .where(table.c.account_id == self._book.account_id, table.c.run == RUNS.c.run)
+            .exists()
+            for table in (LEFT, IN_FLIGHT, BATCHES)
         ]
-        with self._writing, self._transaction("written") as connection:
-            connection.execute(sa.delete(LEFT).where(account, LEFT.c.run == self._run))
+        with self._book.writing() as connection:
+            connection.execute(sa.delete(LEFT).where(account, LEFT.c.run == self._book.run))
+            known = sa.and_(BATCHES.c.account_id == self._book.account_id, BATCHES.c.fate != UNDER_WAY)
+            connection.execute(sa.delete(BATCHES).where(known, BATCHES.c.run == self._book.run))
             connection.execute(
                 sa.delete(LEFT).where(account, LEFT.c.run.in_(self._predecessors), LEFT.c.stream.in_(streams)),
             )
             connection.execute(
                 sa.delete(RUNS).where(
-                    RUNS.c.account_id == self._account_id,
-                    RUNS.c.run.in_([self._run, *self._dead]),
+                    RUNS.c.account_id == self._book.account_id,
+                    RUNS.c.run.in_([self._book.run, *self._book.dead]),
                     *(sa.not_(used) for used in unused),
                 ),
             )
 
     def close(self) -> None:
         """Let go of the database, and of the sign of life in it."""
-        self._database.close()
-
-    def _leave(self, connection: sa.Connection, given: dict[str, Any], accepted: Mapping[str, str]) -> None:
-        """Note what a run got accepted, each version in the place it was first read in.
-
-        A version that a killed run got refused is now accepted after those that came behind it; its place is before
-        them all the same, since the tap will send it before them.
-        """
-        places: dict[str, int] = {}
-        others = [run for run in self._dead if run != given["run"]]
-        if others:
-            known = given | {"ids": as_json(list(accepted)), "dead": others}
-            for extern_id, place, digest, taken in connection.execute(self._statements.left, known).all():
-                if not taken and digest == accepted[extern_id]:
-                    places.setdefault(extern_id, place)
-        if places:
-            connection.execute(sa.update(LEFT).where(LEFT.c.place.in_(places.values())).values(taken=True))
-            accepted = {extern_id: digest for extern_id, digest in accepted.items() if extern_id not in places}
-        if accepted:
-            connection.execute(self._statements.leave, given | {"leads": as_json(accepted)} if places else given)
-
-    def _held(self, connection: sa.Connection, run: str, campaign_id: str, extern_ids: Iterable[str]) -> set[str]:
-        """Which of these leads a run has in flight; nobody else can settle them before the transaction ends."""
-        given = self._given(campaign_id, ids=as_json(list(extern_ids)), run=run)
-        return set(connection.execute(self._statements.held, given).scalars("extern_id"))
-
-    def _given(self, campaign_id: str, **given: Any) -> dict[str, Any]:
-        return {"account_id": self._account_id, "campaign_id": campaign_id, **given}
-
-    @contextmanager
-    def _transaction(self, what: str) -> Iterator[sa.Connection]:
-        with explained(self._database.engine, what), self._database.turn, self._database.engine.begin() as connection:
-            yield connection
+        self._book.database.close()

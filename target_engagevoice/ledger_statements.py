@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -32,8 +33,12 @@ _GIVEN = {
     "run": sa.bindparam("run", type_=sa.String),
     "since": sa.bindparam("since", type_=sa.Double),
     "accepted_at": sa.bindparam("accepted_at", type_=sa.Double),
+    "work": sa.bindparam("work", type_=sa.String),
 }
 """Parameters, named after the columns they go to."""
+
+_GONE = MappingProxyType(dict.fromkeys(("retired", "lead_id", "was", "content")))
+"""Of a lead that was loaded anew nothing is known that was known of the one before it."""
 
 _OF_RUN = IN_FLIGHT.c.run == _GIVEN["run"]
 
@@ -43,12 +48,22 @@ def as_json(leads: Sequence[str] | Mapping[str, str]) -> str:
     return _JSON.encode(leads).decode()
 
 
+def extern_ids(dialect: str) -> sa.Select[Any]:
+    """The values of the JSON array `ids`, for an IN."""
+    return _KINDS[dialect].values()
+
+
+def insert(dialect: str, table: sa.Table) -> SqliteInsert | PostgresInsert:
+    """An insert that may say what to do about a row that is there."""
+    return _KINDS[dialect].insert(table)
+
+
 @dataclass(frozen=True)
 class Statements:
     """Statements for one kind of database. All take `account_id` and `campaign_id`.
 
     Attributes:
-        accepted: `extern_id`, `digest`, `accepted_at` of the leads in `ids`, a JSON array.
+        accepted: `extern_id`, `digest`, `accepted_at`, `retired` of the leads in `ids`, a JSON array.
         left: `extern_id`, `place`, `digest`, `taken` of those of a `stream` that the runs `dead` left, in order.
         held: `account_id`, `campaign_id`, `extern_id` of those a `run` has in flight: nobody else can settle them
             before the transaction ends.
@@ -87,7 +102,7 @@ def statements(dialect: str) -> Statements:
     names = ("account_id", "campaign_id", "stream", "extern_id", "digest", "run")
     flying = sa.select(*(IN_FLIGHT.c[name] for name in names), sa.false()).where(kind.listed(IN_FLIGHT), _OF_RUN)
     return Statements(
-        accepted=sa.select(ACCEPTED.c.extern_id, ACCEPTED.c.digest, ACCEPTED.c.accepted_at).where(
+        accepted=sa.select(*(ACCEPTED.c[name] for name in ("extern_id", "digest", "accepted_at", "retired"))).where(
             kind.listed(ACCEPTED),
         ),
         left=left.where(
@@ -98,10 +113,10 @@ def statements(dialect: str) -> Statements:
         claim=_upsert(
             kind,
             IN_FLIGHT,
-            ("stream", "digest", "since", "run"),
+            ("stream", "digest", "since", "run", "work"),
             where=lambda excluded: IN_FLIGHT.c.run == excluded.run,
         ),
-        accept=_upsert(kind, ACCEPTED, ("digest", "accepted_at", "run")),
+        accept=_upsert(kind, ACCEPTED, ("digest", "accepted_at", "run", "stream"), gone=_GONE),
         leave=_insert(kind, LEFT, ("stream", "digest", "run")),
         leave_refused=sa.insert(LEFT).from_select((*names, "taken"), flying),
         release=kind.release(held),
@@ -124,6 +139,7 @@ def _upsert(
     table: sa.Table,
     values: Sequence[str],
     where: Callable[[Any], _Condition] | None = None,
+    gone: Mapping[str, None] = MappingProxyType({}),
 ) -> SqliteInsert | PostgresInsert:
     """Insert a row for each of `leads`, or update the one that is there.
 
@@ -131,12 +147,13 @@ def _upsert(
         kind: Of database.
         table: Where to.
         values: Columns to update.
+        gone: Columns to clear in a row that is there.
         where: From the row that would be inserted to a condition under which the one that is there is updated.
     """
     insert = _insert(kind, table, values)
     return insert.on_conflict_do_update(
         index_elements=list(table.primary_key.columns),
-        set_={name: insert.excluded[name] for name in values},
+        set_={name: insert.excluded[name] for name in values} | dict(gone),
         where=None if where is None else where(insert.excluded),
     )
 
@@ -151,12 +168,15 @@ class _Sqlite:
     def listed(self, table: sa.Table) -> _Condition:
         """Whether a row is one of the leads in the JSON array `ids`."""
         # An IN: for a join SQLite would read the whole table.
-        extern_ids = sa.select(sa.func.json_each(_IDS).table_valued("value").c.value)
         return sa.and_(
             table.c.account_id == _GIVEN["account_id"],
             table.c.campaign_id == _GIVEN["campaign_id"],
-            table.c.extern_id.in_(extern_ids),
+            table.c.extern_id.in_(self.values()),
         )
+
+    def values(self) -> sa.Select[Any]:
+        """The values of the JSON array `ids`."""
+        return sa.select(sa.func.json_each(_IDS).table_valued("value").c.value)
 
     def pairs(self) -> sa.FunctionElement[Any]:
         """Rows of `key` and `value` from the JSON object `leads`."""
@@ -182,8 +202,15 @@ class _Postgres:
 
     def listed(self, table: sa.Table) -> _Condition:
         """Whether a row is one of the leads in the JSON array `ids`."""
-        extern_id = sa.func.json_array_elements_text(sa.cast(_IDS, sa.JSON)).column_valued("extern_id")
+        extern_id = self._values()
         return self._among(table, sa.select(_GIVEN["account_id"], _GIVEN["campaign_id"], extern_id).cte("listed"))
+
+    def values(self) -> sa.Select[Any]:
+        """The values of the JSON array `ids`."""
+        return sa.select(self._values())
+
+    def _values(self) -> sa.TableValuedColumn[Any]:
+        return sa.func.json_array_elements_text(sa.cast(_IDS, sa.JSON)).column_valued("extern_id")
 
     def _among(self, table: sa.Table, leads: sa.CTE) -> _Condition:
         # The planner is not to see account and campaign: without statistics, as in a new ledger, it takes one row for

@@ -8,23 +8,30 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from target_engagevoice.batches import BatchLoad
-from target_engagevoice.buffers import Batch, BufferLimits
+from target_engagevoice.buffers import BufferLimits
 from target_engagevoice.campaigns import NotFound
+from target_engagevoice.changes import LeadChanges
 from target_engagevoice.checkpoints import Checkpoints
 from target_engagevoice.connection import connect
 from target_engagevoice.dedupe import Dedupe
-from target_engagevoice.delivery import Delivery
+from target_engagevoice.delivery import Delivery, Works
+from target_engagevoice.drains import Drains
+from target_engagevoice.dry_runs import DryRun
 from target_engagevoice.errors import ConfigError, EngageVoiceError, RejectedTooMany
 from target_engagevoice.halt import Halt
+from target_engagevoice.lead_client import LeadClient
 from target_engagevoice.ledger import Ledger
 from target_engagevoice.loading import Loading
+from target_engagevoice.lookups import Lookups
 from target_engagevoice.outcomes import Outcomes
 from target_engagevoice.pacing import Pace
 from target_engagevoice.reconcile import Reconciler, recover
 from target_engagevoice.refusals import Refusals
 from target_engagevoice.rejects import Rejects
+from target_engagevoice.retiring import Retiring, Wanted
 from target_engagevoice.runs import Run, write_record
 from target_engagevoice.state_dir import make_private
+from target_engagevoice.versions import SeenInMemory, Versions
 from target_engagevoice.windows import JITTER_MARGIN_SECONDS
 
 if TYPE_CHECKING:
@@ -52,6 +59,7 @@ class LoadRun:
         run: Its name and numbers.
         outcomes: Where records end.
         halt: What stops it.
+        versions: What the versions of streams hold; None unless `load_method` is `overwrite`; only after `open`.
     """
 
     def __init__(self, settings: Settings, clock: Clock, version: str, write_state: Callable[[str], None]) -> None:
@@ -70,6 +78,7 @@ class LoadRun:
         self._refusals: Refusals | None = None
         self._shared_quota: SharedQuota | None = None
         self._delivery: Delivery | None = None
+        self.versions: Versions | None = None
 
     @property
     def directory(self) -> Directory:
@@ -100,6 +109,11 @@ class LoadRun:
             self.run.name,
             read_only=settings.dry_run,
         )
+        lead_client = LeadClient(connection.client, clock, self.halt, settings.retry_max_seconds)
+
+        def server_earliest() -> float:
+            return connection.server_clock.earliest(clock.monotonic(), clock.time())
+
         reconciler = Reconciler(connection.client, clock, self.halt, settings.search_delay_seconds)
         refusals = self._refusals = Refusals(self.outcomes, ledger)
         loading = Loading(
@@ -114,7 +128,10 @@ class LoadRun:
             server_clock=connection.server_clock,
             halt=self.halt,
             retry_max_seconds=settings.retry_max_seconds,
-            skip_unchanged=settings.skip_unchanged,
+            policy=settings.policy,
+            directory=connection.directory,
+            lead_client=lead_client,
+            lookups=Lookups(lead_client, self.halt, server_earliest, settings.search_delay_seconds),
         )
 
         if not settings.dry_run:
@@ -122,19 +139,49 @@ class LoadRun:
             if looked_up:
                 logger.warning("%d leads that an earlier run left without a known fate were looked up.", looked_up)
 
-        def load(batch: Batch) -> None:
-            BatchLoad(loading, batch).load()
-
+        if settings.overwrite:
+            self.versions = self._versions(ledger, loading)
+        dry_run = DryRun(self.run, ledger, connection.directory) if settings.dry_run else None
         self._delivery = Delivery(
-            load=load,
-            dedupe=Dedupe(ledger, skip_unchanged=settings.skip_unchanged),
-            outcomes=self.outcomes,
+            works=Works(
+                load=lambda batch: BatchLoad(loading, batch).load(),
+                change=lambda batch: LeadChanges(loading, batch).change(),
+                retire=lambda batch: Retiring(loading, batch.stream).retire_batch(batch),
+            ),
+            drains=Drains(Dedupe(ledger, settings.policy), self.outcomes, dry_run, self.versions),
             limits=BufferLimits(settings.batch_size_rows, settings.batch_size_bytes, settings.batch_wait_limit_seconds),
             threads=settings.max_in_flight,
-            dry_run=settings.dry_run,
             clock=clock,
             halt=self.halt,
         )
+
+    def _versions(self, ledger: Ledger, loading: Loading) -> Versions:
+        """What becomes of leads that a stream's new version does not hold."""
+        settings = self._settings
+        how = settings.policy.move
+        assert how is not None  # noqa: S101 - `overwrite` without it is a mistake of the configuration
+
+        def retire(stream: str, leads: list[tuple[str, str]]) -> int:
+            return len(Retiring(loading, stream).retire({extern_id: Wanted(how) for _, extern_id in leads}))
+
+        def count(stream: str, leads: list[tuple[str, str]]) -> int:
+            for campaign_id, _ in leads:
+                self.run.count_effort(stream, self.directory.by_id(campaign_id), "would_retire")
+            return 0
+
+        if settings.dry_run:
+            return Versions(SeenInMemory(ledger.versions), count, settings.max_retired_percent)
+        return Versions(ledger.versions, retire, settings.max_retired_percent)
+
+    def activate(self, stream: str, version: int) -> None:
+        """A version of a stream is whole: see out what came before, then what it no longer holds.
+
+        Raises:
+            EngageVoiceError: The run can not go on, or too much would be retired.
+        """
+        if self.versions is not None:
+            self.delivery.catch_up()
+            self.versions.activate(stream, version)
 
     def _pace(self, connection: Connection) -> Pace:
         """The loader's pace; shared with other processes where there is a store, and something is sent."""
@@ -156,6 +203,8 @@ class LoadRun:
             EngageVoiceError: The run can not come to its end.
         """
         self.delivery.finish()
+        if self.versions is not None:
+            self.versions.finish()
         if self._refusals is not None:
             self._refusals.finish()
         self._complete = True

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from target_engagevoice.buffers import BufferedLead
+    from target_engagevoice.campaigns import Directory
     from target_engagevoice.client import Client
     from target_engagevoice.halt import Halt
+    from target_engagevoice.lead_client import LeadClient
     from target_engagevoice.ledger import Ledger
+    from target_engagevoice.lookups import Lookups
     from target_engagevoice.outcomes import Outcomes
     from target_engagevoice.pacing import Clock, Pace
+    from target_engagevoice.policies import Policy
     from target_engagevoice.reconcile import Reconciler
     from target_engagevoice.refusals import Refusals
     from target_engagevoice.runs import Run
@@ -27,7 +31,7 @@ class Loading:
     Attributes:
         pace: The account's, for the loader.
         retry_max_seconds: How long one request is retried before the run fails.
-        skip_unchanged: Whether a lead that another run loaded meanwhile, with the same content, is not sent.
+        policy: What follows from what the campaigns have.
     """
 
     client: Client
@@ -41,7 +45,10 @@ class Loading:
     server_clock: ServerClock
     halt: Halt
     retry_max_seconds: float
-    skip_unchanged: bool
+    policy: Policy
+    directory: Directory
+    lead_client: LeadClient
+    lookups: Lookups
 
     def server_earliest(self) -> float:
         """Epoch seconds that the server's clock shows at least."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from target_engagevoice import presets
 from target_engagevoice.compiled_plans import Unusual, compile_flags, compile_plan
+from target_engagevoice.do_not_call import phones_to_list
 from target_engagevoice.errors import ConfigError
 from target_engagevoice.grammar import Constant
 from target_engagevoice.lead_phones import number_aside, plain_number, usable_numbers
@@ -24,14 +25,17 @@ from target_engagevoice.leads import (
     Stage,
 )
 from target_engagevoice.plans import Plan, Record, Value, converter, sources
+from target_engagevoice.retirements import Phone, Retirement
 from target_engagevoice.stream_fields import StreamFields
 from target_engagevoice.values import Unfit, is_flagged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from target_engagevoice.campaigns import Campaign
     from target_engagevoice.grammar import StreamMapping
     from target_engagevoice.phones import PhonePolicy
+    from target_engagevoice.policies import FlagPolicy
 
 _MOST_SHAPES = 256
 
@@ -138,6 +142,35 @@ class RecordMapping:
                 if presets.is_do_not_call(name) and is_flagged(record[name]):
                     return Outcome.DO_NOT_CALL
         return None
+
+    def retirement(
+        self, record: Record, outcome: Outcome, policy: FlagPolicy, campaign: Campaign | None
+    ) -> Retirement | None:
+        """What is left to do for a flagged record; None for nothing.
+
+        Args:
+            record: As read.
+            outcome: What `screen` said.
+            policy: What the settings say of it.
+            campaign: Where it is counted.
+        """
+        plan = self._plan or self._plan_of(tuple(record))
+        deleted = outcome is Outcome.DELETED
+        how = policy.deleted if deleted else policy.do_not_call
+        phones: tuple[Phone, ...] = ()
+        if policy.list_phones and not deleted:
+            sources = (plan.lead_phone, *plan.aside, *plan.maps.get(PERSONA_PHONES, ()))
+            phones = phones_to_list(sources, self._phones, self._e164, record)
+        extern_id = self.extern_id(record) or ""
+        if not phones and (how is None or not extern_id):
+            return None
+        return Retirement.of_record(extern_id, outcome, how, campaign, phones)
+
+    def extern_id(self, record: Record) -> str | None:
+        """The `externId` of a record; None where it has none that a lead could have."""
+        lead: dict[str, Any] = {}
+        plan = self._plan or self._plan_of(tuple(record))
+        return None if _add_extern_id(plan, lead, record) else lead[EXTERN_ID]
 
     def lead(self, record: Record, *, single_phone: bool) -> Lead | Rejection:
         """The lead a record becomes.

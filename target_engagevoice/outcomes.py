@@ -44,6 +44,12 @@ class ReadRecord(msgspec.Struct, frozen=True, eq=False, gc=False):
         record: Mapping[str, Any] = decode(self.source)["record"]
         return record
 
+    @property
+    def version(self) -> int | None:
+        """Of its stream, as its message says; None where it says none."""
+        version = None if isinstance(self.source, Mapping) else decode(self.source).get("version")
+        return version if isinstance(version, int) else None
+
 
 class Outcomes:
     """The way out. Any thread may call it; the parts it calls have their own locks."""

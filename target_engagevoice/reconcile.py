@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from target_engagevoice.errors import ServerError
+from target_engagevoice.ledger_tables import LOAD, RETIRE
+from target_engagevoice.retirements import Retire
 from target_engagevoice.server_clock import RESOLUTION_SECONDS
 
 if TYPE_CHECKING:
@@ -86,6 +88,9 @@ def recover(
 ) -> int:
     """Settle what killed runs left on its way: what arrived is accepted, the rest will be read and sent again.
 
+    Of a lead that was to be changed or retired nothing is asked: it is uncertain until its next record says what it is
+    to be, and that may be done again without harm.
+
     Args:
         ledger: Where they noted it.
         reconciler: Looks it up.
@@ -98,8 +103,15 @@ def recover(
         How many leads were looked up.
     """
     groups: dict[tuple[str, str, str], dict[str, InFlight]] = {}
+    doubtful: dict[tuple[str, str, str, str], list[str]] = {}
     for lead in ledger.in_flight():
-        groups.setdefault((lead.stream, lead.campaign_id, lead.run), {})[lead.extern_id] = lead
+        if lead.work == LOAD:
+            groups.setdefault((lead.stream, lead.campaign_id, lead.run), {})[lead.extern_id] = lead
+        else:
+            how = lead.digest if lead.work == RETIRE else ""
+            doubtful.setdefault((lead.stream, lead.campaign_id, lead.run, how), []).append(lead.extern_id)
+    for (stream, campaign_id, run, how), extern_ids in doubtful.items():
+        ledger.leads.doubt(stream, campaign_id, extern_ids, run, Retire(how) if how else None)
     settled_at = clock.monotonic() + search_delay
     for (stream, campaign_id, run), leads in groups.items():
         held = reconciler.held(campaign_id, {key: lead.since for key, lead in leads.items()}, settled_at)

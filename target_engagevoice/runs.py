@@ -16,13 +16,18 @@ from target_engagevoice.leads import Outcome
 from target_engagevoice.state_dir import open_private
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from target_engagevoice.campaigns import Campaign
     from target_engagevoice.pacing import Clock
 
 OUTCOMES = tuple(outcome.value for outcome in Outcome)
-EFFORTS = ("requests", "retries", "throttled")
+EFFORTS = ("requests", "retries", "throttled", "retired", "listed")
+"""What was done for the records: requests of any kind, leads taken out of the dialer, phones put on the list."""
+
+INTENTIONS = ("would_load", "would_change", "would_retire", "would_list")
+"""What a dry run would have done; in its record only."""
 
 
 @dataclass
@@ -30,11 +35,12 @@ class Tally:
     """Numbers of one stream and campaign. Owned by its `Run`, whose lock guards it."""
 
     outcomes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
-    efforts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(EFFORTS, 0))
+    efforts: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*EFFORTS, *INTENTIONS), 0))
 
-    def as_dict(self) -> dict[str, int]:
-        """`read` is the sum of the eight outcomes, always."""
-        return {"read": sum(self.outcomes.values()), **self.outcomes, **self.efforts}
+    def as_dict(self, counted: Collection[str]) -> dict[str, int]:
+        """`read`, which is the sum of the eight outcomes, always; these; and the efforts that are counted."""
+        efforts = {name: self.efforts[name] for name in counted}
+        return {"read": sum(self.outcomes.values()), **self.outcomes, **efforts}
 
 
 class Run:
@@ -64,10 +70,10 @@ class Run:
             if outcome is Outcome.REJECTED:
                 self.rejected += records
 
-    def count_effort(self, stream: str, campaign: Campaign, effort: str) -> None:
-        """A request was sent (`requests`), was one more try (`retries`), or was told to wait (`throttled`)."""
+    def count_effort(self, stream: str, campaign: Campaign | None, effort: str, number: int = 1) -> None:
+        """A request was sent (`requests`), was one more try (`retries`), was told to wait (`throttled`), and so on."""
         with self._lock:
-            self._tally(stream, campaign).efforts[effort] += 1
+            self._tally(stream, campaign).efforts[effort] += number
 
     def rejected_percent(self) -> float:
         """Rejects of the records read, in percent."""
@@ -81,9 +87,12 @@ class Run:
 
     def totals(self) -> dict[str, int]:
         """The sums over all streams and campaigns."""
+        return self._totals(EFFORTS)
+
+    def _totals(self, counted: Collection[str]) -> dict[str, int]:
         with self._lock:
-            rows = [tally.as_dict() for campaigns in self._tallies.values() for tally in campaigns.values()]
-        return {name: sum(row[name] for row in rows) for name in ("read", *OUTCOMES, *EFFORTS)}
+            rows = [tally.as_dict(counted) for campaigns in self._tallies.values() for tally in campaigns.values()]
+        return {name: sum(row[name] for row in rows) for name in ("read", *OUTCOMES, *counted)}
 
     def record(self, version: str, status: str, *, dry_run: bool, error: dict[str, str] | None) -> dict[str, Any]:
         """The run record.
@@ -97,10 +106,11 @@ class Run:
             dry_run: Whether nothing was written to the server.
             error: `code` and `message` of what ended the run; None for nothing.
         """
-        totals = self.totals()
+        counted = (*EFFORTS, *INTENTIONS) if dry_run else EFFORTS
+        totals = self._totals(counted)
         with self._lock:
             streams = [
-                {"stream": stream, "campaigns": [self._row(key, tally) for key, tally in campaigns.items()]}
+                {"stream": stream, "campaigns": [self._row(key, tally, counted) for key, tally in campaigns.items()]}
                 for stream, campaigns in self._tallies.items()
             ]
         return {
@@ -122,10 +132,10 @@ class Run:
         self._names[key] = campaign
         return self._tallies[stream][key]
 
-    def _row(self, campaign_id: str | None, tally: Tally) -> dict[str, Any]:
+    def _row(self, campaign_id: str | None, tally: Tally, counted: Collection[str]) -> dict[str, Any]:
         campaign = self._names[campaign_id]
         name = campaign.path if campaign else None
-        return {"campaign_id": campaign_id, "campaign": name, **tally.as_dict()}
+        return {"campaign_id": campaign_id, "campaign": name, **tally.as_dict(counted)}
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> Path:

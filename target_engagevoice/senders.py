@@ -5,51 +5,56 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from target_engagevoice.buffers import Batch
+    from target_engagevoice.buffers import BufferedLead
     from target_engagevoice.halt import Halt
 
+B = TypeVar("B")
+"""A kind of batch."""
 
-class Senders:
-    """Loads batches, several at a time.
+
+class Senders(Generic[B]):
+    """Sees batches of one kind of work through, several at a time. Its threads are started with the first batch.
 
     Its lock is that of the `Delivery` that owns it, and held by whoever calls it: whether a lead waits, is queued, is
     on its way or is done must be one truth.
 
     Args:
-        load: Brings one batch to its outcomes; runs on a sending thread, without the lock.
-        done: Told of each batch that came back, with the lock held, whatever became of it.
+        name: Of its threads.
+        work: Sees one batch through, and gives back the leads of it that are to be compared with the ledger again;
+            runs on a sending thread, without the lock.
+        done: Told of each batch that came back, and of those leads, with the lock held, whatever became of it.
         number: Batches on their way at the same time.
+        moved: Of that lock; told when a batch leaves the queue or comes back.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with
         self,
-        load: Callable[[Batch], None],
-        done: Callable[[Batch], None],
+        name: str,
+        work: Callable[[B], Collection[BufferedLead]],
+        done: Callable[[B, Collection[BufferedLead]], None],
         *,
         number: int,
         lock: threading.RLock,
+        moved: threading.Condition,
         halt: Halt,
     ) -> None:
-        self._load = load
+        self._name = name
+        self._work = work
         self._done = done
         self._halt = halt
         self._lock = lock
         self._queued = threading.Condition(lock)
-        self._moved = threading.Condition(lock)
-        self._queue: deque[Batch] = deque()
+        self._moved = moved
+        self._queue: deque[B] = deque()
         self._under_way = 0
         self._closing = False
         self.number = number
-        self._threads = [
-            threading.Thread(target=self._send, name=f"sender-{count}", daemon=True) for count in range(number)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
 
     @property
     def waiting(self) -> int:
@@ -61,22 +66,25 @@ class Senders:
         """Whether nothing is queued or on its way."""
         return not self._queue and not self._under_way
 
-    def put(self, batches: Collection[Batch]) -> None:
+    def put(self, batches: Collection[B]) -> None:
         """Queue batches."""
+        if batches and not self._threads and not self._closing:
+            names = [f"{self._name}-{count}" for count in range(self.number)]
+            self._threads = [threading.Thread(target=self._send, name=name, daemon=True) for name in names]
+            for thread in self._threads:
+                thread.start()
         self._queue.extend(batches)
         self._queued.notify(len(batches))
 
-    def wait(self, seconds: float) -> None:
-        """Let go of the lock until a batch leaves the queue or comes back, or for so long."""
-        self._moved.wait(seconds)
-
-    def close(self, wait_seconds: float) -> None:
-        """Stop the threads, without the lock. Batches on their way may finish, for so long; others are not sent."""
+    def stop(self) -> None:
+        """Tell the threads to end, without the lock; batches that wait are not sent."""
         with self._lock:
             self._closing = True
             self._queue.clear()
             self._queued.notify_all()
-        end = time.monotonic() + wait_seconds  # threads end in real time, whatever clock the run goes by
+
+    def join(self, end: float) -> None:
+        """Wait for batches on their way, until a moment in monotonic seconds of the machine, without the lock."""
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
 
@@ -90,13 +98,14 @@ class Senders:
                 batch = self._queue.popleft()
                 self._under_way += 1
                 self._moved.notify_all()
+            again: Collection[BufferedLead] = ()
             try:
                 self._halt.check()
-                self._load(batch)
+                again = self._work(batch)
             except BaseException as error:  # noqa: BLE001 - whatever it is, the run must hear of it
                 self._halt.set_for(error)
             finally:
                 with self._lock:
                     self._under_way -= 1
-                    self._done(batch)
+                    self._done(batch, again)
                     self._moved.notify_all()

@@ -259,23 +259,35 @@ _ROWS = (
         maximum=100,
     ),
     Setting(
+        "max_retired_percent",
+        _D,
+        "Most leads of a stream that `load_method: overwrite` retires when a version is activated, in percent of those "
+        "it loaded; beyond that the run stops and retires none.",
+        25.0,
+        minimum=0,
+        maximum=100,
+    ),
+    Setting(
         "load_method",
         _O,
-        "`append-only`; `upsert` and `overwrite` are refused by this version.",
+        "`append-only`; `upsert`: a lead the campaign already holds is changed in place; `overwrite`: the same, and "
+        "leads of the stream that its new version no longer holds are retired as `on_delete` says.",
         "append-only",
         ("append-only", "upsert", "overwrite"),
     ),
     Setting(
         "on_delete",
         _O,
-        "What a deleted record does to its lead: `ignore`; the other values are refused by this version.",
+        "What a deleted record does to its lead, and one that moved to the lead it leaves: `ignore`, `cancel`, "
+        "`pause`, `suppress` or `delete`.",
         "ignore",
         ("ignore", "cancel", "pause", "suppress", "delete"),
     ),
     Setting(
         "do_not_call",
         _O,
-        "`skip`: a record flagged do-not-call is never loaded; `dnc_list` is refused by this version.",
+        "`skip`: a record flagged do-not-call is never loaded, and suppressed where it was; `dnc_list`: also puts its "
+        "phones on the account's do-not-call list.",
         "skip",
         ("skip", "dnc_list"),
     ),

@@ -25,6 +25,8 @@ from target_engagevoice.grammar import Mappings
 from target_engagevoice.lists import ListOptions, check_description
 from target_engagevoice.nearest import did_you_mean
 from target_engagevoice.phones import PhonePolicy
+from target_engagevoice.policies import FlagPolicy, Policy
+from target_engagevoice.retirements import Retire
 from target_engagevoice.setting_table import SETTINGS, Kind, Setting
 from target_engagevoice.windows import Window
 
@@ -49,13 +51,6 @@ STORES = ("postgresql://", "postgresql+psycopg://")
 
 LARGEST_NUMBER = 10**300
 """A larger one fits no float, and Python does not write it out."""
-
-NOT_YET: Mapping[str, tuple[Any, ...]] = {
-    "load_method": ("upsert", "overwrite"),
-    "on_delete": ("cancel", "pause", "suppress", "delete"),
-    "do_not_call": ("dnc_list",),
-}
-"""Values of the contract this version does not act on yet: refused, since ignoring them would be worse."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +77,10 @@ class Settings:
     batch_wait_limit_seconds: float
     state_dir: Path
     ledger_url: str | None = field(repr=False)  # it may hold a password
-    skip_unchanged: bool
+    policy: Policy
+    overwrite: bool
+    flags: FlagPolicy
+    max_retired_percent: float
     max_rejected_percent: float
     dry_run: bool
     validate_records: bool
@@ -132,7 +130,9 @@ class Settings:
                 number_origin_country=value["number_origin_country"],
             ),
             state_dir=Path(value["state_dir"]),
-            skip_unchanged=value["dedupe"] == "changed",
+            policy=_policy(value),
+            overwrite=value["load_method"] == "overwrite",
+            flags=_flags(value),
             **{
                 name: value[name]
                 for name in (
@@ -147,6 +147,7 @@ class Settings:
                     "batch_wait_limit_seconds",
                     "ledger_url",
                     "max_rejected_percent",
+                    "max_retired_percent",
                     "dry_run",
                     "validate_records",
                     "add_record_metadata",
@@ -183,10 +184,29 @@ def _checked(config: Mapping[str, Any]) -> dict[str, Any]:
         if raw is None or raw == "":
             continue
         given[name] = _converted(SETTINGS[name], raw)
-        if given[name] in NOT_YET.get(name, ()):
-            msg = f"{name}: {given[name]!r} is not built yet; leave it at {SETTINGS[name].default!r}."
-            raise ConfigError(msg)
     return given
+
+
+def _policy(value: Mapping[str, Any]) -> Policy:
+    on_delete = value["on_delete"]
+    if value["load_method"] == "overwrite" and on_delete == "ignore":
+        msg = (
+            "load_method: 'overwrite' retires what a new version of a stream no longer holds, as on_delete says, and "
+            "that says 'ignore'; set on_delete to 'suppress', 'pause', 'cancel' or 'delete', or choose 'upsert'."
+        )
+        raise ConfigError(msg)
+    return Policy(
+        skip_unchanged=value["dedupe"] == "changed",
+        change=value["load_method"] != "append-only",
+        move=None if on_delete == "ignore" else Retire(on_delete),
+        keep_off=value["do_not_call"] == "dnc_list",
+    )
+
+
+def _flags(value: Mapping[str, Any]) -> FlagPolicy:
+    deleted = None if value["on_delete"] == "ignore" else Retire(value["on_delete"])
+    listing = value["do_not_call"] == "dnc_list"
+    return FlagPolicy(deleted, (deleted if listing else None) or Retire.SUPPRESS, listing)
 
 
 def _converted(setting: Setting, raw: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from target_engagevoice import answers
+from target_engagevoice.contents import content_of
 from target_engagevoice.leads import Outcome, Rejection, Stage
 from target_engagevoice.lists import RETAIN_ALL
 
@@ -108,7 +109,9 @@ class Settlement:
         at = parts.server_latest()
         digests = {buffered.lead.extern_id: buffered.lead.digest for buffered in leads}
         gone = [buffered.lead.extern_id for buffered in cleared]
-        parts.ledger.settle(self._batch.stream, self._campaign.campaign_id, digests, gone, at, refused=True)
+        contents = {each.lead.extern_id: content_of(each.lead) for each in leads} if parts.policy.change else {}
+        stream, campaign_id = self._batch.stream, self._campaign.campaign_id
+        parts.ledger.settle(stream, campaign_id, digests, gone, at, refused=True, contents=contents)
         inserted = len(leads) - not_inserted
         records = [buffered.record for buffered in leads]
         parts.outcomes.settle_all(records[:inserted], self._campaign, Outcome.LOADED)

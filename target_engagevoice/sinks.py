@@ -96,10 +96,17 @@ class LeadSink(Sink):
             run.delivery.add(buffer, read, outcome)
             return
         known = None if isinstance(campaign, Rejection) else campaign
-        if isinstance(outcome, Rejection):
+        if not isinstance(outcome, Outcome):
+            assert isinstance(outcome, Rejection)  # noqa: S101 - a lead without a campaign is none
+            if run.versions is not None:
+                run.versions.see(stream.name, [(read, stream.mapping.extern_id(record) or "")])
             run.outcomes.reject(read, known, outcome)
-        elif isinstance(outcome, Outcome):
+            return
+        retirement = stream.retirement(record, outcome, known)
+        if retirement is None:
             run.outcomes.settle(read, known, outcome)
+        else:
+            run.delivery.retire(read, retirement)
 
     def count_records(self) -> None:
         """Tell the SDK's counters of the records since the last call."""

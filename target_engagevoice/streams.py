@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from target_engagevoice.campaigns import Campaign, Directory
     from target_engagevoice.leads import Lead, Outcome
     from target_engagevoice.lists import ListOptions
+    from target_engagevoice.policies import FlagPolicy
+    from target_engagevoice.retirements import Retirement
     from target_engagevoice.settings import Settings
 
 RECORD_METADATA = frozenset(
@@ -40,6 +42,7 @@ class Stream:
         key_properties: Fields each record must have.
         schema: None when records are not checked.
         options: What its lists are loaded with.
+        flags: What becomes of records that must not be loaded.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Stream:
     router: Router
     mapping: RecordMapping
     options: ListOptions
+    flags: FlagPolicy
 
     def route(self, record: Mapping[str, Any]) -> Campaign | Rejection:
         """The campaign of a record, or why there is none."""
@@ -70,6 +74,16 @@ class Stream:
         if isinstance(campaign, Rejection):
             return campaign
         return self.mapping.lead(record, single_phone=campaign.single_phone)
+
+    def retirement(self, record: Mapping[str, Any], flagged: Outcome, campaign: Campaign | None) -> Retirement | None:
+        """What is left to do for a record that must not be loaded; None for nothing.
+
+        Args:
+            record: After stream maps.
+            flagged: `DELETED` or `DO_NOT_CALL`, as `outcome` said.
+            campaign: Where it is counted.
+        """
+        return self.mapping.retirement(record, flagged, self.flags, campaign)
 
     def check(self, record: Mapping[str, Any]) -> Rejection | None:
         """Whether a record is what its SCHEMA message promised."""
@@ -115,4 +129,5 @@ def compile_stream(
         router=router,
         mapping=record_mapping,
         options=settings.list_options.override(mapping.list_options),
+        flags=settings.flags,
     )

@@ -339,9 +339,15 @@ class TargetEngageVoice(Target):
         self.load_run.state(message_dict["value"])
 
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
-        """Nothing to activate: `load_method` is `append-only`, lists have no versions."""
-        self._assert_line_requires(message_dict, requires={"stream"})
-        logger.debug("ACTIVATE_VERSION of stream %s: nothing to do.", message_dict["stream"])
+        """A version of a stream is whole: `load_method: overwrite` retires what it no longer holds."""
+        self._assert_line_requires(message_dict, requires={"stream", "version"})
+        name, version = message_dict["stream"], message_dict["version"]
+        if type(version) is not int:
+            msg = f"line {self._lines.line_number}: the version of stream {name} is not a number."
+            raise InputError(msg)
+        for stream_map in self.mapper.stream_maps.get(name, ()):
+            if self._streams.get(stream_map.stream_alias) is not None:
+                self.load_run.activate(stream_map.stream_alias, version)
 
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
         msg = f"a BATCH message came on stream {message_dict.get('stream')}: remove batch_config from the tap."

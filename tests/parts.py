@@ -15,21 +15,24 @@ import pyrate_limiter  # noqa: F401 - now, and not within the first example of a
 from target_engagevoice.auth import authentication
 from target_engagevoice.batches import BatchLoad
 from target_engagevoice.buffers import Batch, BufferedLead
-from target_engagevoice.campaigns import Campaign
+from target_engagevoice.campaigns import Campaign, Directory
 from target_engagevoice.checkpoints import Checkpoints
 from target_engagevoice.client import Client
 from target_engagevoice.credentials import ApiToken
 from target_engagevoice.halt import Halt
+from target_engagevoice.lead_client import LeadClient
 from target_engagevoice.leads import Lead
 from target_engagevoice.ledger import Ledger
 from target_engagevoice.lists import ListOptions
 from target_engagevoice.loading import Loading
+from target_engagevoice.lookups import Lookups
 from target_engagevoice.outcomes import Outcomes
 from target_engagevoice.pacing import Pace
+from target_engagevoice.policies import Policy
 from target_engagevoice.reconcile import Reconciler
 from target_engagevoice.refusals import Refusals
 from target_engagevoice.rejects import Rejects
-from target_engagevoice.runs import Run
+from target_engagevoice.runs import OUTCOMES, Run
 from target_engagevoice.sandbox import Sandbox
 from target_engagevoice.server_clock import ServerClock
 from target_engagevoice.transport import Transport
@@ -96,6 +99,7 @@ class Desk:
 
     def load_batch(self, batch: Batch) -> None:
         """See a batch through."""
+        lead_client = LeadClient(self.client, self.clock, self.halt, self.retry_max_seconds)
         loading = Loading(
             client=self.client,
             pace=self.pace,
@@ -108,7 +112,10 @@ class Desk:
             server_clock=self.server_clock,
             halt=self.halt,
             retry_max_seconds=self.retry_max_seconds,
-            skip_unchanged=True,
+            policy=Policy(),
+            directory=Directory([RENEWALS, WINBACK]),
+            lead_client=lead_client,
+            lookups=Lookups(lead_client, self.halt, self.clock.time, self.reconciler.delay),
         )
         BatchLoad(loading, batch).load()
 
@@ -123,8 +130,7 @@ class Desk:
     def outcome(self) -> dict[str, int]:
         """The outcomes that occurred, with their numbers."""
         totals = self.run.totals()
-        efforts = ("read", "requests", "retries", "throttled")
-        return {name: count for name, count in totals.items() if count and name not in efforts}
+        return {name: count for name, count in totals.items() if count and name in OUTCOMES}
 
     def close(self) -> None:
         """Let go."""

@@ -8,25 +8,35 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from target_engagevoice.buffers import Batch, BufferLimits
+from target_engagevoice.buffers import Batch, BufferedLead, BufferLimits
+from target_engagevoice.campaigns import Directory
 from target_engagevoice.checkpoints import Checkpoints
 from target_engagevoice.dedupe import Dedupe
-from target_engagevoice.delivery import Delivery
+from target_engagevoice.delivery import Delivery, Works
+from target_engagevoice.drains import Drains
+from target_engagevoice.dry_runs import DryRun
 from target_engagevoice.halt import Halt
 from target_engagevoice.leads import Outcome
 from target_engagevoice.ledger import Ledger
 from target_engagevoice.lists import ListOptions
 from target_engagevoice.outcomes import Outcomes
+from target_engagevoice.policies import Policy
 from target_engagevoice.rejects import Rejects
-from target_engagevoice.runs import Run
+from target_engagevoice.runs import OUTCOMES, Run
 from tests.clock import FakeClock
 from tests.parts import ACCOUNT, RENEWALS, nothing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from target_engagevoice.campaigns import Campaign
     from target_engagevoice.leads import Lead
+
+
+def unused(_batch: object) -> Sequence[BufferedLead]:
+    """For work that a test has none of."""
+    raise AssertionError
+
 
 LIMITS = BufferLimits(rows=3, size=100_000, age=60.0)
 
@@ -58,17 +68,19 @@ class Room:
         self.gate.set()
         self._extra = load
         self.delivery = Delivery(
-            load=self.load,
-            dedupe=Dedupe(self.ledger, skip_unchanged=skip_unchanged),
-            outcomes=self.outcomes,
+            works=Works(self.load, unused, unused),
+            drains=Drains(
+                Dedupe(self.ledger, Policy(skip_unchanged=skip_unchanged)),
+                self.outcomes,
+                DryRun(self.run, self.ledger, Directory([RENEWALS])) if dry_run else None,
+            ),
             limits=limits,
             threads=threads,
-            dry_run=dry_run,
             clock=self.clock,
             halt=self.halt,
         )
 
-    def load(self, batch: Batch) -> None:
+    def load(self, batch: Batch) -> Sequence[BufferedLead]:
         """Takes every lead of the batch, once the gate is open."""
         with self.lock:
             self.batches.append(batch)
@@ -78,6 +90,7 @@ class Room:
         digests = {each.lead.extern_id: each.lead.digest for each in batch.leads}
         self.ledger.settle(batch.stream, batch.campaign.campaign_id, digests, (), self.clock.time())
         self.outcomes.settle_all([each.record for each in batch.leads], batch.campaign, Outcome.LOADED)
+        return ()
 
     def add(self, one: Lead, campaign: Campaign = RENEWALS, stream: str = "people") -> None:
         """As the sink does: into the buffer."""
@@ -96,7 +109,7 @@ class Room:
 
     def outcome(self) -> dict[str, int]:
         """The outcomes that occurred."""
-        return {name: count for name, count in self.run.totals().items() if count and name != "read"}
+        return {name: count for name, count in self.run.totals().items() if count and name in OUTCOMES}
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         """Until it holds; sending is done by other threads."""

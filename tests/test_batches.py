@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from target_engagevoice.answers import NotSent, Refused
 from target_engagevoice.buffers import Batch
 from target_engagevoice.errors import Interrupted, ServerError
-from target_engagevoice.ledger_tables import IN_FLIGHT
+from target_engagevoice.ledger_tables import BATCHES, UNDER_WAY
 from target_engagevoice.lists import ListOptions
 from tests.parts import RENEWALS, WINBACK, Desk, desk, lead
 
@@ -47,8 +47,10 @@ def reject_reasons(room: Desk) -> dict[str, tuple[str, str]]:
 
 def claimed(room: Desk) -> set[str]:
     """`externId` of what the ledger says may be on its way."""
-    with room.ledger._database.engine.connect() as connection:
-        return set(connection.execute(sa.select(IN_FLIGHT.c.extern_id)).scalars())
+    under_way = sa.select(BATCHES.c.leads).where(BATCHES.c.fate == UNDER_WAY)
+    with room.ledger._book.database.engine.connect() as connection:
+        batches = connection.execute(under_way).scalars()
+        return {extern_id for batch in batches for extern_id in json.loads(batch)}
 
 
 def on_load(do: str, **more: Any) -> dict[str, Any]:

@@ -361,7 +361,7 @@ def refusal(url: str | None, folder: Path = Path("unused"), *, read_only: bool =
 
 @pytest.mark.parametrize("read_only", [True, False])
 def test_a_ledger_of_a_newer_version_is_refused(ledger_url: str, read_only: bool) -> None:
-    with opened(ledger_url) as ledger, ledger._database.engine.begin() as connection:
+    with opened(ledger_url) as ledger, ledger._book.database.engine.begin() as connection:
         connection.execute(sa.text("UPDATE engagevoice_schema SET version = version + 1"))
     message = refusal(ledger_url, read_only=read_only)
     assert f"schema version {SCHEMA_VERSION + 1}" in message
@@ -370,7 +370,7 @@ def test_a_ledger_of_a_newer_version_is_refused(ledger_url: str, read_only: bool
 
 def test_a_ledger_of_a_newer_version_is_left_as_it_is(ledger_url: str) -> None:
     with opened(ledger_url) as ledger:
-        with ledger._database.engine.begin() as connection:
+        with ledger._book.database.engine.begin() as connection:
             connection.execute(sa.text("UPDATE engagevoice_schema SET version = version + 1"))
         refusal_of_second = ledger_url
     refusal(refusal_of_second)
@@ -521,7 +521,7 @@ def test_a_dry_run_leaves_no_trace(ledger_url: str) -> None:
         pass
     with opened(ledger_url, "three") as ledger:
         assert [each.run for each in ledger.in_flight()] == ["one"]
-        with ledger._database.engine.connect() as connection:
+        with ledger._book.database.engine.connect() as connection:
             runs = set(connection.execute(sa.text("SELECT run FROM engagevoice_runs")).scalars())
     assert runs == {"one", "three"}
 
@@ -567,6 +567,6 @@ def test_the_ledger_is_for_its_owner_only(tmp_path: Path) -> None:
 
 
 def test_what_is_written_is_on_disk_before_the_call_returns(ledger: Ledger) -> None:
-    with ledger._database.engine.connect() as connection:
+    with ledger._book.database.engine.connect() as connection:
         synchronous = connection.execute(sa.text("PRAGMA synchronous")).scalar()
     assert synchronous == 2  # FULL

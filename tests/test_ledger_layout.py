@@ -44,7 +44,7 @@ def test_the_index_is_gone_once_nothing_is_left(tmp_path: Path) -> None:
 
 def plan(ledger: Ledger) -> str:
     """How SQLite would look up what killed runs left."""
-    with ledger._database.engine.connect() as connection:
+    with ledger._book.database.engine.connect() as connection:
         query = "EXPLAIN QUERY PLAN SELECT * FROM engagevoice_left WHERE account_id = '1' AND campaign_id = '1001'"
         return str(connection.execute(sa.text(query)).all())
 

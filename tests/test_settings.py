@@ -14,7 +14,7 @@ from target_engagevoice.config_files import read_config
 from target_engagevoice.credentials import AccessToken, ApiToken, JwtGrant, LegacyLogin, PasswordLogin
 from target_engagevoice.errors import ConfigError
 from target_engagevoice.setting_table import SETTINGS, Kind, Setting
-from target_engagevoice.settings import ENVIRONMENT_PREFIX, NOT_YET, SIGN_INS, Settings, from_environment, json_schema
+from target_engagevoice.settings import ENVIRONMENT_PREFIX, SIGN_INS, Settings, from_environment, json_schema
 from target_engagevoice.windows import Window
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def fitting(setting: Setting) -> st.SearchStrategy[Any]:
     if setting.name in LIMITED:
         return LIMITED[setting.name]
     if setting.options:
-        return st.sampled_from([value for value in setting.options if value not in NOT_YET.get(setting.name, ())])
+        return st.sampled_from(setting.options)
     low = setting.minimum
     kinds: dict[Kind, st.SearchStrategy[Any]] = {
         Kind.STRING: st.text(min_size=1, max_size=9),
@@ -85,8 +85,17 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-configs = st.lists(st.sampled_from(FREE), max_size=6, unique_by=lambda setting: setting.name).flatmap(
-    lambda chosen: st.fixed_dictionaries({setting.name: fitting(setting) for setting in chosen})
+def consistent(config: dict[str, Any]) -> dict[str, Any]:
+    """Settings that fit each other: who overwrites must say how leads are retired."""
+    if config.get("load_method") == "overwrite" and config.get("on_delete", "ignore") == "ignore":
+        return config | {"on_delete": "suppress"}
+    return config
+
+
+configs = (
+    st.lists(st.sampled_from(FREE), max_size=6, unique_by=lambda setting: setting.name)
+    .flatmap(lambda chosen: st.fixed_dictionaries({setting.name: fitting(setting) for setting in chosen}))
+    .map(consistent)
 )
 
 
@@ -212,9 +221,10 @@ def test_any_text_is_taken_or_refused(setting: Setting, text: str) -> None:
         ({"mappings": "[]"}, "mappings: must be an object, not '[]'."),
         ({"list_description": "{strem}"}, "list_description: {strem} is not a placeholder; did you mean 'stream'"),
         ({"default_region": "USA"}, "default_region: 'USA' is not a region"),
-        ({"load_method": "upsert"}, "load_method: 'upsert' is not built yet; leave it at 'append-only'."),
-        ({"do_not_call": "dnc_list"}, "do_not_call: 'dnc_list' is not built yet; leave it at 'skip'."),
-        ({"on_delete": "cancel"}, "on_delete: 'cancel' is not built yet; leave it at 'ignore'."),
+        ({"load_method": "overwrite"}, "as on_delete says, and that says 'ignore'; set on_delete to 'suppress'"),
+        ({"load_method": "upserts"}, "load_method: 'upserts' is not one of its values; did you mean 'upsert'"),
+        ({"do_not_call": "dnc_lists"}, "do_not_call: 'dnc_lists' is not one of its values; did you mean 'dnc_list'"),
+        ({"on_delete": "canceled"}, "on_delete: 'canceled' is not one of its values; did you mean 'cancel'"),
         ({"base_url": "ringcx"}, "base_url: must be a URL such as 'https://ringcx.ringcentral.com/voice' or the word"),
         ({"base_url": "ftp://host"}, "base_url: must be a URL"),
         ({"base_url": "https://"}, "base_url: must be a URL"),

@@ -293,9 +293,10 @@ class Chain:
         outcomes = sum(totals[name] for name in OUTCOMES)
         if not (totals["read"] == outcomes == fed) or last["unsettled"]:
             self.problems.append(f"{fed} records were read in the last run, {outcomes} have an outcome: {last}")
-        in_flight = table_count(self.folder / STATE_DIR / "ledger.db", "in_flight")
-        if in_flight:
-            self.problems.append(f"the ledger still has {in_flight} leads in flight")
+        for table in ("in_flight", "batches"):
+            rows_left = table_count(self.folder / STATE_DIR / "ledger.db", table)
+            if rows_left:
+                self.problems.append(f"the ledger still has {rows_left} {table}")
 
     def _check_order(self, sandbox: Sandbox) -> None:
         versions: dict[tuple[str, str], list[str]] = {}

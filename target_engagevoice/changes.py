@@ -1,0 +1,170 @@
+"""Leads that are changed in place, or put back into the dialer: looked up in bulk, then one request each."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from target_engagevoice import answers
+from target_engagevoice.claims import wait_for_others
+from target_engagevoice.contents import content_of, differences
+from target_engagevoice.lead_client import Gone
+from target_engagevoice.leads import LEAD_PHONE, LEAD_PHONE_E164, Outcome, Rejection, Stage
+from target_engagevoice.ledger_tables import CHANGE
+from target_engagevoice.lookups import newest
+from target_engagevoice.retirements import DIALLED, REVIVALS, Retire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from target_engagevoice.buffers import Batch, BufferedLead
+    from target_engagevoice.lead_client import FoundLead
+    from target_engagevoice.ledger_leads import HeldLead
+    from target_engagevoice.loading import Loading
+
+
+class LeadChanges:
+    """Changes the leads of one batch. Owned by the thread that runs it."""
+
+    def __init__(self, parts: Loading, batch: Batch) -> None:
+        self._parts = parts
+        self._batch = batch
+        self._campaign = batch.campaign
+        self._effort = partial(parts.run.count_effort, batch.stream, batch.campaign)
+        self._took = False
+
+    def change(self) -> list[BufferedLead]:
+        """Bring every lead to its outcome, but those that are not there any more.
+
+        Returns:
+            Those: they are to be loaded anew.
+
+        Raises:
+            EngageVoiceError: The run can not go on; leads without an outcome stay claimed in the ledger.
+        """
+        parts, stream, campaign_id = self._parts, self._batch.stream, self._campaign.campaign_id
+        waiting = {buffered.lead.extern_id: buffered for buffered in self._batch.leads}
+        gone: list[BufferedLead] = []
+        while waiting:
+            digests = {key: buffered.lead.digest for key, buffered in waiting.items()}
+            mine = parts.ledger.claim(stream, campaign_id, digests, parts.server_earliest(), CHANGE)
+            if mine:
+                gone += self._change([waiting.pop(key) for key in list(waiting) if key in mine])
+            elif waiting:
+                wait_for_others(parts)
+        return gone
+
+    def _change(self, claimed: Sequence[BufferedLead]) -> list[BufferedLead]:
+        parts, campaign_id = self._parts, self._campaign.campaign_id
+        held = parts.ledger.leads.held(campaign_id, [buffered.lead.extern_id for buffered in claimed])
+        there = [each for each in claimed if parts.policy.skip_unchanged and self._is_there(each, held)]
+        if there:
+            parts.ledger.settle(self._batch.stream, campaign_id, {}, [each.lead.extern_id for each in there], 0.0)
+            parts.outcomes.settle_all([each.record for each in there], self._campaign, Outcome.UNCHANGED)
+        todo = [each for each in claimed if each not in there]
+        ids = self._lead_ids([held[each.lead.extern_id] for each in todo if each.lead.extern_id in held])
+        gone: list[BufferedLead] = []
+        revived: dict[Retire, list[BufferedLead]] = {}
+        for buffered in todo:
+            extern_id = buffered.lead.extern_id
+            lead_id, known = ids.get(extern_id), held.get(extern_id)
+            if lead_id is None or known is None or not self._patch(buffered, known, lead_id, ids):
+                gone.append(buffered)
+            elif extern_id in ids:
+                revival = _revival(known)
+                if revival is None:
+                    self._done([buffered])
+                else:
+                    revived.setdefault(revival, []).append(buffered)
+        for how, leads in revived.items():
+            self._revive(how, leads, ids)
+        if gone:
+            parts.ledger.leads.gone(self._batch.stream, campaign_id, [each.lead.extern_id for each in gone])
+        return gone
+
+    def _is_there(self, buffered: BufferedLead, held: Mapping[str, HeldLead]) -> bool:
+        """Whether another run has done it meanwhile."""
+        known = held.get(buffered.lead.extern_id)
+        return known is not None and known.retired is None and known.digest == buffered.lead.digest
+
+    def _lead_ids(self, held: Sequence[HeldLead]) -> dict[str, str]:
+        """`externId` to the id of the lead at the server; those that are not there are absent."""
+        ids = {each.extern_id: each.lead_id for each in held if each.lead_id is not None}
+        found = newest(self._parts.lookups.find([each for each in held if each.lead_id is None]))
+        self._parts.ledger.leads.note(
+            self._campaign.campaign_id, {lead.extern_id: (lead.lead_id, None) for lead in found}
+        )
+        return ids | {lead.extern_id: lead.lead_id for lead in found}
+
+    def _patch(self, buffered: BufferedLead, known: HeldLead, lead_id: str, ids: dict[str, str]) -> bool:
+        """Send what differs; a lead that the server refuses to change is put with the refusals, and leaves `ids`.
+
+        Returns:
+            False when it is not there any more.
+        """
+        lead, skip = buffered.lead, self._parts.policy.skip_unchanged
+        if skip and known.digest == lead.digest:
+            return True
+        fields = differences(lead, known.content if known.digest else None)
+        answer = self._parts.lead_client.change(
+            self._campaign.campaign_id, lead_id, fields, self._options(fields), self._effort
+        )
+        if isinstance(answer, Gone):
+            again = newest(self._parts.lookups.find([known]))
+            if not again or again[0].lead_id == lead_id:
+                return False
+            ids[lead.extern_id] = again[0].lead_id
+            self._note(again)
+            return self._patch(buffered, known, again[0].lead_id, ids)
+        if isinstance(answer, answers.Refused):
+            del ids[lead.extern_id]
+            self._refuse(buffered, answer)
+        return True
+
+    def _note(self, found: Iterable[FoundLead]) -> None:
+        notes = {lead.extern_id: (lead.lead_id, None) for lead in found}
+        self._parts.ledger.leads.note(self._campaign.campaign_id, notes)
+
+    def _options(self, fields: Mapping[str, object]) -> dict[str, str]:
+        """With another phone the server is told again how to find its time zone, and what duplicates are."""
+        if LEAD_PHONE not in fields and LEAD_PHONE_E164 not in fields:
+            return {}
+        options = self._batch.options
+        return {"timezoneOption": options.time_zone_option, "duplicateHandling": options.duplicate_handling}
+
+    def _revive(self, how: Retire, leads: Sequence[BufferedLead], ids: Mapping[str, str]) -> None:
+        lead_ids = [ids[each.lead.extern_id] for each in leads]
+        answer = self._parts.lead_client.act(REVIVALS[how], [self._campaign.campaign_id], lead_ids, self._effort)
+        if not isinstance(answer, answers.Refused):
+            self._done(leads)
+            return
+        cleared = [each.lead.extern_id for each in leads]
+        self._parts.ledger.settle(self._batch.stream, self._campaign.campaign_id, {}, cleared, 0.0, refused=True)
+        for each in leads:
+            rejection = Rejection(Stage.SERVER, answer.reason, answer.words)
+            self._parts.outcomes.reject(each.record, self._campaign, rejection, each.lead)
+
+    def _refuse(self, buffered: BufferedLead, refusal: answers.Refused) -> None:
+        parts = self._parts
+        parts.refusals.add(self._campaign, buffered, refusal)
+        if parts.refusals.suspicious(self._campaign, took=self._took):
+            raise parts.refusals.not_the_leads(self._campaign)
+
+    def _done(self, leads: Sequence[BufferedLead]) -> None:
+        """Ledger first, so that STATE never passes what is not written there."""
+        parts = self._parts
+        digests = {each.lead.extern_id: each.lead.digest for each in leads}
+        contents = {each.lead.extern_id: content_of(each.lead) for each in leads} if parts.policy.change else {}
+        parts.ledger.leads.changed(self._batch.stream, self._campaign.campaign_id, digests, contents)
+        parts.outcomes.settle_all([each.record for each in leads], self._campaign, Outcome.UPDATED)
+        self._took = True
+        parts.refusals.taken(self._campaign)
+
+
+def _revival(known: HeldLead) -> Retire | None:
+    """How a lead was retired, when that is to be undone."""
+    how = known.how
+    if how is None or how not in REVIVALS:
+        return None
+    stays = how in (Retire.CANCEL, Retire.PAUSE) and known.was and known.was not in DIALLED
+    return None if stays else how

@@ -1,0 +1,194 @@
+"""What a run has in flight and got accepted or refused, until it comes to its end: by the lead, or by the batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import sqlalchemy as sa
+
+from target_engagevoice.ledger_statements import as_json, statements
+from target_engagevoice.ledger_tables import BATCHES, IN_FLIGHT, TAKEN, TURNED_DOWN, UNDER_WAY
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    Given = Mapping[str, Any]
+    """`account_id`, `campaign_id`, `stream` and `run`."""
+
+
+class Flights(Protocol):
+    """What the run that writes has in flight. Called in a transaction, and by one thread at a time.
+
+    A row of `given` holds `account_id`, `campaign_id`, `stream` and `run`.
+    """
+
+    def claim(self, connection: sa.Connection, given: Given, digests: Mapping[str, str]) -> set[str]:
+        """Put leads in flight, with the `since` and `work` of `given`; returns those that are this run's now."""
+
+    def settle(
+        self,
+        connection: sa.Connection,
+        given: Given,
+        accepted: Mapping[str, str],
+        cleared: Collection[str],
+        *,
+        placed: Collection[str],
+        refused: bool,
+    ) -> None:
+        """Leads are in flight no more; those accepted are left to the next run should this one be killed.
+
+        Args:
+            connection: In a transaction.
+            given: Whose they are.
+            accepted: `externId` to digest.
+            cleared: `externId` of those not accepted.
+            placed: Those of the accepted that have their place among what is left already.
+            refused: Whether the cleared are left to the next run as well, as refused.
+        """
+
+
+class LeadFlights:
+    """A row a lead, which other runs see and respect: for a ledger that runs share."""
+
+    def __init__(self, dialect: str) -> None:
+        self._statements = statements(dialect)
+
+    def claim(self, connection: sa.Connection, given: Given, digests: Mapping[str, str]) -> set[str]:
+        """See `Flights`."""
+        connection.execute(self._statements.claim, {**given, "leads": as_json(digests)})
+        return self.held(connection, given, digests)
+
+    def settle(
+        self,
+        connection: sa.Connection,
+        given: Given,
+        accepted: Mapping[str, str],
+        cleared: Collection[str],
+        *,
+        placed: Collection[str],
+        refused: bool,
+    ) -> None:
+        """See `Flights`."""
+        left = {extern_id: digest for extern_id, digest in accepted.items() if extern_id not in placed}
+        if left:
+            connection.execute(self._statements.leave, {**given, "leads": as_json(left)})
+        if refused and cleared:
+            connection.execute(self._statements.leave_refused, {**given, "ids": as_json(list(cleared))})
+        connection.execute(self._statements.release, {**given, "ids": as_json([*accepted, *cleared])})
+
+    def held(self, connection: sa.Connection, given: Given, extern_ids: Iterable[str]) -> set[str]:
+        """Which of these leads a run has in flight; nobody else can settle them before the transaction ends."""
+        rows = connection.execute(self._statements.held, {**given, "ids": as_json(list(extern_ids))})
+        return set(rows.scalars("extern_id"))
+
+
+@dataclass
+class _Batch:
+    """Leads claimed together that have no fate yet: `externId` to digest."""
+
+    number: int
+    given: Given
+    leads: dict[str, str] = field(default_factory=dict)
+
+
+class BatchFlights:
+    """A row a batch, which turns from under way into taken as it is: for the only run of a SQLite ledger.
+
+    Two statements a batch in place of four a lead: this was half of what the ledger cost. What is under way is also
+    known here; the lock of the `Ledger` guards it.
+
+    Args:
+        foreign: Campaign and `externId` of leads that killed runs have in flight: they stay theirs until settled.
+    """
+
+    def __init__(self, foreign: Iterable[tuple[str, str]]) -> None:
+        self._foreign = set(foreign)
+        self._batches: dict[str, list[_Batch]] = {}
+
+    def claim(self, connection: sa.Connection, given: Given, digests: Mapping[str, str]) -> set[str]:
+        """See `Flights`."""
+        campaign_id = given["campaign_id"]
+        for batch, again in self._sharing(campaign_id, digests.keys()):
+            self._shrink(connection, batch, again)
+        leads = {key: digest for key, digest in digests.items() if (campaign_id, key) not in self._foreign}
+        if leads:
+            number = self._insert(connection, given, UNDER_WAY, leads, given["since"], given["work"])
+            self._batches.setdefault(campaign_id, []).append(_Batch(number, given, leads))
+        return set(digests)
+
+    def settle(
+        self,
+        connection: sa.Connection,
+        given: Given,
+        accepted: Mapping[str, str],
+        cleared: Collection[str],
+        *,
+        placed: Collection[str],
+        refused: bool,
+    ) -> None:
+        """See `Flights`."""
+        left = {key: digest for key, digest in accepted.items() if key not in placed} if placed else dict(accepted)
+        turned_down: list[_Batch] = []
+        for batch, gone in self._sharing(given["campaign_id"], {*accepted, *cleared}):
+            if batch.leads == left and batch.given["stream"] == given["stream"]:
+                taken = sa.update(BATCHES).where(BATCHES.c.batch == _NUMBER).values(fate=TAKEN)
+                connection.execute(taken, {"number": batch.number})
+                self._batches[given["campaign_id"]].remove(batch)
+                left = {}
+                continue
+            if refused:
+                down = {key: batch.leads[key] for key in gone if key in cleared}
+                turned_down.append(_Batch(batch.number, batch.given, down))
+            self._shrink(connection, batch, gone)
+        if left:
+            self._insert(connection, given, TAKEN, left)
+        for batch in turned_down:
+            if batch.leads:
+                self._insert(connection, batch.given, TURNED_DOWN, batch.leads)
+
+    def settled_elsewhere(self, campaign_id: str, extern_ids: Iterable[str]) -> None:
+        """Leads that killed runs had in flight have their fate."""
+        self._foreign.difference_update((campaign_id, extern_id) for extern_id in extern_ids)
+
+    def _sharing(self, campaign_id: str, extern_ids: Collection[str]) -> Iterator[tuple[_Batch, set[str]]]:
+        """Batches under way that hold some of these leads, and which."""
+        wanted = set(extern_ids)
+        for batch in list(self._batches.get(campaign_id, ())):
+            shared = wanted & batch.leads.keys()
+            if shared:
+                yield batch, shared
+
+    def _shrink(self, connection: sa.Connection, batch: _Batch, gone: Collection[str]) -> None:
+        """Take leads out of a batch; with the last one it is gone."""
+        for extern_id in gone:
+            del batch.leads[extern_id]
+        of_batch = BATCHES.c.batch == _NUMBER
+        if batch.leads:
+            shrunk = sa.update(BATCHES).where(of_batch).values(leads=as_json(batch.leads))
+            connection.execute(shrunk, {"number": batch.number})
+        else:
+            connection.execute(sa.delete(BATCHES).where(of_batch), {"number": batch.number})
+            self._batches[batch.given["campaign_id"]].remove(batch)
+
+    def _insert(
+        self,
+        connection: sa.Connection,
+        given: Given,
+        fate: int,
+        leads: Mapping[str, str],
+        since: float = 0.0,
+        work: str = "",
+    ) -> int:
+        row = {name: given[name] for name in ("account_id", "campaign_id", "stream", "run")}
+        row |= {"fate": fate, "since": since, "work": work, "leads": as_json(leads)}
+        return int(connection.execute(sa.insert(BATCHES), row).inserted_primary_key[0])  # type: ignore[index]  # SQLite has one
+
+
+_NUMBER = sa.bindparam("number", type_=sa.Integer)
+
+
+def foreign(connection: sa.Connection, account_id: str) -> list[tuple[str, str]]:
+    """Campaign and `externId` of all that killed runs of an account have in flight in a SQLite ledger."""
+    query = sa.select(IN_FLIGHT.c.campaign_id, IN_FLIGHT.c.extern_id).where(IN_FLIGHT.c.account_id == account_id)
+    return [(campaign_id, extern_id) for campaign_id, extern_id in connection.execute(query)]

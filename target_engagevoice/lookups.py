@@ -1,0 +1,74 @@
+"""Leads that the ledger knows, looked up at the server: where a fresh one may not be found yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from target_engagevoice.halt import Halt
+    from target_engagevoice.lead_client import FoundLead, LeadClient
+    from target_engagevoice.ledger_leads import HeldLead
+
+
+class Lookups:
+    """Looks leads up. Holds no state of its own, so any thread may call it.
+
+    Args:
+        client: Searches.
+        server_earliest: Epoch seconds that the server's clock shows at least.
+        search_delay_seconds: How long a freshly loaded lead may take to be found.
+    """
+
+    def __init__(
+        self, client: LeadClient, halt: Halt, server_earliest: Callable[[], float], search_delay_seconds: float
+    ) -> None:
+        self._client = client
+        self._halt = halt
+        self._now = server_earliest
+        self._delay = search_delay_seconds
+
+    def find(self, held: Sequence[HeldLead]) -> list[FoundLead]:
+        """Those of these leads that are at the server; a lead that was loaded just now is waited for.
+
+        Raises:
+            ServerError: The search keeps failing, or its answer can not be read.
+        """
+        found = self.look(held)
+        seen = {(lead.campaign_id, lead.extern_id) for lead in found}
+        missing = [each for each in held if (each.campaign_id, each.extern_id) not in seen]
+        wait = self.settles_in(missing)
+        if wait <= 0:
+            return found
+        self._halt.sleep(wait)
+        return found + self.look(missing)
+
+    def look(self, held: Sequence[HeldLead]) -> list[FoundLead]:
+        """Those of these leads that the search shows now.
+
+        Raises:
+            ServerError: The search keeps failing, or its answer can not be read.
+        """
+        wanted = {(each.campaign_id, each.extern_id) for each in held}
+        campaigns, extern_ids = ({pair[place] for pair in wanted} for place in (0, 1))
+        rows = self._client.find(sorted(campaigns), sorted(extern_ids))
+        return [lead for lead in rows if (lead.campaign_id, lead.extern_id) in wanted]
+
+    def settles_in(self, held: Iterable[HeldLead]) -> float:
+        """Seconds until the search shows all that was loaded of these leads; 0 or less for at once."""
+        return max((each.at + self._delay - self._now() for each in held), default=0.0)
+
+
+def newest(found: Iterable[FoundLead]) -> list[FoundLead]:
+    """Of several leads with the same `externId` in a campaign, the one that was loaded last."""
+    best: dict[tuple[str, str], FoundLead] = {}
+    for lead in found:
+        key = (lead.campaign_id, lead.extern_id)
+        if key not in best or _age(lead) > _age(best[key]):
+            best[key] = lead
+    return list(best.values())
+
+
+def _age(lead: FoundLead) -> tuple[float, int, str]:
+    return lead.loaded_at or 0.0, len(lead.lead_id), lead.lead_id

@@ -1,0 +1,162 @@
+"""Versions of a stream (`load_method: overwrite`): what an activated one no longer holds is taken out of the dialer."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from typing import TYPE_CHECKING, Protocol
+
+from target_engagevoice.errors import RetiredTooMany
+from target_engagevoice.ledger_versions import ANY_VERSION, NO_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from target_engagevoice.ledger_versions import LedgerVersions
+    from target_engagevoice.outcomes import ReadRecord
+
+LEADS_AT_ONCE = 500
+
+logger = logging.getLogger("target-engagevoice")
+
+
+class Seen(Protocol):
+    """Which leads versions hold, and which leads of a stream they do not: see `ledger_versions.LedgerVersions`."""
+
+    def see(self, stream: str, version: int, leads: Collection[str]) -> None:
+        """A version holds these leads."""
+
+    def is_seen(self, stream: str, version: int) -> bool:
+        """Whether a version holds any."""
+
+    def count(self, stream: str, version: int) -> tuple[int, int]:
+        """How many leads in the dialer a version does not hold, and how many there are."""
+
+    def missing(self, stream: str, version: int, after: str, most: int) -> list[tuple[str, str]]:
+        """Campaign and `externId` of those, behind an id."""
+
+    def forget(self, stream: str) -> None:
+        """All versions so far are of no more use."""
+
+
+class SeenInMemory:
+    """What versions hold, for a dry run, which writes nothing; what they do not hold is counted in the ledger.
+
+    Args:
+        ledger: Holds the leads.
+    """
+
+    def __init__(self, ledger: LedgerVersions) -> None:
+        self._ledger = ledger
+        self._seen: dict[tuple[str, int], set[str]] = defaultdict(set)
+
+    def see(self, stream: str, version: int, leads: Collection[str]) -> None:
+        """See `Seen`."""
+        self._seen[stream, version].update(leads)
+
+    def is_seen(self, stream: str, version: int) -> bool:
+        """See `Seen`."""
+        return bool(self._seen[stream, version] or self._seen[stream, ANY_VERSION])
+
+    def count(self, stream: str, version: int) -> tuple[int, int]:
+        """See `Seen`."""
+        leads = [extern_id for _, extern_id in self._ledger.missing(stream, NO_VERSION, "", -1)]
+        return sum(self._is_missing(stream, version, extern_id) for extern_id in leads), len(leads)
+
+    def missing(self, stream: str, version: int, after: str, most: int) -> list[tuple[str, str]]:
+        """See `Seen`."""
+        leads = self._ledger.missing(stream, NO_VERSION, after, -1)
+        return [each for each in leads if self._is_missing(stream, version, each[1])][:most]
+
+    def forget(self, stream: str) -> None:
+        """See `Seen`."""
+        for key in [key for key in self._seen if key[0] == stream]:
+            del self._seen[key]
+
+    def _is_missing(self, stream: str, version: int, extern_id: str) -> bool:
+        return extern_id not in self._seen[stream, version] and extern_id not in self._seen[stream, ANY_VERSION]
+
+
+class Versions:
+    """What versions hold, and what becomes of the rest.
+
+    `see` is called by whoever holds the lock of `Delivery`, or reads; everything else only by the thread that reads.
+
+    Args:
+        seen: Where it is kept what they hold.
+        retire: Takes leads of a stream out of the dialer: stream, campaign and `externId` of each; gives back how many
+            the server would not.
+        max_retired_percent: Of the leads of a stream.
+    """
+
+    def __init__(
+        self,
+        seen: Seen,
+        retire: Callable[[str, list[tuple[str, str]]], int],
+        max_retired_percent: float,
+    ) -> None:
+        self._seen = seen
+        self._retire = retire
+        self._most = max_retired_percent
+        self._early: dict[str, int] = {}
+
+    def see(self, stream: str, records: Iterable[tuple[ReadRecord, str]]) -> None:
+        """Records and their `externId`s: noted before they have their outcome, and before STATE passes them."""
+        by_version: dict[int, list[str]] = defaultdict(list)
+        for record, extern_id in records:
+            if extern_id:
+                by_version[record.version or ANY_VERSION].append(extern_id)
+        for version, extern_ids in by_version.items():
+            self._seen.see(stream, version, extern_ids)
+
+    def activate(self, stream: str, version: int) -> None:
+        """A version is whole, and everything of it has its outcome.
+
+        Taps also activate a version before its first record, so that it is of use at once: such a one says nothing of
+        what it does not hold. It counts at the end of the input, if no record of it came.
+
+        Raises:
+            RetiredTooMany: It lacks more leads than may be retired.
+            EngageVoiceError: The run can not go on.
+        """
+        if self._seen.is_seen(stream, version):
+            self._early.pop(stream, None)
+            self._sweep(stream, version)
+        else:
+            self._early[stream] = version
+
+    def finish(self) -> None:
+        """The input is at its end: versions without a record are whole as well.
+
+        Raises:
+            RetiredTooMany: One lacks more leads than may be retired.
+            EngageVoiceError: The run can not go on.
+        """
+        for stream, version in self._early.items():
+            if not self._seen.is_seen(stream, version):
+                self._sweep(stream, version)
+            else:
+                logger.warning(
+                    "Stream %s: version %d was not activated after its last record; nothing is retired.",
+                    stream,
+                    version,
+                )
+
+    def _sweep(self, stream: str, version: int) -> None:
+        missing, total = self._seen.count(stream, version)
+        if missing * 100 > self._most * total:
+            msg = (
+                f"stream {stream}: version {version} no longer holds {missing} of {total} leads in the dialer "
+                f"({100 * missing / total:.1f} %), more than max_retired_percent ({self._most:g} %) allows. None was "
+                "retired. Is the tap still reading all of it? If so, raise max_retired_percent for one run."
+            )
+            raise RetiredTooMany(msg)
+        after, kept = "", 0
+        while leads := self._seen.missing(stream, version, after, LEADS_AT_ONCE):
+            kept += self._retire(stream, leads)
+            after = leads[-1][1]
+        if kept:
+            logger.warning("Stream %s: the server would not retire %d leads that it no longer holds.", stream, kept)
+        if missing:
+            logger.info("Stream %s: version %d holds %d leads no longer.", stream, version, missing)
+        self._seen.forget(stream)
