@@ -57,10 +57,16 @@ class NotFound:
 
 
 class Directory:
-    """All campaigns the user can see. Never changes after it is made, so any thread may read it."""
+    """All campaigns the user can see. Never changes after it is made, so any thread may read it.
 
-    def __init__(self, campaigns: Iterable[Campaign]) -> None:
+    Attributes:
+        phone_labels: What `personaPhoneConfig` may call a phone in STRATEGIC campaigns; None when nobody asked, or the
+            server did not say.
+    """
+
+    def __init__(self, campaigns: Iterable[Campaign], phone_labels: Iterable[str] | None = None) -> None:
         self.campaigns = tuple(campaigns)
+        self.phone_labels = None if phone_labels is None else tuple(phone_labels)
         self._by_id = {campaign.campaign_id: campaign for campaign in self.campaigns}
         self._by_name: dict[str, list[Campaign]] = defaultdict(list)
         for campaign in self.campaigns:

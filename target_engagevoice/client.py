@@ -46,6 +46,11 @@ SEARCH_PAGE_ROWS = 1000
 READ_WINDOWS = (Window(20, 10),)
 """No limit is documented for listing dial groups and campaigns; this is far above what a run needs."""
 
+LEAD_PHONE_ID = "1"
+"""The `phoneId` that stands for `leadPhone` itself; its label is none to load other phones under."""
+
+PHONE_LABELS_SECONDS = 30.0
+
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 _ADMIN, _LOADER = "admin API", "lead loader"
 
@@ -127,6 +132,20 @@ class Client:
             path = f"/accounts/{self.account_id}/dialGroups/{group['dialGroupId']}/campaigns"
             campaigns += [_campaign(group, row) for row in _rows(self._get(path), "campaignId")]
         return Directory(campaigns)
+
+    def phone_labels(self) -> list[str]:
+        """What the account calls the phones a lead may have besides `leadPhone`, in the server's order.
+
+        `GET …/persona-phone-config`, as RingCentral's guide to lead phone personas documents it. Its answer is waited
+        for no longer than `PHONE_LABELS_SECONDS`: a run can do without it.
+
+        Raises:
+            ServerError: The server does not say.
+        """
+        path = f"/accounts/{self.account_id}/persona-phone-config"
+        self._read_pace.wait(self._halt.sleep)
+        rows = _rows(self._call("GET", path, seconds=PHONE_LABELS_SECONDS), "phoneLabel")
+        return [str(row["phoneLabel"]) for row in rows if str(row.get("phoneId")) != LEAD_PHONE_ID]
 
     def load(
         self,
@@ -249,9 +268,19 @@ class Client:
         path: str,
         params: Mapping[str, Any] | None = None,
         body: bytes | None = None,
+        seconds: float | None = None,
     ) -> Any:
-        """Call something that changes nothing, so that it can be repeated until it answers, in JSON."""
-        end = self._clock.monotonic() + self._retry_max_seconds
+        """Call something that changes nothing, so that it can be repeated until it answers, in JSON.
+
+        Args:
+            method: HTTP's.
+            path: Behind the admin API's prefix.
+            params: The query.
+            body: JSON.
+            seconds: How long at most, where that is less than `retry_max_seconds`.
+        """
+        longest = self._retry_max_seconds
+        end = self._clock.monotonic() + (longest if seconds is None else min(seconds, longest))
         for wait in waits():
             problem, retry_after = "", None
             for form in self._forms[_ADMIN]:

@@ -79,9 +79,10 @@ def compile_plan(plan: Plan, phones: PhonePolicy, e164: PhonePolicy) -> Callable
 
     Returns:
         Takes a record, gives the lead that the plan makes of it. Raises `Unusual` or `UnicodeEncodeError` for a
-        record that the plan must see. None for a plan with maps.
+        record that the plan must see. None for a plan with maps, and for numbers that are to be written in two ways.
     """
-    return None if plan.maps else _Writing(phones, e164).function(plan)
+    two_ways = phones.with_e164 and phones.format != "e164"
+    return None if plan.maps or two_ways else _Writing(phones, e164).function(plan)
 
 
 def compile_flags(deleted: Sources, do_not_call: Sources) -> Callable[[Record], Outcome | None]:

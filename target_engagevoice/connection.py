@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from target_engagevoice.auth import authentication
+from target_engagevoice.campaigns import Directory
 from target_engagevoice.client import Client
 from target_engagevoice.credentials import JwtGrant
+from target_engagevoice.errors import ServerError
+from target_engagevoice.personas import needs_labels
 from target_engagevoice.server_clock import ServerClock
 from target_engagevoice.state_dir import make_private
 from target_engagevoice.transport import Transport
@@ -16,10 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from target_engagevoice.auth import Authentication
-    from target_engagevoice.campaigns import Directory
     from target_engagevoice.halt import Halt
     from target_engagevoice.pacing import Clock
     from target_engagevoice.settings import Settings
+
+logger = logging.getLogger("target-engagevoice")
 
 SANDBOX_STORE = "sandbox.db"
 
@@ -105,8 +110,19 @@ def connect(settings: Settings, clock: Clock, halt: Halt, version: str) -> Conne
         )
         sign_in.sign_in()
         account_id = client.resolve_account(settings.account_id)
-        directory = client.directory()
+        directory = _with_labels(client, settings, client.directory())
     except BaseException:
         close()
         raise
     return Connection(base_url, account_id, client, directory, server_clock, close)
+
+
+def _with_labels(client: Client, settings: Settings, directory: Directory) -> Directory:
+    """The directory with the labels of the account's phones, where they matter and the server gives them."""
+    if not needs_labels(settings, directory):
+        return directory
+    try:
+        return Directory(directory.campaigns, client.phone_labels())
+    except ServerError as error:
+        logger.debug("The labels of the account's phones: %s", error)
+        return directory

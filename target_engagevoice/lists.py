@@ -43,6 +43,11 @@ class ListOptions:
     international_number_format: bool | None = None
     number_origin_country: str | None = None
 
+    @property
+    def needs_e164(self) -> bool:
+        """Whether the account is in E.164 mode, and so needs `leadPhoneE164` (reference, section 4)."""
+        return (self.number_origin_country or "").strip().casefold() == "e164"
+
     def envelope(self, names: Mapping[str, str]) -> dict[str, Any]:
         """The request body without its leads.
 

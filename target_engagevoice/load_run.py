@@ -25,6 +25,7 @@ from target_engagevoice.loading import Loading
 from target_engagevoice.lookups import Lookups
 from target_engagevoice.outcomes import Outcomes
 from target_engagevoice.pacing import Pace
+from target_engagevoice.personas import check_mappings
 from target_engagevoice.reconcile import Reconciler, recover
 from target_engagevoice.refusals import Refusals
 from target_engagevoice.rejects import Rejects
@@ -102,6 +103,8 @@ class LoadRun:
         make_private(settings.state_dir)
         connection = self._connection = connect(settings, clock, self.halt, self._version)
         self._check_campaigns(connection.directory)
+        for warning in check_mappings(settings, connection.directory):
+            logger.warning("%s", warning)
         ledger = self._ledger = Ledger.open(
             settings.ledger_url,
             settings.state_dir,

@@ -81,7 +81,7 @@ class Phone(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         dialled: As `leadPhone` takes it, in the format of the policy.
-        e164: `+`, country code, number; None unless the format is `e164`.
+        e164: `+`, country code, number; None unless the policy asks for it.
     """
 
     dialled: str
@@ -97,12 +97,14 @@ class PhonePolicy:
         format: `national`, `e164` or `as_is`.
         validation: `valid`, `possible` or `off`.
         multiple: `first` or `all`: what becomes of several numbers of one lead.
+        with_e164: Whether the number is given in E.164 beside the format's own; format `e164` does so anyway.
     """
 
     region: str = "US"
     format: str = "national"
     validation: str = "possible"
     multiple: str = "first"
+    with_e164: bool = False
 
     @classmethod
     def parse(cls, *, region: str, format_: str, validation: str, multiple: str) -> PhonePolicy:
@@ -144,7 +146,7 @@ class PhonePolicy:
         if _CONTROL.search(text):
             return _REJECTIONS["not_a_phone"]
         if self.format == "as_is" and self.validation == "off":
-            return Phone(text)
+            return Phone(text, self._e164_of(text))
         number = self._number(text)
         if isinstance(number, Rejection):
             return number
@@ -158,11 +160,13 @@ class PhonePolicy:
         All such numbers are possible; whether they are valid is asked where it has to be.
         """
         dialled_of = self.dialled
-        with_e164 = self.format == "e164"
+        is_e164, with_e164 = self.format == "e164", self.with_e164
 
         def read(text: str) -> Phone | None:
             dialled = dialled_of(text)
-            return None if dialled is None else Phone(dialled, dialled if with_e164 else None)
+            if dialled is None or is_e164:
+                return None if dialled is None else Phone(dialled, dialled)
+            return Phone(dialled, f"+{NANP}{_ten_digits(text)}" if with_e164 else None)
 
         return read
 
@@ -226,13 +230,21 @@ class PhonePolicy:
         return None
 
     def _written(self, text: str, number: PhoneNumber) -> Phone:
-        if self.format == "as_is":
-            return Phone(text)
         if self.format == "e164":
             e164 = str(phonenumbers.format_number(number, PhoneNumberFormat.E164))
             return Phone(e164, e164)
+        beside = str(phonenumbers.format_number(number, PhoneNumberFormat.E164)) if self.with_e164 else None
+        if self.format == "as_is":
+            return Phone(text, beside)
         national = phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
-        return Phone(re.sub(r"\D", "", national))
+        return Phone(re.sub(r"\D", "", national), beside)
+
+    def _e164_of(self, text: str) -> str | None:
+        """The E.164 form of a text that goes out unchecked, where it is asked for and there is one."""
+        number = self._number(text) if self.with_e164 else MISSING_PHONE
+        if isinstance(number, Rejection) or self._flaw(number):
+            return None
+        return str(phonenumbers.format_number(number, PhoneNumberFormat.E164))
 
 
 def _no_phone(_text: str) -> None:

@@ -80,6 +80,14 @@ class Router:
         )
         return cls(where=where, default=default, source=None, _names=None, _directory=directory)
 
+    @property
+    def named(self) -> list[Campaign]:
+        """The campaigns that the configuration names, each once."""
+        known = {campaign.campaign_id: campaign for campaign in (self._names or {}).values()}
+        if self.default is not None:
+            known.setdefault(self.default.campaign_id, self.default)
+        return list(known.values())
+
     def route(self, record: Mapping[str, Any]) -> Campaign | Rejection:
         """The campaign of a record.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.grammar import StreamMapping
-from target_engagevoice.leads import Rejection, Stage
+from target_engagevoice.leads import Lead, Rejection, Stage
 from target_engagevoice.mapping import RecordMapping
+from target_engagevoice.personas import Personas, phone_sources
 from target_engagevoice.routing import Router
 from target_engagevoice.schemas import RecordSchema
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from target_engagevoice.campaigns import Campaign, Directory
-    from target_engagevoice.leads import Lead, Outcome
+    from target_engagevoice.leads import Outcome
     from target_engagevoice.lists import ListOptions
     from target_engagevoice.policies import FlagPolicy
     from target_engagevoice.retirements import Retirement
@@ -43,6 +44,7 @@ class Stream:
         schema: None when records are not checked.
         options: What its lists are loaded with.
         flags: What becomes of records that must not be loaded.
+        personas: What it gives to STRATEGIC campaigns.
     """
 
     name: str
@@ -52,6 +54,12 @@ class Stream:
     mapping: RecordMapping
     options: ListOptions
     flags: FlagPolicy
+    personas: Personas
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should look at before the first record is sent."""
+        return self.mapping.warnings + self.personas.warnings
 
     def route(self, record: Mapping[str, Any]) -> Campaign | Rejection:
         """The campaign of a record, or why there is none."""
@@ -73,7 +81,11 @@ class Stream:
             return wrong
         if isinstance(campaign, Rejection):
             return campaign
-        return self.mapping.lead(record, single_phone=campaign.single_phone)
+        lead = self.mapping.lead(record, single_phone=campaign.single_phone)
+        misfit = self.personas.misfit
+        if misfit is not None and campaign.single_phone and isinstance(lead, Lead):
+            return replace(misfit, extern_id=lead.extern_id)
+        return lead
 
     def retirement(self, record: Mapping[str, Any], flagged: Outcome, campaign: Campaign | None) -> Retirement | None:
         """What is left to do for a record that must not be loaded; None for nothing.
@@ -114,12 +126,14 @@ def compile_stream(
         return None
     router = Router.compile(stream=name, mapping=mapping, default_campaign=settings.campaign, directory=directory)
     mapping = mapping or StreamMapping(pattern=name)
+    options = settings.list_options.override(mapping.list_options)
+    phones = replace(settings.phones, with_e164=options.needs_e164)
     record_mapping = RecordMapping.compile(
         stream=name,
         schema=schema,
         key_properties=key_properties,
         mapping=mapping,
-        phones=settings.phones,
+        phones=phones,
         extend_unmapped=settings.extend_unmapped,
     )
     return Stream(
@@ -128,6 +142,13 @@ def compile_stream(
         schema=RecordSchema(name, schema) if settings.validate_records else None,
         router=router,
         mapping=record_mapping,
-        options=settings.list_options.override(mapping.list_options),
+        options=options,
         flags=settings.flags,
+        personas=Personas.compile(
+            mapping,
+            router,
+            phone_sources(name, schema, key_properties, mapping),
+            settings.phones.multiple,
+            directory,
+        ),
     )

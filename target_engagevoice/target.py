@@ -234,7 +234,7 @@ class TargetEngageVoice(Target):
         )
         run = self.load_run
         stream = None if removed else compile_stream(name, schema, keys, self._settings, run.directory)
-        for warning in stream.mapping.warnings if stream is not None else ():
+        for warning in stream.warnings if stream is not None else ():
             logger.warning("%s", warning)
         self._streams[name] = stream
         self._good_keys.discard(name)

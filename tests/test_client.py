@@ -105,6 +105,29 @@ def test_a_list_that_is_none_is_an_error(room: Desk, body: str) -> None:
         room.client.directory()
 
 
+# The labels of the account's phones
+
+
+def test_the_labels_of_the_accounts_phones_are_listed_without_that_of_the_first(room: Desk) -> None:
+    assert room.client.phone_labels() == ["Mobile", "Home", "Work"]
+
+
+@pytest.mark.parametrize("answer", [{"status": 404}, {"status": 403}, {"status": 200, "body": '["Mobile"]'}])
+def test_a_server_that_does_not_tell_its_labels_is_asked_once(room: Desk, answer: dict[str, Any]) -> None:
+    room.client.directory()
+    room.sandbox.faults([fault("personas", times=FOREVER, **answer)])
+    with pytest.raises(ServerError):
+        room.client.phone_labels()
+    assert len(paths(room, "personas")) == 1
+
+
+def test_labels_are_not_waited_for_as_long_as_for_leads(room: Desk) -> None:
+    room.sandbox.faults([fault("personas", status=503, times=FOREVER)])
+    with pytest.raises(ServerError, match="persona-phone-config: no answer"):
+        room.client.phone_labels()
+    assert room.clock.monotonic() - 1000 <= room_of_client.PHONE_LABELS_SECONDS
+
+
 # Both forms of the API
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import phonenumbers
 import pytest
@@ -170,6 +171,23 @@ def test_e164_takes_any_country(text: str, expected: str) -> None:
 
 def test_national_has_no_e164() -> None:
     assert UNITED_STATES.normalise("(650) 555-0100") == Phone(TEN_DIGITS, None)
+
+
+@settings(max_examples=500)
+@given(
+    POLICIES, st.one_of(ANY_TEXT, st.sampled_from([TEN_DIGITS, "(650) 555-0100", "+49 30 123456", "650-555-0100 x7"]))
+)
+def test_e164_beside_the_format_is_that_of_the_same_number(policy: PhonePolicy, text: str) -> None:
+    plain, beside = policy.normalise(text), replace(policy, with_e164=True).normalise(text)
+    if isinstance(plain, Rejection):
+        assert beside == plain
+        return
+    assert isinstance(beside, Phone)
+    assert beside.dialled == plain.dialled
+    e164 = replace(policy, format="e164").normalise(text)
+    unchecked = policy.format == "as_is" and policy.validation == "off"
+    assert beside.e164 == (e164.dialled if isinstance(e164, Phone) else None)
+    assert beside.e164 is not None or unchecked
 
 
 def test_as_is_keeps_the_text() -> None:

@@ -48,6 +48,19 @@ def test_a_stream_without_a_mapping_goes_to_the_default() -> None:
     assert compiled.route({}) == RENEWALS
 
 
+@pytest.mark.parametrize(
+    ("campaign", "named"),
+    [
+        ("Winback", [WINBACK]),
+        ({"field": "c"}, []),
+        ({"field": "c", "default": "Winback"}, [WINBACK]),
+        ({"field": "c", "map": {"r": "1001", "w": "Winback", "x": "Renewals"}, "default": "1002"}, [RENEWALS, WINBACK]),
+    ],
+)
+def test_the_campaigns_that_are_named_are_known_before_any_record(campaign: Any, named: list[Campaign]) -> None:
+    assert router(campaign).named == named
+
+
 def test_no_campaign_at_all_names_the_two_settings_that_fix_it() -> None:
     with pytest.raises(ConfigError, match=r"'campaign'.*'mappings\.Lead\.campaign'"):
         Router.compile(stream="Lead", mapping=None, default_campaign=None, directory=DIRECTORY)
