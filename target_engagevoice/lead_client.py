@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from target_engagevoice import answers
-from target_engagevoice.client import epoch_of
 from target_engagevoice.errors import ServerError
 from target_engagevoice.lead_requests import Done, LeadRequest, LeadRequests
+from target_engagevoice.lead_search import EVERY_LEAD, FoundLead, LeadSearch, numbers
 from target_engagevoice.pacing import Pace
 from target_engagevoice.windows import Window
 
 __all__ = ["Done", "FoundLead", "Gone", "LeadClient"]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from target_engagevoice.client import Client
     from target_engagevoice.halt import Halt
@@ -33,27 +33,12 @@ ACTION_WINDOWS = (Window(30, 10), Window(120, 60))
 LIST_WINDOWS = ACTION_WINDOWS
 """No limit is documented for the do-not-call list: it is asked no more often than for actions."""
 
-MOST_SOUGHT = 500
-"""So many `externId`s are looked for in one request."""
-
 MOST_ACTED_ON = 1000
 """So many leads are acted on in one request."""
 
 
-@dataclass(frozen=True)
-class FoundLead:
-    """A lead as the search shows it.
-
-    Attributes:
-        state: Its `leadState`; empty when the row does not say.
-        loaded_at: Epoch seconds on the server's clock; None when the row does not say.
-    """
-
-    lead_id: str
-    extern_id: str
-    campaign_id: str
-    state: str
-    loaded_at: float | None
+CHANGE_TIMEZONE_OPTIONS = frozenset({"NPA_NXX", "ZIPCODE", "EXPLICIT", "NOT_APPLICABLE"})
+"""`timezoneOption` of a change, as RingCentral's OpenAPI description has it; that of a load knows `COUNTRY` besides."""
 
 
 @dataclass(frozen=True)
@@ -75,32 +60,22 @@ class LeadClient:
 
     def __init__(self, client: Client, clock: Clock, halt: Halt, retry_max_seconds: float) -> None:
         self._client = client
+        self._search = LeadSearch(client)
         self._requests = LeadRequests(client, clock, halt, retry_max_seconds)
         self._change_pace = Pace(CHANGE_WINDOWS, clock)
         self._action_pace = Pace(ACTION_WINDOWS, clock)
         self._list_pace = Pace(LIST_WINDOWS, clock)
         self._lock = threading.Lock()
         self._heeds_lead_ids = False
+        self._knows_changes = False
 
     def find(self, campaign_ids: Sequence[str], extern_ids: Sequence[str]) -> list[FoundLead]:
-        """The leads of these campaigns with these ids, each once; several may have the same `externId`.
-
-        All pages are asked for, and the rows filtered again here: one integration found `externIds` ignored. A row
-        that does not say its lead's id, key or campaign is passed over; of a single campaign, that one is meant.
+        """The leads of these campaigns with these ids, see `LeadSearch.find`.
 
         Raises:
             ServerError: The search keeps failing, or its answer can not be read.
         """
-        if not campaign_ids or not extern_ids:
-            return []
-        found: dict[str, FoundLead] = {}
-        for start in range(0, len(extern_ids), MOST_SOUGHT):
-            sought = extern_ids[start : start + MOST_SOUGHT]
-            criteria = {"campaignIds": _numbers(campaign_ids), "externIds": list(sought)}
-            for lead in self._search(criteria, campaign_ids):
-                if lead.extern_id in sought and lead.campaign_id in campaign_ids:
-                    found.setdefault(lead.lead_id, lead)
-        return list(found.values())
+        return self._search.find(campaign_ids, extern_ids)
 
     def change(
         self,
@@ -116,11 +91,11 @@ class LeadClient:
             campaign_id: Where the lead is.
             lead_id: Which it is.
             fields: Lead field to its new value; `""` and None blank it.
-            options: Further query, such as `timezoneOption`.
+            options: Further query, such as `timezoneOption`; a value of it that only loads know is left out.
             effort: Told `requests`, `retries` and `throttled`, each time.
 
         Raises:
-            ServerError: The server does not answer, denies it, or has the lead and yet does not know its route.
+            ServerError: The server does not answer, denies it, or has the lead and does not know the route.
             SignInError: A token was needed and can not be had.
         """
         answer = self._requests.ask(
@@ -130,18 +105,17 @@ class LeadClient:
                 pace=self._change_pace,
                 method="PATCH",
                 path=f"/campaignLeads/{quote(lead_id, safe='')}",
-                params={"campaignId": campaign_id, **options},
+                params={"campaignId": campaign_id, **_taken(options)},
                 content=fields,
                 read=_done,
             ),
             effort,
         )
         if not isinstance(answer, answers.NoRoute):
+            with self._lock:
+                self._knows_changes = True
             return answer
-        criteria = {"campaignIds": _numbers([campaign_id]), "leadIds": _numbers([lead_id])}
-        if any(lead.lead_id == lead_id for lead in self._search(criteria, [campaign_id])):
-            # Where the route itself is unknown every lead would seem gone, and be loaded a second time.
-            raise self._client.no_route("change of leads", f"{answer.what}, of a lead that is there")
+        self._check_gone(campaign_id, lead_id, answer)
         return Gone(answer.what)
 
     def act(
@@ -167,7 +141,7 @@ class LeadClient:
         if not campaign_ids or not 0 < len(lead_ids) <= MOST_ACTED_ON:
             msg = f"an action on {len(lead_ids)} leads of {len(campaign_ids)} campaigns"
             raise ValueError(msg)
-        criteria = {"campaignIds": _numbers(campaign_ids), "leadIds": _numbers(lead_ids)}
+        criteria = {**EVERY_LEAD, "campaignIds": numbers(campaign_ids), "leadIds": numbers(lead_ids)}
         self._check_lead_ids(criteria, lead_ids)
         answer = self._requests.ask(
             LeadRequest(
@@ -225,13 +199,20 @@ class LeadClient:
             raise self._client.no_route("do-not-call list", answer.what)
         return Done() if isinstance(answer, answers.Refused) and answer.reason == "http_409" else answer
 
-    def _search(self, criteria: Mapping[str, Any], campaign_ids: Sequence[str]) -> Iterator[FoundLead]:
-        alone = campaign_ids[0] if len(campaign_ids) == 1 else ""
-        for rows in self._client.search_pages(criteria):
-            for row in rows:
-                lead = _found(row, alone)
-                if lead is not None:
-                    yield lead
+    def _check_gone(self, campaign_id: str, lead_id: str, answer: answers.NoRoute) -> None:
+        """Tell a lead that is gone from a deployment that does not know the route.
+
+        There, every lead would seem gone and be loaded a second time. Nothing is asked once a change was answered.
+
+        Raises:
+            ServerError: The lead is there.
+        """
+        with self._lock:
+            if self._knows_changes:
+                return
+        criteria = {**EVERY_LEAD, "campaignIds": numbers([campaign_id]), "leadIds": numbers([lead_id])}
+        if any(lead_id in page for page in self._search.lead_ids(criteria)):
+            raise self._client.no_route("change of leads", f"{answer.what}, of a lead that is there")
 
     def _check_lead_ids(self, criteria: Mapping[str, Any], lead_ids: Sequence[str]) -> None:
         """Search by the criteria of the first action; once is enough, when it found anything.
@@ -242,9 +223,9 @@ class LeadClient:
         with self._lock:
             if self._heeds_lead_ids:
                 return
-            seen = set()
-            for rows in self._client.search_pages(criteria):
-                seen |= {_id(row.get("leadId")) for row in rows} - {""}
+            seen: set[str] = set()
+            for page in self._search.lead_ids(criteria):
+                seen |= page
                 if not seen <= set(lead_ids):
                     msg = (
                         f"the search for {len(lead_ids)} leads by 'leadIds' gives other leads as well: an action on "
@@ -253,6 +234,13 @@ class LeadClient:
                     )
                     raise ServerError(msg)
             self._heeds_lead_ids = bool(seen)
+
+
+def _taken(options: Mapping[str, str]) -> dict[str, str]:
+    """The options that a change takes; one that only a load knows is left out."""
+    return {
+        name: value for name, value in options.items() if name != "timezoneOption" or value in CHANGE_TIMEZONE_OPTIONS
+    }
 
 
 def _done(content: Any) -> Done:
@@ -274,32 +262,3 @@ def _acted(content: Any) -> Done | answers.Refused | answers.Unknown:
 
 def _count(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
-
-
-def _found(row: Mapping[str, Any], campaign_id: str) -> FoundLead | None:
-    """The lead of a row; None for one that names no lead.
-
-    Args:
-        row: As the search gives it.
-        campaign_id: What holds where the row does not name its campaign.
-    """
-    lead_id, extern_id = _id(row.get("leadId")), _id(row.get("externId"))
-    if not lead_id or not extern_id:
-        return None
-    return FoundLead(
-        lead_id,
-        extern_id,
-        campaign_id=_id(row.get("campaignId")) or campaign_id,
-        state=_id(row.get("leadState")),
-        loaded_at=epoch_of(row.get("loadedDts")),
-    )
-
-
-def _id(value: Any) -> str:
-    """A text or whole number as text; empty for anything else."""
-    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
-
-
-def _numbers(ids: Sequence[str]) -> list[int | str]:
-    """Ids as the API writes them: numbers."""
-    return [int(each) if each.isascii() and each.isdecimal() else each for each in ids]

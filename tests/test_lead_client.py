@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from target_engagevoice import client as room_of_client
-from target_engagevoice import lead_client as room_of_lead_client
+from target_engagevoice import lead_search as room_of_search
 from target_engagevoice.answers import NotSent, Refused
 from target_engagevoice.errors import Interrupted, ServerError
 from target_engagevoice.lead_client import (
@@ -155,7 +155,7 @@ def test_leads_of_one_key_are_all_found(loaded: Room) -> None:
 
 
 def test_many_keys_are_sought_in_several_requests(loaded: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room_of_lead_client, "MOST_SOUGHT", 2)
+    monkeypatch.setattr(room_of_search, "MOST_SOUGHT", 2)
     assert found(loaded, *(f"L{number}" for number in range(5))) == [f"L{number}" for number in range(5)]
     assert len(loaded.sandbox.requests("search")) == 6, "three of two ids, each with the empty page behind it"
 
@@ -165,7 +165,7 @@ def test_many_keys_are_sought_in_several_requests(loaded: Room, monkeypatch: pyt
 def test_what_is_there_is_found_however_it_is_asked_for(size: int, most: int, wanted: set[int], ignored: bool) -> None:
     with desk(config={"extern_ids_ignored": ignored}) as made, pytest.MonkeyPatch.context() as patch:
         patch.setattr(room_of_client, "SEARCH_PAGE_ROWS", size)
-        patch.setattr(room_of_lead_client, "MOST_SOUGHT", most)
+        patch.setattr(room_of_search, "MOST_SOUGHT", most)
         room = Room(made)
         room.load(*range(15))
         expected = sorted(f"L{number}" for number in wanted if number < 15)
@@ -249,6 +249,27 @@ def test_a_lead_that_is_there_is_not_gone_where_the_route_is_unknown(loaded: Roo
         loaded.change()
 
 
+@pytest.mark.parametrize("fields", [{"city": "Oslo"}, {"leadPhone": "12"}])
+def test_once_a_change_was_answered_the_route_is_known(loaded: Room, fields: dict[str, str]) -> None:
+    loaded.change(0, **fields)
+    searched = len(loaded.sandbox.requests("search"))
+    assert loaded.client.change("1001", "17", {"city": "Oslo"}, {}, loaded.effort) == Gone("HTTP 404")
+    assert len(loaded.sandbox.requests("search")) == searched
+
+
+@pytest.mark.parametrize("option", ["NPA_NXX", "COUNTRY"])
+def test_a_time_zone_that_only_loads_know_is_left_out(loaded: Room, option: str) -> None:
+    options = {"timezoneOption": option, "duplicateHandling": "RETAIN_ALL"}
+    done = loaded.client.change("1001", loaded.ids(0)[0], {"leadPhone": "6505550177"}, options, loaded.effort)
+    assert done == Done()
+
+
+def test_a_lead_that_is_suppressed_is_found_and_acted_on(loaded: Room) -> None:
+    loaded.act(1, action="SUPPRESS_LEADS")
+    assert found(loaded, "L1") == ["L1"]
+    assert loaded.act(1, action="UNSUPPRESS_LEADS") == Done(updated=1)
+
+
 def test_a_change_the_server_does_not_like_is_refused_with_its_words(loaded: Room) -> None:
     refused = loaded.change(leadPhone="12")
     assert isinstance(refused, Refused)
@@ -282,7 +303,7 @@ def test_an_action_is_bounded_by_campaigns_and_leads(room: Room, monkeypatch: py
     request = sent[-1]
     assert (request["method"], request["params"]) == ("PUT", {"leadAction": "PAUSE_LEADS"})
     assert request["body"] == {
-        "campaignLeadSearchCriteria": {"campaignIds": [1001], "leadIds": [7, 8]},
+        "campaignLeadSearchCriteria": {"suppressed": "ALL", "campaignIds": [1001], "leadIds": [7, 8]},
         "leadActionParams": {"paramMap": {}},
     }
 

@@ -36,17 +36,17 @@ UPDATES: Mapping[str, str] = {
 """The actions that set columns, and what they set."""
 
 ACTIONS = (*UPDATES, DELETE_LEADS, MOVE_TO_CAMPAIGN, DIALER_REFRESH)
-DESTINATIONS = ("campaignId", "toCampaignId", "destinationCampaignId", "newCampaignId")
-"""Names under which `paramMap` may give the campaign to move to (a guess: the reference does not tell)."""
+DESTINATIONS = ("CAMPAIGN_ID", "campaignId", "toCampaignId", "destinationCampaignId", "newCampaignId")
+"""Names under which `paramMap` may give the campaign to move to: the first is RingCentral's, the others are guesses."""
 
 BOUNDS = ("leadIds", "externIds")
 """The criteria that a fault may make an action forget."""
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
-    "timezoneOption": LOAD_CHOICES["timeZoneOption"],
+    "timezoneOption": ("NPA_NXX", "ZIPCODE", "EXPLICIT", "NOT_APPLICABLE"),
     "duplicateHandling": LOAD_CHOICES["duplicateHandling"],
 }
-"""What may stand in the query of a change; the values are those of a load (a guess)."""
+"""What may stand in the query of a change; of the time zones, a load knows `COUNTRY` besides."""
 
 BLANKS: tuple[Any, ...] = (None, "", {})
 """What blanks a field: a map is replaced as a whole, so that an empty one blanks it (a guess)."""

@@ -123,7 +123,7 @@ def test_a_map_is_replaced_as_a_whole_and_an_empty_one_blanks_it(client: Client)
     ("query", "status"),
     [
         ("timezoneOption=ZIPCODE&duplicateHandling=RETAIN_ALL", 200),
-        ("timezoneOption=MARS", 400),
+        ("timezoneOption=COUNTRY", 400),
         ("duplicateHandling=KEEP", 400),
     ],
 )
