@@ -23,7 +23,8 @@ def labelled(label: str, **more: Any) -> dict[str, Any]:
 
 
 def warnings(finished: Finished) -> list[str]:
-    return [line for line in finished.stderr.splitlines() if "WARNING" in line]
+    """What is said of the mappings; the SDK has warnings of its own on old interpreters."""
+    return [line for line in finished.stderr.splitlines() if "WARNING" in line and "mappings." in line]
 
 
 def test_phones_go_to_a_strategic_campaign_under_their_labels(tmp_path: Path) -> None:
@@ -62,7 +63,7 @@ def test_joined_phones_for_a_strategic_campaign_are_a_mistake(tmp_path: Path) ->
 def test_no_labels_for_a_strategic_campaign_are_warned_of_before_the_first_record(tmp_path: Path) -> None:
     config = EMBEDDED | {"campaign": CALLBACKS, "max_rejected_percent": 100}
     finished = run_target(tmp_path, config, [schema(), *records(3)])
-    (warning,) = [line for line in warnings(finished) if "STRATEGIC" in line]
+    (warning,) = warnings(finished)
     assert "mappings.leads.fields.personaPhoneConfig" in warning
     assert "'Mobile', 'Home', 'Work'" in warning
     assert {each["stage"] for each in finished.rejects} == {"server"}, "what the sandbox makes of it"
