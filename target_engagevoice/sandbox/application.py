@@ -131,7 +131,17 @@ def _failure(world: World, error: Exception) -> Answer:
     answer = missing("route", now) if status == 404 else problem(status, "request.error", error.name, now)  # noqa: PLR2004
     if status == 404 and world.config.html_for_unknown_paths:  # noqa: PLR2004
         answer = Answer(200, WEB_APPLICATION, HTML)
-    entry = journal.Entry("unknown", now, answer.status, None, None, request.path)
+    entry = journal.Entry(
+        kind="unknown",
+        at=now,
+        status=answer.status,
+        campaign_id=None,
+        leads=None,
+        path=request.path,
+        method=request.method,
+        received=len(request.get_data(cache=True)),
+        answered=len(answer.body),
+    )
     with world.store.transaction() as db:
         journal.write(db, entry)
     return answer

@@ -75,6 +75,9 @@ def receive(endpoint: Endpoint, call: Call, shown_path: str) -> Answer:
         leads=_LEADS[endpoint.kind](call) if endpoint.kind in _LEADS else None,
         path=shown_path,
         fault=struck.do if struck else None,
+        method=endpoint.method,
+        received=len(call.body),
+        answered=None if answer.delivery.hang_up else len(answer.body),
     )
     with call.world.store.transaction() as db:
         journal.write(db, entry)

@@ -21,6 +21,9 @@ class Entry:
         leads: How many leads it carried.
         path: The path, without the query string (a password may stand there).
         fault: The fault that struck it.
+        method: The HTTP method.
+        received: Bytes of its body.
+        answered: Bytes of the answer's body; none when no answer was sent.
     """
 
     kind: str
@@ -30,13 +33,16 @@ class Entry:
     leads: int | None
     path: str
     fault: str | None = None
+    method: str | None = None
+    received: int | None = None
+    answered: int | None = None
 
 
 def write(db: Connection, entry: Entry) -> None:
     """Add an entry."""
     db.execute(
-        "INSERT INTO requests (kind, at, status, campaign_id, leads, path, fault)"
-        " VALUES (:kind, :at, :status, :campaign_id, :leads, :path, :fault)",
+        "INSERT INTO requests (kind, at, status, campaign_id, leads, path, fault, method, received, answered)"
+        " VALUES (:kind, :at, :status, :campaign_id, :leads, :path, :fault, :method, :received, :answered)",
         asdict(entry),
     )
 

@@ -45,6 +45,7 @@ class Tally:
     inserted: int = 0
     dnc: int = 0
     duplicates: int = 0
+    rejected: int = 0
 
 
 def load(call: Call) -> Answer:
@@ -74,11 +75,12 @@ def load(call: Call) -> Answer:
         else:
             rejected.append({"message": found, "rowData": cells(row)})
     valid = _lose(valid, call.meddling)
-    tally = Tally(len(rows), len(valid))
+    tally = Tally(len(rows), len(valid), rejected=len(rejected))
     chosen = {name: body.get(name) or values[0] for name, values in CHOICES.items()}
-    if valid:
-        with call.world.store.transaction() as db:
-            _Loading(db, call, campaign, chosen, tally).insert(valid, str(body.get("description") or ""))
+    with call.world.store.transaction() as db:
+        loading = _Loading(db, call, campaign, chosen, tally)
+        list_id = loading.insert(valid, str(body.get("description") or "")) if valid else None
+        loading.note(list_id)
     return Answer.of(_answer(tally, chosen, rejected))
 
 
@@ -143,8 +145,12 @@ class _Loading:
         self._chosen = chosen
         self._tally = tally
 
-    def insert(self, rows: list[Mapping[str, Any]], description: str) -> None:
-        """Insert a list and its leads, but for duplicates and those that must not be called."""
+    def insert(self, rows: list[Mapping[str, Any]], description: str) -> int | None:
+        """Insert a list and its leads, but for duplicates and those that must not be called.
+
+        Returns:
+            The id of the list.
+        """
         fresh = self._fresh(rows)
         config = self._call.world.config
         # In E.164 mode a lead without leadPhoneE164 is taken, and not loaded (reference, section 4).
@@ -193,6 +199,26 @@ class _Loading:
         self._db.executemany(
             "INSERT INTO phones (lead_id, campaign_id, phone) VALUES (?, ?, ?)",
             [(lead_id, self._campaign.campaign_id, key) for lead_id, row in numbered for key in _keys(row)],
+        )
+        return cursor.lastrowid
+
+    def note(self, list_id: int | None) -> None:
+        """Write down what became of the rows, for the sandbox's page; none of them may have made it to a list."""
+        self._db.execute(
+            "INSERT INTO loads (account_id, campaign_id, list_id, at, supplied, accepted, inserted, rejected,"
+            " duplicates, dnc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                self._call.account.account_id,
+                self._campaign.campaign_id,
+                list_id,
+                dates.round_down(self._call.now),
+                self._tally.supplied,
+                self._tally.valid,
+                self._tally.inserted,
+                self._tally.rejected,
+                self._tally.duplicates,
+                self._tally.dnc,
+            ),
         )
 
     def _fresh(self, rows: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

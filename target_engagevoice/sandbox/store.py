@@ -23,7 +23,6 @@ from target_engagevoice.errors import ConfigError, StorageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMA_VERSION = 1
 BUSY_SECONDS = 30.0
 
 SCHEMA = """
@@ -61,6 +60,28 @@ INSERT INTO sqlite_sequence (name, seq)
 INSERT INTO sqlite_sequence (name, seq)
     SELECT 'leads', 7000000 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'leads');
 """
+
+LOADS = """
+CREATE TABLE loads (
+    load_id INTEGER PRIMARY KEY AUTOINCREMENT, account_id TEXT NOT NULL, campaign_id INTEGER NOT NULL,
+    list_id INTEGER, at REAL NOT NULL, supplied INTEGER NOT NULL, accepted INTEGER NOT NULL,
+    inserted INTEGER NOT NULL, rejected INTEGER NOT NULL, duplicates INTEGER, dnc INTEGER);
+CREATE INDEX loads_by_campaign ON loads (campaign_id);
+CREATE INDEX loads_by_list ON loads (list_id);
+INSERT INTO loads (account_id, campaign_id, list_id, at, supplied, accepted, inserted, rejected)
+    SELECT account_id, campaign_id, list_id, uploaded, supplied, accepted, inserted, supplied - accepted
+    FROM lists ORDER BY list_id;
+CREATE INDEX leads_by_list ON leads (list_id, lead_id, state);
+ALTER TABLE requests ADD COLUMN method TEXT;
+ALTER TABLE requests ADD COLUMN received INTEGER;
+ALTER TABLE requests ADD COLUMN answered INTEGER
+"""
+"""What the sandbox's page tells of each load and request. Of older loads nobody wrote down the duplicates."""
+
+STEPS = (SCHEMA, LOADS)
+"""From each version of the schema to the next; the first is from nothing. No statement holds a semicolon inside."""
+
+SCHEMA_VERSION = len(STEPS)
 
 
 class Store:
@@ -123,6 +144,21 @@ class Store:
                 if connection is not self._connection:
                     connection.close()
 
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """The store as it is now, to be read at leisure: nobody waits for it, and it waits for nobody.
+
+        Yields:
+            A connection of its own that can not write.
+        """
+        connection = self._connect()
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("BEGIN")
+            yield connection
+        finally:
+            connection.close()
+
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self.path,
@@ -157,16 +193,26 @@ class Store:
     def _migrate(self) -> None:
         connection = self._connect()
         try:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version not in (0, SCHEMA_VERSION):
-                raise ConfigError(f"{self.path} was written by another version of the sandbox: delete it to start anew")
-            if version == SCHEMA_VERSION:
+            if self._version(connection) == 0:
+                connection.execute("PRAGMA synchronous = OFF")  # nothing to lose yet, and much faster
+                connection.execute("PRAGMA journal_mode = WAL")
+            if self._version(connection) == SCHEMA_VERSION:
                 return
-            connection.execute("PRAGMA synchronous = OFF")  # nothing to lose yet, and much faster
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            connection.execute("BEGIN IMMEDIATE")
+            # Read again: another process may have been faster.
+            for step in STEPS[self._version(connection) :]:
+                for statement in step.split(";"):
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.execute("COMMIT")
         finally:
             connection.close()
+
+    def _version(self, connection: sqlite3.Connection) -> int:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if not 0 <= version <= SCHEMA_VERSION:
+            raise ConfigError(f"{self.path} was written by another version of the sandbox: delete it to start anew")
+        return int(version)
 
 
 def row_id(written: str | None) -> int | None:

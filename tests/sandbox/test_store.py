@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,8 @@ import pytest
 
 from target_engagevoice.errors import ConfigError, StorageError
 from target_engagevoice.sandbox import Sandbox
-from target_engagevoice.sandbox.store import Store
-from tests.sandbox.client import Client, leads
+from target_engagevoice.sandbox.store import STEPS, Store
+from tests.sandbox.client import ACCOUNT, Client, leads
 
 if TYPE_CHECKING:
     from tests.clock import FakeClock
@@ -110,3 +111,71 @@ def test_a_store_in_the_working_directory_needs_no_parent(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     Store(Path("sandbox.db"))
     assert [path.name for path in tmp_path.iterdir()] == ["sandbox.db"]
+
+
+def first_version(path: Path) -> None:
+    """A store as the first version of the sandbox left it, with one list."""
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.executescript(STEPS[0])
+    connection.execute(
+        "INSERT INTO lists (account_id, campaign_id, description, state, duplicate_handling, dial_priority,"
+        " time_zone_option, supplied, accepted, inserted, uploaded)"
+        " VALUES ('99990001', 1001, 'Spring', 'ACTIVE', 'RETAIN_ALL', 'NORMAL', 'NPA_NXX', 9, 7, 6, 1767225600.0)"
+    )
+    connection.execute("INSERT INTO requests (kind, at, status, path) VALUES ('load', 1767225600.0, 200, '/a')")
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+
+
+def loads(store: Store) -> list[dict[str, object]]:
+    with store.snapshot() as db:
+        return [dict(row) for row in db.execute("SELECT * FROM loads ORDER BY load_id")]
+
+
+def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path: Path, clock: FakeClock) -> None:
+    path = tmp_path / "sandbox.db"
+    first_version(path)
+    with Sandbox(store=path, clock=clock.time) as sandbox, Client(sandbox) as client:
+        client.load([*leads(2), *leads(1), {"externId": "no phone"}], duplicateHandling="REMOVE_FROM_LIST")
+        old, new = loads(sandbox._store)
+        assert [one["path"] for one in sandbox.requests("load")].index("/a") == 0
+    counts = ("list_id", "supplied", "accepted", "inserted", "rejected", "duplicates", "dnc")
+    assert [old[name] for name in counts] == [30001, 9, 7, 6, 2, None, None]
+    assert [new[name] for name in counts] == [30002, 4, 3, 2, 1, 1, 0]
+
+
+def test_of_many_who_open_an_old_store_at_once_one_brings_it_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "sandbox.db"
+    first_version(path)
+    with ThreadPoolExecutor(8) as threads:
+        stores = list(threads.map(Store, [path] * 16))
+    assert len(loads(stores[-1])) == 1
+
+
+def test_a_load_without_a_single_proper_lead_is_remembered_without_a_list(client: Client) -> None:
+    client.load([{"externId": "no phone"}])
+    (load,) = loads(client.sandbox._store)
+    assert (load["list_id"], load["supplied"], load["rejected"]) == (None, 1, 1)
+
+
+def test_a_load_tells_what_was_on_the_do_not_call_list(client: Client) -> None:
+    client.admin("POST", f"/{ACCOUNT}/dncLists", json={"phone": leads(1)[0]["leadPhone"]})
+    client.load(leads(2))
+    (load,) = loads(client.sandbox._store)
+    assert (load["inserted"], load["dnc"]) == (1, 1)
+
+
+def test_a_snapshot_can_not_be_written_to(tmp_path: Path) -> None:
+    with Store(tmp_path / "sandbox.db").snapshot() as db, pytest.raises(sqlite3.OperationalError, match="readonly"):
+        db.execute("DELETE FROM leads")
+
+
+def test_a_snapshot_does_not_see_what_comes_later_and_keeps_nobody_waiting(tmp_path: Path) -> None:
+    store = Store(tmp_path / "sandbox.db")
+    with store.snapshot() as before:
+        assert before.execute("SELECT COUNT(*) FROM hits").fetchone()[0] == 0
+        with store.transaction() as db:
+            db.execute("INSERT INTO hits (subject, at) VALUES ('a', 1)")
+        assert before.execute("SELECT COUNT(*) FROM hits").fetchone()[0] == 0
