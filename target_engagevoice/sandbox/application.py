@@ -1,4 +1,7 @@
-"""The Flask application: HTTP comes in, calls go to the desk, answers go out; and `/sandbox/…` for tests."""
+"""The Flask application: HTTP comes in, calls go to the desk, answers go out.
+
+`/sandbox/…` is for tests, `/` for people.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ from target_engagevoice.sandbox.answers import (
 )
 from target_engagevoice.sandbox.call import Call, World
 from target_engagevoice.sandbox.faults import read_rules
+from target_engagevoice.sandbox.pages import add_pages
 from target_engagevoice.sandbox.routes import ENDPOINTS, Endpoint
 from target_engagevoice.sandbox.store import row_id
 
@@ -47,6 +51,7 @@ def create(world: World) -> Flask:
     _add(app, "POST", f"{CONTROL}/faults", lambda **_path: _response(_set_faults(world)))
     for name, read in _READS.items():
         _add(app, "GET", f"{CONTROL}/{name}", _read_view(world, read))
+    add_pages(app, world)
     app.register_error_handler(Exception, lambda error: _response(_failure(world, error)))
     return app
 
