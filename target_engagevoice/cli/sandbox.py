@@ -10,8 +10,14 @@ import click
 from target_engagevoice.config_files import read_config
 from target_engagevoice.sandbox import serve
 
+EXAMPLE = """\b
+Example: serve the account that runs with `base_url: sandbox` have loaded into,
+and look at it in a browser at http://127.0.0.1:8080/
+  engagevoice sandbox --port 8080 --store .target-engagevoice/sandbox.db
+"""
 
-@click.command()
+
+@click.command(epilog=EXAMPLE)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0 for a free one.")
 @click.option("--store", type=click.Path(path_type=Path, dir_okay=False), help="SQLite file that keeps what is loaded.")
 @click.option("--config", "sources", multiple=True, metavar="FILE", help="Accounts, limits and faults to serve.")

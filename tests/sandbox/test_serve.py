@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
+from click.testing import CliRunner
 
+from target_engagevoice.cli.sandbox import sandbox as command
 from target_engagevoice.errors import ConfigError
 from target_engagevoice.sandbox import serve
 
@@ -44,3 +46,8 @@ def test_a_config_mistake_comes_before_the_url() -> None:
     with pytest.raises(ConfigError):
         serve(0, None, {"ap": 1}, out)
     assert out.getvalue() == ""
+
+
+def test_help_shows_how_to_look_at_what_earlier_runs_loaded() -> None:
+    told = CliRunner().invoke(command, ["--help"]).output
+    assert "engagevoice sandbox --port 8080 --store .target-engagevoice/sandbox.db" in told
