@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from target_engagevoice.nearest import did_you_mean
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 STRATEGIC = "STRATEGIC"
+INACTIVE, CALLBACKS_ONLY = 0, 2
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,9 @@ class Campaign:
         campaign_id: Digits, as text.
         active: The server's `isActive`: 0 no, 1 yes, 2 callbacks only.
         configuration: `SIMPLE` or `STRATEGIC`; the latter takes a single phone number (reference, section 4).
+        starts: Epoch seconds of the server's `startDate`; `ends` of its `endDate`; None where it does not say.
+        schedule: The server's `monSched` to `sunSched`, as it writes them, blank for a day without one; empty where
+            it tells of none of them.
     """
 
     campaign_id: str
@@ -31,6 +37,9 @@ class Campaign:
     dial_mode: str = ""
     active: int = 1
     configuration: str = "SIMPLE"
+    starts: float | None = None
+    ends: float | None = None
+    schedule: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:
@@ -41,6 +50,27 @@ class Campaign:
     def single_phone(self) -> bool:
         """Whether a lead may carry only one number."""
         return self.configuration == STRATEGIC
+
+    def doubts(self, now: float) -> list[str]:
+        """Why leads that are loaded into it will not be dialled; loading succeeds all the same (reference, section 3).
+
+        Args:
+            now: Epoch seconds.
+        """
+        what = f"Campaign {self.path} ({self.campaign_id})"
+        loadable = "leads can be loaded into it but will not be dialled"
+        doubts = []
+        if self.active == INACTIVE:
+            doubts.append(f"{what} is inactive: {loadable}.")
+        if self.active == CALLBACKS_ONLY:
+            doubts.append(f"{what} makes callbacks only: {loadable}, save for those with a callback.")
+        if self.ends is not None and self.ends < now:
+            doubts.append(f"{what} ended on {_date(self.ends)}: {loadable}. Give it a later end, or load into another.")
+        if self.starts is not None and self.starts > now:
+            doubts.append(f"{what} starts on {_date(self.starts)}: leads wait until then.")
+        if self.schedule and not any(self.schedule):
+            doubts.append(f"{what} has no schedule on any day: {loadable}.")
+        return doubts
 
 
 @dataclass(frozen=True)
@@ -98,3 +128,7 @@ class Directory:
 
     def _names(self) -> list[str]:
         return [*self._by_name, *self._by_id] if self.campaigns else ["(none: the user sees no campaign)"]
+
+
+def _date(epoch: float) -> str:
+    return f"{datetime.fromtimestamp(epoch, tz=timezone.utc):%Y-%m-%d}"

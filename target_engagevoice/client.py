@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice import answers
-from target_engagevoice.campaigns import Campaign, Directory
+from target_engagevoice.campaigns import DAYS, Campaign, Directory
 from target_engagevoice.errors import ConfigError, ServerError
 from target_engagevoice.pacing import Pace, parse_retry_after, waits
 from target_engagevoice.transport import HttpAnswer
@@ -366,6 +366,7 @@ def _rows(content: Any, key: str | None = None) -> list[dict[str, Any]]:
 
 def _campaign(group: Mapping[str, Any], row: Mapping[str, Any]) -> Campaign:
     active = row.get("isActive", 1)
+    days = [f"{day}Sched" for day in DAYS]
     return Campaign(
         campaign_id=str(row["campaignId"]),
         name=str(row.get("campaignName") or row["campaignId"]),
@@ -374,6 +375,9 @@ def _campaign(group: Mapping[str, Any], row: Mapping[str, Any]) -> Campaign:
         dial_mode=str(group.get("dialMode") or ""),
         active=int(active) if isinstance(active, (bool, int)) else 1,
         configuration=str(row.get("callingConfiguration") or "SIMPLE"),
+        starts=epoch_of(row.get("startDate")),
+        ends=epoch_of(row.get("endDate")),
+        schedule=tuple(str(row.get(day) or "").strip() for day in days) if not row.keys().isdisjoint(days) else (),
     )
 
 

@@ -162,7 +162,7 @@ class Mappings:
         Raises:
             ConfigError: An unknown key, lead field, preset or enum value, or a value of the wrong kind.
         """
-        return cls({name: _stream(name, value) for name, value in _streams(raw).items()})
+        return cls({name: _stream(name, value) for name, value in by_stream(raw).items()})
 
     def find(self, stream: str) -> StreamMapping | None:
         """The mapping of a stream: its exact name, else the longest glob that fits, else None."""
@@ -184,8 +184,8 @@ class Mappings:
         return references
 
 
-def _streams(raw: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Undo what Meltano does to a key with dots (`public.leads` arrives as `public: {leads: …}`)."""
+def by_stream(raw: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The mappings as written, by stream or glob: undo what Meltano does to a key with dots (`public.leads` arrives as `public: {leads: …}`)."""
     flat: dict[str, Any] = {}
     for name, value in raw.items():
         nested = (
@@ -194,7 +194,7 @@ def _streams(raw: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
             and not any(key in _MAPPING_KEYS for key in value)
             and all(isinstance(inner, dict) for inner in value.values())
         )
-        flat |= _streams(value, f"{prefix}{name}.") if nested else {prefix + name: value}
+        flat |= by_stream(value, f"{prefix}{name}.") if nested else {prefix + name: value}
     return flat
 
 

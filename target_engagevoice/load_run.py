@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from target_engagevoice.batches import BatchLoad
 from target_engagevoice.buffers import BufferLimits
-from target_engagevoice.campaigns import NotFound
 from target_engagevoice.changes import LeadChanges
 from target_engagevoice.checkpoints import Checkpoints
 from target_engagevoice.connection import connect
@@ -17,7 +16,7 @@ from target_engagevoice.dedupe import Dedupe
 from target_engagevoice.delivery import Delivery, Works
 from target_engagevoice.drains import Drains
 from target_engagevoice.dry_runs import DryRun
-from target_engagevoice.errors import ConfigError, EngageVoiceError, RejectedTooMany
+from target_engagevoice.errors import EngageVoiceError, RejectedTooMany
 from target_engagevoice.halt import Halt
 from target_engagevoice.lead_client import LeadClient
 from target_engagevoice.ledger import Ledger
@@ -30,6 +29,7 @@ from target_engagevoice.reconcile import Reconciler, recover
 from target_engagevoice.refusals import Refusals
 from target_engagevoice.rejects import Rejects
 from target_engagevoice.retiring import Retiring, Wanted
+from target_engagevoice.routing import found
 from target_engagevoice.runs import Run, write_record
 from target_engagevoice.state_dir import make_private
 from target_engagevoice.versions import SeenInMemory, Versions
@@ -38,16 +38,34 @@ from target_engagevoice.windows import JITTER_MARGIN_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_engagevoice.campaigns import Directory
+    from target_engagevoice.buffers import Buffer
+    from target_engagevoice.campaigns import Campaign, Directory
     from target_engagevoice.connection import Connection
+    from target_engagevoice.leads import Lead
+    from target_engagevoice.lists import ListOptions
+    from target_engagevoice.outcomes import ReadRecord
     from target_engagevoice.pacing import Clock
     from target_engagevoice.quota_store import SharedQuota
+    from target_engagevoice.retirements import Retirement
     from target_engagevoice.settings import Settings
 
 LAST_WORDS_SECONDS = 12.0
 """How long requests under way may take to finish when a run is stopped; the whole way out takes less than 20."""
 
 logger = logging.getLogger("target-engagevoice")
+
+
+class LeadTaker(Protocol):
+    """Where leads go, seen from a sink; see `Delivery`."""
+
+    def buffer(self, stream: str, campaign: Campaign, options: ListOptions) -> Buffer:
+        """The buffer of a stream and campaign."""
+
+    def add(self, buffer: Buffer, record: ReadRecord, lead: Lead) -> None:
+        """Take a lead over."""
+
+    def retire(self, record: ReadRecord, retirement: Retirement) -> None:
+        """Take over a record whose leads are to be retired, or whose phones are to be listed."""
 
 
 class LoadRun:
@@ -88,7 +106,7 @@ class LoadRun:
         return self._connection.directory
 
     @property
-    def delivery(self) -> Delivery:
+    def delivery(self) -> LeadTaker:
         """Where leads go; only after `open`."""
         assert self._delivery is not None  # noqa: S101 - a mistake of this program, not of a user
         return self._delivery
@@ -183,7 +201,8 @@ class LoadRun:
             EngageVoiceError: The run can not go on, or too much would be retired.
         """
         if self.versions is not None:
-            self.delivery.catch_up()
+            assert self._delivery is not None  # noqa: S101 - a mistake of this program, not of a user
+            self._delivery.catch_up()
             self.versions.activate(stream, version)
 
     def _pace(self, connection: Connection) -> Pace:
@@ -191,7 +210,8 @@ class LoadRun:
         settings, clock = self._settings, self._clock
         if settings.rate_limit_store is None or settings.dry_run:
             return Pace(settings.rate_limits, clock)
-        from target_engagevoice.quota_store import SharedQuota  # noqa: PLC0415 - most runs have no store
+        from target_engagevoice.quota_store import SharedQuota
+    from target_engagevoice.retirements import Retirement  # noqa: PLC0415 - most runs have no store
 
         quota = f"{urlsplit(connection.base_url).netloc.casefold()} {connection.account_id}"
         shared = self._shared_quota = SharedQuota.open(
@@ -205,7 +225,8 @@ class LoadRun:
         Raises:
             EngageVoiceError: The run can not come to its end.
         """
-        self.delivery.finish()
+        assert self._delivery is not None  # noqa: S101 - a mistake of this program, not of a user
+        self._delivery.finish()
         if self.versions is not None:
             self.versions.finish()
         if self._refusals is not None:
@@ -259,17 +280,7 @@ class LoadRun:
         logger.info("Run %s: %s; %s. Record: %s", self.run.name, status, words or "nothing read", path)
 
     def _check_campaigns(self, directory: Directory) -> None:
-        references = self._settings.mappings.campaign_references()
-        if self._settings.campaign is not None:
-            references.insert(0, ("campaign", self._settings.campaign))
-        for where, reference in references:
-            found = directory.find(reference)
-            if isinstance(found, NotFound):
-                msg = f"{where}: {found.message}"
-                raise ConfigError(msg)
-            if found.active == 0:
-                logger.warning(
-                    "Campaign %s (%s) is inactive: leads can be loaded into it but will not be dialled.",
-                    found.path,
-                    found.campaign_id,
-                )
+        named = [found(*reference, directory) for reference in self._settings.campaign_references()]
+        for campaign in dict.fromkeys(named):
+            for doubt in campaign.doubts(self._clock.time()):
+                logger.warning("%s", doubt)

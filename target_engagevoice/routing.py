@@ -62,11 +62,11 @@ class Router:
             names = campaign.names
             return cls(
                 where=where,
-                default=_found(f"{where}.default", campaign.default, directory) if campaign.default else None,
+                default=found(f"{where}.default", campaign.default, directory) if campaign.default else None,
                 source=campaign.source,
                 _names=None
                 if names is None
-                else {value.strip(): _found(f"{where}.map", name, directory) for value, name in names.items()},
+                else {value.strip(): found(f"{where}.map", name, directory) for value, name in names.items()},
                 _directory=directory,
             )
         if campaign is None and default_campaign is None:
@@ -76,7 +76,7 @@ class Router:
             )
             raise ConfigError(msg)
         default = (
-            _found(where, campaign, directory) if campaign else _found("campaign", default_campaign or "", directory)
+            found(where, campaign, directory) if campaign else found("campaign", default_campaign or "", directory)
         )
         return cls(where=where, default=default, source=None, _names=None, _directory=directory)
 
@@ -114,8 +114,8 @@ class Router:
 
     def _resolved(self, key: str) -> Campaign | Rejection:
         if self._names is not None:
-            found = self._names.get(key) or self.default
-            return found or self._rejection("unknown_campaign", "is none of those in 'map'")
+            known = self._names.get(key) or self.default
+            return known or self._rejection("unknown_campaign", "is none of those in 'map'")
         named = self._directory.find(key)
         if isinstance(named, Campaign):
             return named
@@ -128,9 +128,19 @@ class Router:
         return Rejection(Stage.ROUTE, reason, message)
 
 
-def _found(where: str, reference: str, directory: Directory) -> Campaign:
-    found = directory.find(reference)
-    if isinstance(found, NotFound):
-        msg = f"{where}: {found.message}"
+def found(where: str, reference: str, directory: Directory) -> Campaign:
+    """The campaign that a configuration names.
+
+    Args:
+        where: The place in the configuration that names it, for the message.
+        reference: An id, an exact name, or `Dial group/Campaign`.
+        directory: The campaigns the user can see.
+
+    Raises:
+        ConfigError: It is unknown or ambiguous.
+    """
+    campaign = directory.find(reference)
+    if isinstance(campaign, NotFound):
+        msg = f"{where}: {campaign.message}"
         raise ConfigError(msg)
-    return found
+    return campaign

@@ -46,6 +46,12 @@ SIGN_INS: Mapping[str, tuple[str, ...]] = {
 }
 """What each sign-in needs. The ones named first win: a username, password and platform are `password`, not `legacy`."""
 
+CREDENTIALS = frozenset({"auth_method", "rc_server_url"}.union(*SIGN_INS.values()))
+"""Settings that are only right or wrong together."""
+
+NOBODY: Mapping[str, Any] = {"base_url": SANDBOX, "api_token": "nobody"}
+"""A configuration that says where and who, and nothing else: for when nobody is asked."""
+
 STORES = ("postgresql://", "postgresql+psycopg://")
 """How the URL of a store of rate limits begins."""
 
@@ -90,6 +96,11 @@ class Settings:
     def embedded_sandbox(self) -> bool:
         """Whether the run brings its own Engage Voice."""
         return self.base_url == SANDBOX
+
+    def campaign_references(self) -> list[tuple[str, str]]:
+        """Every campaign the configuration names, with the place where it does."""
+        default = [("campaign", self.campaign)] if self.campaign is not None else []
+        return default + self.mappings.campaign_references()
 
     @classmethod
     def parse(cls, config: Mapping[str, Any]) -> Settings:
@@ -154,6 +165,12 @@ class Settings:
                 )
             },
         )
+
+
+def offline(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration without what says where and who, so that it is right without a sign-in."""
+    where_and_who = {"base_url", "account_id", *CREDENTIALS}
+    return {name: value for name, value in config.items() if name not in where_and_who} | dict(NOBODY)
 
 
 def json_schema() -> dict[str, Any]:

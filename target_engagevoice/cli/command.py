@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
+        "check": "Tell whether a run would be accepted, and what goes where.",
+        "preview": "Show the leads that records would become.",
+        "init": "Propose the mappings for the streams of a tap.",
         "campaigns": "List dial groups and their campaigns.",
         "sandbox": "Serve the sandbox; the first line on standard output is its base URL.",
     },

@@ -1,0 +1,83 @@
+"""Tables and lines on standard output, at the width of the terminal, or plain and wide where it is none."""
+
+from __future__ import annotations
+
+import os
+import sys
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Any
+
+import click
+import simplejson
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import RenderableType
+
+PIPED_COLUMNS = 160
+"""Width where standard output is no terminal and `COLUMNS` says nothing else; what is longer is wrapped, not cut."""
+
+LONGEST_SHOWN = 300
+"""So many characters of a value are shown; how many are left out is said."""
+
+
+class Sheet:
+    """Standard output. Whatever a text holds, a terminal does nothing but show it."""
+
+    def __init__(self) -> None:
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that has not the letter
+        wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+        self._console = Console(width=PIPED_COLUMNS if wide else None, markup=False, emoji=False, highlight=False)
+
+    def heading(self, text: str) -> None:
+        """A line in bold, with an empty one before it."""
+        click.echo()
+        self._print(Text(printable(text), style="bold", overflow="fold"))
+
+    def line(self, text: str, *, indent: int = 0, style: str = "") -> None:
+        """A line; a long one is wrapped.
+
+        Args:
+            text: What it says.
+            indent: So many blanks before it, also where it is wrapped.
+            style: Rich's.
+        """
+        self._print(Padding(Text(printable(text), style=style, overflow="fold"), (0, 0, 0, indent)))
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Rows under the names of their columns; what does not fit its cell is wrapped."""
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for column in columns:
+            table.add_column(column.upper(), overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(printable(cell)) for cell in row))
+        self._print(table)
+
+    def _print(self, content: RenderableType) -> None:
+        """Print, without the blanks that fill a line up."""
+        with self._console.capture() as captured:
+            self._console.print(content)
+        click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def shown(value: Any) -> str:
+    """A value of a record or a lead as a person reads it; the end of a long one is left out, which is said."""
+    if value is None:
+        return "(empty)"
+    if not isinstance(value, str):
+        value = simplejson.dumps(value, ensure_ascii=False, use_decimal=True, default=str)
+    left = len(value) - LONGEST_SHOWN
+    return value if left <= 0 else f"{value[:LONGEST_SHOWN]}… ({left} more characters)"
+
+
+def printable(text: str) -> str:
+    """A text whose control characters, line ends and broken Unicode are escaped, so that it stays one line."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
