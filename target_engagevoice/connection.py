@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from target_engagevoice.auth import authentication
 from target_engagevoice.campaigns import Directory
@@ -44,6 +45,11 @@ class Connection:
     directory: Directory
     server_clock: ServerClock
     close: Callable[[], None]
+
+    @property
+    def quota(self) -> str:
+        """Whose requests count together: host and account, such as `ringcx.ringcentral.com 99990001`."""
+        return f"{urlsplit(self.base_url).netloc.casefold()} {self.account_id}"
 
 
 def connect(settings: Settings, clock: Clock, halt: Halt, version: str) -> Connection:

@@ -185,7 +185,10 @@ class Mappings:
 
 
 def by_stream(raw: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The mappings as written, by stream or glob: undo what Meltano does to a key with dots (`public.leads` arrives as `public: {leads: …}`)."""
+    """The mappings as written, by stream or glob.
+
+    Undoes what Meltano does to a key with dots: `public.leads` arrives as `public: {leads: …}`.
+    """
     flat: dict[str, Any] = {}
     for name, value in raw.items():
         nested = (

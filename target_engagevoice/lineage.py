@@ -99,12 +99,11 @@ def origins(
             continue
         keyed = mapping.preset == "auto" and name == EXTERN_ID and bool(key_properties)
         there = tuple(told(path) for path in fed.get(name, ()) if not fields.names or _has(fields, path))
-        looked_for = by_name and not keyed
-        if looked_for:
-            there = presets.SYNONYMS.get(name, ())
+        if by_name and not keyed and name in presets.SYNONYMS:
+            there = (name, *presets.SYNONYMS[name])
         if there:
             chosen_by = "key properties" if keyed else f"preset {mapping.preset}"
-            found.append(Origin(name, there, chosen_by, looked_for))
+            found.append(Origin(name, there, chosen_by, by_name=not fields.names and not keyed))
     if by_name:
         found.append(Origin("any field", ("one of the same name",), f"preset {mapping.preset}"))
     if extend_unmapped:

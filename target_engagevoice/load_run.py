@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
 
 from target_engagevoice.batches import BatchLoad
 from target_engagevoice.buffers import BufferLimits
@@ -213,9 +212,8 @@ class LoadRun:
         from target_engagevoice.quota_store import SharedQuota
     from target_engagevoice.retirements import Retirement  # noqa: PLC0415 - most runs have no store
 
-        quota = f"{urlsplit(connection.base_url).netloc.casefold()} {connection.account_id}"
         shared = self._shared_quota = SharedQuota.open(
-            settings.rate_limit_store, quota, settings.rate_limits, JITTER_MARGIN_SECONDS, clock
+            settings.rate_limit_store, connection.quota, settings.rate_limits, JITTER_MARGIN_SECONDS, clock
         )
         return Pace(shared, clock)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, cast
 
 from target_engagevoice.buffers import Buffer, Lane
 from target_engagevoice.campaigns import Campaign, Directory
@@ -21,8 +21,6 @@ from target_engagevoice.target import TargetEngageVoice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    from singer_sdk.sinks import Sink
 
     from target_engagevoice.errors import EngageVoiceError
     from target_engagevoice.leads import Lead, Rejection
@@ -70,7 +68,7 @@ class AnyDirectory(Directory):
     def find(self, reference: str) -> Campaign:
         """A campaign of that name."""
         reference = reference.strip()
-        return Campaign(reference, reference, "", "not looked up")
+        return Campaign(reference, reference, "", "")
 
 
 class KeptRejects(Rejects):
@@ -97,7 +95,10 @@ class KeptRejects(Rejects):
 
     def kinds(self) -> list[RejectedKind]:
         """Each kind, the most frequent first."""
-        return [RejectedKind(kind[0], self._first[kind][0], count, self._first[kind][1]) for kind, count in self._counts.most_common()]
+        return [
+            RejectedKind(kind[0], self._first[kind][0], count, self._first[kind][1])
+            for kind, count in self._counts.most_common()
+        ]
 
 
 class LeadShow:
@@ -139,7 +140,7 @@ class Rehearsal(LoadRun):
         directory: The campaigns, when nobody is to be asked for them.
     """
 
-    def __init__(  # noqa: PLR0913 - what a run needs, and what this one shows
+    def __init__(
         self,
         settings: Settings,
         clock: Clock,
@@ -219,7 +220,7 @@ class RehearsalTarget(TargetEngageVoice):
         directory: The campaigns, when nobody is to be asked for them.
     """
 
-    default_sink_class: ClassVar[type[Sink]] = RehearsalSink
+    default_sink_class = RehearsalSink
 
     def __init__(
         self,
@@ -245,7 +246,7 @@ class RehearsalTarget(TargetEngageVoice):
         record: dict[str, Any] | None = None,
         schema: dict[str, Any] | None = None,
         key_properties: Sequence[str] | None = None,
-    ) -> Sink:
+    ) -> LeadSink:
         """The sink of a stream; see `TargetEngageVoice.get_sink`."""
         sink = super().get_sink(stream_name, record=record, schema=schema, key_properties=key_properties)
         if schema is not None:
@@ -253,4 +254,4 @@ class RehearsalTarget(TargetEngageVoice):
             self.rehearsal.leads.lineages[stream_name] = Lineage(
                 mapping, schema, tuple(key_properties or ()), self._settings.phones
             )
-        return sink
+        return cast("LeadSink", sink)

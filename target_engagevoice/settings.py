@@ -46,6 +46,8 @@ SIGN_INS: Mapping[str, tuple[str, ...]] = {
 }
 """What each sign-in needs. The ones named first win: a username, password and platform are `password`, not `legacy`."""
 
+MAPPINGS = "mappings"
+
 CREDENTIALS = frozenset({"auth_method", "rc_server_url"}.union(*SIGN_INS.values()))
 """Settings that are only right or wrong together."""
 

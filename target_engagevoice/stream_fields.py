@@ -108,6 +108,11 @@ class StreamFields:
         )
 
 
+def inner_schema(schema: Any, name: str) -> Any:
+    """The schema of a field; None where the schema does not name it."""
+    return _properties(schema).get(name)
+
+
 def _properties(schema: Any) -> dict[str, Any]:
     """The properties a schema names, those of its alternatives included."""
     if not isinstance(schema, dict):

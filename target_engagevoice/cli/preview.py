@@ -11,8 +11,8 @@ from target_engagevoice.cli.config_option import config_option
 from target_engagevoice.config_files import read_config
 from target_engagevoice.errors import EngageVoiceError
 from target_engagevoice.process import end_on_signals, environment
-from target_engagevoice.values import is_empty
 from target_engagevoice.settings import offline as without_sign_in
+from target_engagevoice.values import is_empty
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +42,7 @@ COLUMNS = {
 @click.option("--input", "file_input", type=click.File("rb"), help="Read messages from this file, not standard input.")
 @click.option("--limit", type=click.IntRange(min=0), default=5, show_default=True, help="Show so many leads.")
 @click.option("--offline", is_flag=True, help="Do not sign in; take the names of campaigns as they are written.")
-def preview(sources: tuple[str, ...], file_input: IO[bytes] | None, limit: int, offline: bool) -> None:
+def preview(sources: tuple[str, ...], file_input: IO[Any] | None, limit: int, offline: bool) -> None:
     """Show the leads that records would become.
 
     Reads Singer messages to their end, through the stream maps, checks and mappings that a run uses. Shows the first
@@ -106,7 +106,7 @@ def _show_counts(sheet: Sheet, rehearsal: Rehearsal, leads_shown: int) -> None:
     totals = record["totals"]
     sheet.heading(f"Read {totals['read']} records; nothing was sent")
     rows = [
-        (stream["stream"], row["campaign"] or row["campaign_id"] or "", *_counts(row))
+        (stream["stream"], (row["campaign"] or "").removeprefix("/"), *_counts(row))
         for stream in record["streams"]
         for row in stream["campaigns"]
     ]
@@ -120,7 +120,9 @@ def _show_counts(sheet: Sheet, rehearsal: Rehearsal, leads_shown: int) -> None:
     for kind in kinds:
         rejection = kind.rejection
         key = f" externId {rejection.extern_id}:" if rejection.extern_id else ""
-        sheet.line(f"{kind.count} × {rejection.reason} (stream {kind.stream}, stage {rejection.stage.value})")
+        records = "record" if kind.count == 1 else "records"
+        place = f"of stream {kind.stream}, at stage {rejection.stage.value}"
+        sheet.line(f"{rejection.reason}: {kind.count} {records} {place}")
         sheet.line(rejection.message, indent=4)
         sheet.line(f"for example{key} {shown(_filled(kind.record))}", indent=4)
     if rehearsal.would_stop:

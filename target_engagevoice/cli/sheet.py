@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 import simplejson
@@ -27,17 +27,18 @@ LONGEST_SHOWN = 300
 
 
 class Sheet:
-    """Standard output. Whatever a text holds, a terminal does nothing but show it."""
+    """Standard output, or another one. Whatever a text holds, a terminal does nothing but show it."""
 
-    def __init__(self) -> None:
-        if isinstance(sys.stdout, TextIOWrapper):
-            sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that has not the letter
-        wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-        self._console = Console(width=PIPED_COLUMNS if wide else None, markup=False, emoji=False, highlight=False)
+    def __init__(self, file: TextIO | None = None) -> None:
+        file = self._file = file or sys.stdout
+        if isinstance(file, TextIOWrapper):
+            file.reconfigure(errors="backslashreplace")  # a terminal that has not the letter
+        width = PIPED_COLUMNS if not file.isatty() and "COLUMNS" not in os.environ else None
+        self._console = Console(file=file, width=width, markup=False, emoji=False, highlight=False)
 
     def heading(self, text: str) -> None:
         """A line in bold, with an empty one before it."""
-        click.echo()
+        click.echo(file=self._file)
         self._print(Text(printable(text), style="bold", overflow="fold"))
 
     def line(self, text: str, *, indent: int = 0, style: str = "") -> None:
@@ -63,7 +64,7 @@ class Sheet:
         """Print, without the blanks that fill a line up."""
         with self._console.capture() as captured:
             self._console.print(content)
-        click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+        click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()), file=self._file)
 
 
 def shown(value: Any) -> str:

@@ -1,0 +1,164 @@
+"""`engagevoice init`: mappings for the streams of a tap, proposed from their schemas."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from target_engagevoice.errors import InputError
+from target_engagevoice.lines import LineReader
+from target_engagevoice.process import NAME
+from target_engagevoice.proposals import DO_NOT_CALL, PLACEHOLDER, Confidence, propose
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from target_engagevoice.proposals import Guess, Proposal
+
+EXAMPLES = """\b
+Examples:
+  tap-salesforce --config tap.json --catalog catalog.json | engagevoice init --from -
+  engagevoice init --from tap.singer --campaign Outbound/Renewals
+  engagevoice init --from tap.singer --format json > mappings.json
+"""
+
+_OTHERS = ("RECORD", "STATE", "BATCH", "ACTIVATE_VERSION")
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+
+logger = logging.getLogger(NAME)
+
+
+@click.command(epilog=EXAMPLES)
+@click.option(
+    "--from",
+    "source",
+    type=click.File("rb"),
+    required=True,
+    metavar="FILE",
+    help="Singer messages of the tap, of which the SCHEMA messages are read; - is standard input.",
+)
+@click.option("--campaign", help="Where the streams go: an id, an exact name, or 'Dial group/Campaign'.")
+@click.option("--format", "format_", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
+def init(source: IO[bytes], campaign: str | None, format_: str) -> None:
+    """Propose the mappings for the streams of a tap.
+
+    Goes by the names and types of the fields. Each guess has a confidence and a reason: as a comment of the YAML, which
+    is ready to be pasted into meltano.yml; beside the JSON, which is ready to be given with a second --config, on
+    standard error. A stream without a phone is proposed to be skipped. Read it before you use it, and see with
+    engagevoice preview what comes of it.
+    """
+    proposals = [propose(name, *known) for name, known in _schemas(source).items()]
+    if not proposals:
+        raise InputError("there is no SCHEMA message. Give what the tap writes: `tap … > tap.singer`, or a pipe and -.")
+    target = campaign or PLACEHOLDER
+    if format_ == "yaml":
+        click.echo("\n".join(_yaml(proposals, target)))
+        return
+    _tell(proposals)
+    click.echo(json.dumps({"mappings": {each.stream: each.mapping(target) for each in proposals}}, indent=2))
+
+
+def _schemas(source: IO[bytes]) -> dict[str, tuple[Mapping[str, Any], tuple[str, ...]]]:
+    """Each stream's schema and key; where there are several, the last.
+
+    Raises:
+        InputError: The input does not speak Singer.
+    """
+    schemas: dict[str, tuple[Mapping[str, Any], tuple[str, ...]]] = {}
+    reader = LineReader(logger.warning)
+
+    def take(message: dict[str, Any]) -> None:
+        reader.assert_line_requires(message, {"stream", "schema"})
+        keys = message.get("key_properties") or []
+        if not (isinstance(message["schema"], dict) and isinstance(keys, list)):
+            msg = f"line {reader.line_number}: a SCHEMA message needs an object as its schema and a list as its keys."
+            raise InputError(msg)
+        schemas[message["stream"]] = (message["schema"], tuple(map(str, keys)))
+
+    reader.process_lines(source, {"SCHEMA": take, **dict.fromkeys(_OTHERS, _pass_over)})
+    return schemas
+
+
+def _pass_over(_message: dict[str, Any]) -> None:
+    """It says nothing of the streams."""
+
+
+def _yaml(proposals: Iterable[Proposal], campaign: str) -> Iterator[str]:
+    """The loader's entry in `meltano.yml`; strings are written as JSON writes them, which YAML reads."""
+    yield "# Proposed by engagevoice init. high, medium and low say how sure each guess is: read the low ones twice."
+    yield "plugins:"
+    yield "  loaders:"
+    yield f"  - name: {NAME}"
+    yield "    config:"
+    yield "      mappings:"
+    for proposal in proposals:
+        stream = f"        {quoted(proposal.stream)}:"
+        mapping = proposal.mapping(campaign)
+        if proposal.preset is None:
+            yield f"{stream}  # {_comment(proposal.why)}"
+            yield "          skip: true"
+            continue
+        yield stream
+        yield f"          preset: {proposal.preset}  # {_comment(proposal.why)}"
+        replace = "  # replace it: engagevoice campaigns lists yours" if campaign == PLACEHOLDER else ""
+        yield f"          campaign: {quoted(campaign)}{replace}"
+        if proposal.joined_key:
+            yield f"          # externId: {_comment('|'.join(proposal.joined_key))}, the key, is joined by the preset"
+        guesses = {guess.name: guess for guess in proposal.guesses}
+        yield "          fields:"
+        for name, sources in mapping["fields"].items():
+            yield f"            {name}: {_flow(sources)}  # {_reason(guesses[name])}"
+        if DO_NOT_CALL in mapping:
+            yield f"          {DO_NOT_CALL}: {_flow(mapping[DO_NOT_CALL])}  # {_reason(guesses[DO_NOT_CALL])}"
+
+
+def _flow(sources: str | Sequence[str]) -> str:
+    if isinstance(sources, str):
+        return quoted(sources)
+    return f"[{', '.join(map(quoted, sources))}]"
+
+
+def quoted(text: str) -> str:
+    """A text as a double-quoted scalar of JSON and YAML, in ASCII where it could be taken for something else."""
+
+    def escaped(match: re.Match[str]) -> str:
+        character = match[0]
+        if character.isprintable():
+            return character
+        code = ord(character)
+        return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 - the end of \u
+
+    return _UNPRINTABLE.sub(escaped, json.dumps(text, ensure_ascii=False))
+
+
+def _comment(text: str) -> str:
+    return quoted(text)[1:-1].replace('\\"', '"')
+
+
+def _reason(guess: Guess) -> str:
+    return f"{guess.confidence.value}: {_comment(guess.why)}"
+
+
+def _tell(proposals: Iterable[Proposal]) -> None:
+    """Say on standard error how sure each guess is."""
+    from target_engagevoice.cli.sheet import Sheet  # noqa: PLC0415 - brings in rich, which YAML does without
+
+    sheet = Sheet(sys.stderr)
+    for proposal in proposals:
+        if proposal.preset is None:
+            sheet.heading(f"Stream {proposal.stream}: to be skipped, since {proposal.why}")
+            continue
+        sheet.heading(f"Stream {proposal.stream}: preset {proposal.preset}, since {proposal.why}")
+        if proposal.joined_key:
+            sheet.line(f"externId is the key, joined by the preset: {'|'.join(proposal.joined_key)}")
+        columns = ("source", "lead field", "confidence", "why")
+        rows = [(", else ".join(each.sources), each.name, each.confidence.value, each.why) for each in proposal.guesses]
+        sheet.table(columns, rows)
+    low = sum(guess.confidence is Confidence.LOW for each in proposals for guess in each.guesses)
+    if low:
+        sheet.line(f"{low} {'guess is' if low == 1 else 'guesses are'} of low confidence: look at them twice.")
