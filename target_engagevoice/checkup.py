@@ -156,11 +156,12 @@ def check(config: Mapping[str, Any], schemas: IO[Any] | None, clock: Clock, vers
 def _connection(checkup: Checkup, settings: Settings, clock: Clock, version: str) -> Connection | None:
     """Sign in as a run does, with less patience; None when that fails."""
     impatient = replace(settings, retry_max_seconds=min(settings.retry_max_seconds, PATIENCE_SECONDS))
-    connection: Connection | None = None
-    with checkup.failures_of(EngageVoiceError):
+    try:
         make_private(settings.state_dir)
-        connection = connect(impatient, clock, Halt(clock), version)
-    return connection
+        return connect(impatient, clock, Halt(clock), version)
+    except EngageVoiceError as error:
+        checkup.fail(error)
+    return None
 
 
 def _look_at_stores(checkup: Checkup, settings: Settings, connection: Connection, clock: Clock) -> None:

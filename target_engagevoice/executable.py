@@ -16,6 +16,16 @@ from target_engagevoice.config_files import ENVIRONMENT
 
 NAME = "target-engagevoice"
 
+EXAMPLES = """\b
+Examples:
+  tap-postgres --config tap.json | target-engagevoice --config config.json
+  target-engagevoice --config config.json --config ENV --input tap.singer
+  target-engagevoice --about --format markdown
+
+\b
+See before a run what it would do: engagevoice check, engagevoice preview.
+"""
+
 
 def _print_version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
     if asked:
@@ -32,7 +42,7 @@ def _check_files(_context: click.Context, _option: click.Parameter, sources: tup
     return sources
 
 
-@click.command(NAME, context_settings={"help_option_names": ["--help"]})
+@click.command(NAME, context_settings={"help_option_names": ["--help"]}, epilog=EXAMPLES)
 @click.option(
     "--version",
     is_flag=True,

@@ -26,7 +26,10 @@ class LineReader:
     Attributes:
         line_number: Of the line that was read last, from 1.
         line: It, without its end.
+        fate: What becomes of the lines before one that is no message, for the words about it.
     """
+
+    fate = "loaded"
 
     def __init__(self, logger_warning: Callable[..., None]) -> None:
         self._warning = logger_warning
@@ -141,7 +144,7 @@ class LineReader:
             if not line.strip():
                 return None
             msg = (
-                f"line {self.line_number} is not JSON. Everything before it is loaded. Does anything but the tap "
+                f"line {self.line_number} is not JSON. Everything before it is {self.fate}. Does anything but the tap "
                 "write to its standard output?"
             )
             raise InputError(msg) from None

@@ -23,13 +23,12 @@ _HUBSPOT_MARKS = frozenset({"hs_object_id", "hs_lead_status", "lifecyclestage", 
 
 _PHONE_WORDS = ("phone", "mobile", "cell", "telefon", "telephone", "handy")
 _NO_PHONE_WORDS = (
-    *("fax", "ext", "type", "country", "region", "valid", "verified", "status", "label", "format", "optin", "optout"),
-    *("count", "date", "time", "carrier", "headphone", "donot", "consent", "preferred", "hash", "model", "cancel"),
-    *("excel", "miscell", "is", "has", "do"),
+    *("fax", "extension", "phoneext", "type", "country", "region", "valid", "verified", "status", "label", "format"),
+    *("optin", "optout", "donot", "consent", "preferred", "phonecount", "updated", "created", "timestamp", "timezone"),
+    *("carrier", "headphone", "hash", "model", "cancel", "excel", "miscell"),
 )
-"""What the folded name of a field may hold, and must not, to be taken for a phone though no preset knows it; the last
-three, at its beginning."""
-_BEGINNINGS = 3
+_NO_PHONE_BEGINNINGS = ("is", "has")
+"""What the folded name of a field may hold, and what not, to be taken for a phone though no preset knows it."""
 
 _FORBIDDING_WORDS = ("donotcall", "dontcall", "donotphone", "dnc", "nocall", "calloptout", "optoutcall")
 _VAGUE = frozenset({"first", "last", "middle", "mail", "address", "id", "title"})
@@ -235,8 +234,8 @@ def _sounds_like_a_phone(path: FieldPath, types: frozenset[str]) -> bool:
     name = presets.fold(path.parts[-1])
     return (
         any(word in name for word in _PHONE_WORDS)
-        and not any(word in name for word in _NO_PHONE_WORDS[:-_BEGINNINGS])
-        and not name.startswith(_NO_PHONE_WORDS[-_BEGINNINGS:])
+        and not any(word in name for word in _NO_PHONE_WORDS)
+        and not name.startswith(_NO_PHONE_BEGINNINGS)
         and (not types or bool(types & {"string", "integer"}))
     )
 

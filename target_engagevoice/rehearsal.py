@@ -231,6 +231,7 @@ class RehearsalTarget(TargetEngageVoice):
         directory: Directory | None = None,
     ) -> None:
         super().__init__(config=config)
+        self._lines.fate = "read"
         self.rehearsal = Rehearsal(
             self._settings, SystemClock(), self.plugin_version, limit=limit, show=show, directory=directory
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from target_engagevoice.campaigns import Campaign, Directory, NotFound
@@ -57,3 +59,28 @@ def test_the_message_says_when_no_campaign_can_be_seen() -> None:
 
 def test_a_strategic_campaign_takes_a_single_phone() -> None:
     assert [campaign.single_phone for campaign in (RENEWALS, CALLBACKS)] == [False, True]
+
+
+NOW = 1_767_225_600.0  # 2026-01-01
+WEEK = ("0900",) * 5 + ("", "")
+
+
+@pytest.mark.parametrize(
+    ("campaign", "words"),
+    [
+        (replace(RENEWALS, active=0), "is inactive"),
+        (replace(RENEWALS, active=2), "makes callbacks only"),
+        (replace(RENEWALS, ends=NOW - 1), "ended on 2025-12-31"),
+        (replace(RENEWALS, starts=NOW + 1), "starts on 2026-01-01"),
+        (replace(RENEWALS, schedule=("",) * 7), "has no schedule"),
+    ],
+)
+def test_a_campaign_that_will_not_dial_says_why(campaign: Campaign, words: str) -> None:
+    (doubt,) = campaign.doubts(NOW)
+    assert doubt.startswith("Campaign Outbound/Renewals (1001) ")
+    assert words in doubt
+
+
+@pytest.mark.parametrize("campaign", [RENEWALS, replace(RENEWALS, starts=NOW - 1, ends=NOW + 1, schedule=WEEK)])
+def test_a_campaign_that_dials_or_does_not_say_leaves_no_doubt(campaign: Campaign) -> None:
+    assert campaign.doubts(NOW) == []

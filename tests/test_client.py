@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -79,13 +80,19 @@ def test_no_account_is_said_so(room: Desk) -> None:
 
 
 def test_all_campaigns_of_all_dial_groups_are_listed(room: Desk) -> None:
-    campaigns = room.client.directory().campaigns
-    assert campaigns == (
+    campaigns = [replace(each, starts=None, ends=None, schedule=()) for each in room.client.directory().campaigns]
+    assert campaigns == [
         Campaign("1001", "Renewals", "501", "Outbound", "PREDICTIVE", 1, "SIMPLE"),
         Campaign("1002", "Winback", "501", "Outbound", "PREDICTIVE", 1, "SIMPLE"),
         Campaign("1003", "Dormant", "501", "Outbound", "PREDICTIVE", 0, "SIMPLE"),
         Campaign("2001", "Callbacks", "502", "Inbound callbacks", "PREVIEW", 1, "STRATEGIC"),
-    )
+    ]
+
+
+def test_a_campaign_tells_when_it_dials(room: Desk) -> None:
+    renewals = room.client.directory().campaigns[0]
+    assert (renewals.starts, renewals.ends) == (NEW_YEAR_2026, 4102358400.0)  # 2099-12-31
+    assert renewals.schedule == ("08002100",) * 7
 
 
 def test_a_campaign_may_say_little_of_itself(room: Desk) -> None:

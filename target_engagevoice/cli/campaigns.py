@@ -16,12 +16,22 @@ from target_engagevoice.pacing import SystemClock
 ACTIVE = {0: "no", 1: "yes", 2: "callbacks only"}
 COLUMNS = ("dial_group_id", "dial_group", "dial_mode", "campaign_id", "campaign", "active", "configuration")
 
+EXAMPLES = """\b
+Examples:
+  engagevoice campaigns --config config.json
+  engagevoice campaigns --config ENV --format json
+"""
 
-@click.command()
+
+@click.command(epilog=EXAMPLES)
 @config_option
 @click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def campaigns(sources: tuple[str, ...], format_: str) -> None:
-    """List dial groups and their campaigns."""
+    """List dial groups and their campaigns.
+
+    Signs in with the configuration of the target and shows what its user may see: the ids and names that the settings
+    campaign and mappings take.
+    """
     clock = SystemClock()
     connection = connect(read_settings(sources), clock, Halt(clock), version("target-engagevoice"))
     connection.close()

@@ -27,6 +27,13 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 )
 """Each command's own first line. Its file is named like it, and so is the command in that file."""
 
+EXAMPLES = """\b
+Examples:
+  engagevoice init --from tap.singer --campaign Outbound/Renewals
+  engagevoice check --config config.json --input tap.singer
+  engagevoice preview --config config.json --input tap.singer
+"""
+
 
 class Companion(click.Group):
     """A group whose commands are imported when called, and fail with one line and the exit code of the contract."""
@@ -60,10 +67,14 @@ class Companion(click.Group):
 
 @click.group(
     cls=Companion,
+    epilog=EXAMPLES,
     context_settings={"help_option_names": ["--help"]},
     commands=[click.Command(name, help=first_line) for name, first_line in COMMANDS.items()],
 )
 @click.version_option(package_name="target-engagevoice", prog_name="engagevoice")
 def main() -> None:
-    """See what target-engagevoice sees, and what it did."""
+    """See what target-engagevoice sees, would do, and did.
+
+    Most commands take the configuration of the target. Each has its own --help, with examples.
+    """
     logging.basicConfig(level=os.environ.get("LOGLEVEL", "WARNING").upper(), stream=sys.stderr)

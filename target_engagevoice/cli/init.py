@@ -71,6 +71,7 @@ def _schemas(source: IO[bytes]) -> dict[str, tuple[Mapping[str, Any], tuple[str,
     """
     schemas: dict[str, tuple[Mapping[str, Any], tuple[str, ...]]] = {}
     reader = LineReader(logger.warning)
+    reader.fate = "read"
 
     def take(message: dict[str, Any]) -> None:
         reader.assert_line_requires(message, {"stream", "schema"})

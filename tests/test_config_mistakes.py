@@ -1,0 +1,106 @@
+"""Every mistake of a configuration is found, and what is left without them is what a run would read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from target_engagevoice.config_mistakes import read_in_parts
+from target_engagevoice.errors import ConfigError
+from target_engagevoice.settings import Settings
+
+SOUND: dict[str, Any] = {
+    "base_url": "sandbox",
+    "username": "somebody",
+    "password": "sesame",
+    "platform_id": "x",
+    "campaign": 1001,
+    "mappings": {"Lead": {"preset": "salesforce", "fields": {"email": "Email"}}, "internal_*": {"skip": True}},
+}
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "an unknown setting": ({"campain": "x"}, "'campaign'"),
+    "an enum": ({"phone_format": "nationale"}, "phone_format"),
+    "a number": ({"batch_size_rows": "many"}, "batch_size_rows"),
+    "a window": ({"rate_limits": ["often"]}, "often"),
+    "half a sign-in": ({"platform_id": None, "username": None}, "username"),
+    "a template": ({"list_description": "{strem}"}, "{strem}"),
+}
+WRONG_IN_MAPPING: dict[str, tuple[dict[str, Any], str]] = {
+    "a lead field": ({"fields": {"firstname": "FirstName"}}, "'firstName'"),
+    "a preset": ({"preset": "salesfroce"}, "'salesforce'"),
+    "an unknown key": ({"feilds": {"email": "Email"}}, "'fields'"),
+    "a list option": ({"list": {"dial_priority": "NOW"}}, "dial_priority"),
+    "a campaign": ({"campaign": []}, "campaign"),
+}
+
+
+def mistakes(config: dict[str, Any]) -> tuple[str, ...]:
+    return read_in_parts(config, Settings.parse).mistakes
+
+
+def test_a_configuration_without_mistakes_is_sound_as_it_is() -> None:
+    reading = read_in_parts(SOUND, Settings.parse)
+    assert reading.mistakes == ()
+    assert reading.sound is not None
+    assert Settings.parse(reading.sound) == Settings.parse(SOUND)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_mistake_in_a_setting_is_found_once(name: str) -> None:
+    wrong, words = WRONG[name]
+    (mistake,) = mistakes(SOUND | wrong)
+    assert words in mistake
+
+
+@pytest.mark.parametrize("name", WRONG_IN_MAPPING)
+def test_a_mistake_in_a_mapping_is_found_once(name: str) -> None:
+    wrong, words = WRONG_IN_MAPPING[name]
+    (mistake,) = mistakes(SOUND | {"mappings": {"Lead": {"preset": "auto"} | wrong}})
+    assert mistake.startswith("mappings.Lead")
+    assert words in mistake
+
+
+def test_several_mistakes_are_all_found() -> None:
+    mapping = {"preset": "salesfroce", "fields": {"firstname": "A", "phone1": "B"}}
+    config = SOUND | {"campain": 1, "phone_format": "x", "mappings": {"Lead": mapping, "Task": {"skip": "yes"}}}
+    assert len(mistakes(config)) == 6
+
+
+def test_mappings_given_as_text_are_taken_apart_too() -> None:
+    text = json.dumps({"Lead": {"fields": {"firstname": "A", "phone1": "B"}}})
+    assert len(mistakes(SOUND | {"mappings": text})) == 2
+
+
+def test_what_is_right_is_kept_and_what_is_wrong_is_left_out() -> None:
+    mappings = {"Lead": {"preset": "hubspot", "fields": {"phone1": "B", "email": "Email"}}}
+    reading = read_in_parts(SOUND | {"mappings": mappings, "phone_format": "x"}, Settings.parse)
+    assert reading.sound == SOUND | {"mappings": {"Lead": {"preset": "hubspot", "fields": {"email": "Email"}}}}
+
+
+def test_without_a_sign_in_nothing_is_sound() -> None:
+    assert read_in_parts({"base_url": "sandbox", "campaign": 1001}, Settings.parse).sound is None
+
+
+parts = st.fixed_dictionaries(
+    {},
+    optional={name: st.sampled_from([value, value, "?"]) for name, value in {**SOUND, "phone_format": "e164"}.items()},
+)
+
+
+@settings(deadline=None)
+@given(parts)
+def test_the_mistake_that_ends_a_run_is_always_among_those_found(config: dict[str, Any]) -> None:
+    reading = read_in_parts(config, Settings.parse)
+    try:
+        Settings.parse(config)
+    except ConfigError as error:
+        assert str(error) in reading.mistakes
+    else:
+        assert reading.mistakes == ()
+    if reading.sound is not None:
+        Settings.parse(reading.sound)
