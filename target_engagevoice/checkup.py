@@ -146,6 +146,11 @@ def check(config: Mapping[str, Any], schemas: IO[Any] | None, clock: Clock, vers
         _look_at_mappings(checkup, settings, directory)
         if schemas is not None:
             _look_at_streams(checkup, reading.sound, settings, directory, schemas)
+        else:
+            checkup.notes.append(
+                "The streams of the tap are not known, so their fields, and stream maps, are not compared with the "
+                "mappings. Give what the tap writes with --input."
+            )
     finally:
         if connection is not None:
             connection.close()

@@ -92,15 +92,19 @@ parts = st.fixed_dictionaries(
 )
 
 
+def ending(config: dict[str, Any]) -> str | None:
+    """The mistake that ends a run; None for none."""
+    try:
+        Settings.parse(config)
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
 @settings(deadline=None)
 @given(parts)
 def test_the_mistake_that_ends_a_run_is_always_among_those_found(config: dict[str, Any]) -> None:
     reading = read_in_parts(config, Settings.parse)
-    try:
-        Settings.parse(config)
-    except ConfigError as error:
-        assert str(error) in reading.mistakes
-    else:
-        assert reading.mistakes == ()
+    assert ending(config) in (reading.mistakes or (None,))
     if reading.sound is not None:
         Settings.parse(reading.sound)

@@ -39,7 +39,8 @@ def of_sample(name: str) -> Proposal:
 
 
 @pytest.mark.parametrize(
-    ("name", "preset"), [("salesforce_leads", "salesforce"), ("hubspot_contacts", "hubspot"), ("postgres_leads", "auto")]
+    ("name", "preset"),
+    [("salesforce_leads", "salesforce"), ("hubspot_contacts", "hubspot"), ("postgres_leads", "auto")],
 )
 def test_the_preset_is_told_by_the_fields(name: str, preset: str) -> None:
     assert of_sample(name).preset == preset

@@ -80,7 +80,7 @@ def _show(checkup: Checkup) -> None:
         if words:
             sheet.heading(title)
         for word in words:
-            sheet.line(f"- {word}")
+            sheet.item(word)
     number = len(checkup.failures)
     if checkup.accepted:
         sheet.heading("A run would be accepted.")
@@ -119,7 +119,7 @@ def _sources(origin: Origin) -> str:
         return ", else ".join(origin.sources)
     shown = ", ".join(origin.sources[:MOST_NAMES])
     left = len(origin.sources) - MOST_NAMES
-    return f"by name: {shown}" + (f" … ({left} more names)" if left > 0 else "")
+    return f"by name: {shown}" + (f" and {left} more" if left > 0 else "")
 
 
 def schedule_text(schedule: tuple[str, ...]) -> str:

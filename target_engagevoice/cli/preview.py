@@ -104,7 +104,7 @@ def _show_counts(sheet: Sheet, rehearsal: Rehearsal, leads_shown: int) -> None:
 
     record = rehearsal.run.record("", "ok", dry_run=True, error=None)
     totals = record["totals"]
-    sheet.heading(f"Read {totals['read']} records; nothing was sent")
+    sheet.heading(f"Read {_number(totals['read'])}; nothing was sent")
     rows = [
         (stream["stream"], (row["campaign"] or "").removeprefix("/"), *_counts(row))
         for stream in record["streams"]
@@ -120,13 +120,16 @@ def _show_counts(sheet: Sheet, rehearsal: Rehearsal, leads_shown: int) -> None:
     for kind in kinds:
         rejection = kind.rejection
         key = f" externId {rejection.extern_id}:" if rejection.extern_id else ""
-        records = "record" if kind.count == 1 else "records"
         place = f"of stream {kind.stream}, at stage {rejection.stage.value}"
-        sheet.line(f"{rejection.reason}: {kind.count} {records} {place}")
+        sheet.line(f"{rejection.reason}: {_number(kind.count)} {place}")
         sheet.line(rejection.message, indent=4)
         sheet.line(f"for example{key} {shown(_filled(kind.record))}", indent=4)
     if rehearsal.would_stop:
         sheet.line(f"A run would end with exit code 3: {rehearsal.would_stop}", style="bold")
+
+
+def _number(records: int) -> str:
+    return "1 record" if records == 1 else f"{records} records"
 
 
 def _filled(record: Mapping[str, Any]) -> dict[str, Any]:

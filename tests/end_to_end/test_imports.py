@@ -40,7 +40,10 @@ ONLY_SOME_RUNS_NEED = {
     "psycopg",
     "psycopg_pool",
     "redis",
+    "rich",
     "sqlalchemy.dialects.postgresql",
+    "target_engagevoice.checkup",
+    "target_engagevoice.rehearsal",
     "target_engagevoice.sandbox",
     "werkzeug",
 }
