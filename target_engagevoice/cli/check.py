@@ -68,8 +68,8 @@ def _show(checkup: Checkup) -> None:
         sheet.line(f"Signed in at {where}, account {checkup.account_id}.")
     if checkup.campaigns:
         sheet.heading("Campaigns")
-        columns = ("campaign", "id", "dial mode", "active", "calling", "schedule", "named in")
-        sheet.table(columns, [_campaign_row(campaign, places) for campaign, places in checkup.campaigns.items()])
+        columns = ("campaign", "id", "dial mode", "active", "calling", "schedule")
+        sheet.table(columns, map(_campaign_row, checkup.campaigns))
     for stream in checkup.streams:
         _show_stream(sheet, stream)
     for title, words in (
@@ -88,7 +88,7 @@ def _show(checkup: Checkup) -> None:
         sheet.heading(f"A run would not be accepted: {number} failure{'s' if number > 1 else ''}.")
 
 
-def _campaign_row(campaign: Campaign, places: list[str]) -> tuple[str, ...]:
+def _campaign_row(campaign: Campaign) -> tuple[str, ...]:
     return (
         campaign.path,
         campaign.campaign_id,
@@ -96,7 +96,6 @@ def _campaign_row(campaign: Campaign, places: list[str]) -> tuple[str, ...]:
         ACTIVE.get(campaign.active, str(campaign.active)),
         campaign.configuration,
         schedule_text(campaign.schedule),
-        ", ".join(places),
     )
 
 

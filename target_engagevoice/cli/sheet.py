@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 PIPED_COLUMNS = 160
 """Width where standard output is no terminal and `COLUMNS` says nothing else; what is longer is wrapped, not cut."""
 
-FIRST_COLUMN = 24
-"""So many columns of a terminal the first column of a table has, if it needs them: it holds names."""
-
 LONGEST_SHOWN = 300
 """So many characters of a value are shown; how many are left out is said."""
 
@@ -63,12 +60,10 @@ class Sheet:
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Rows under the names of their columns; what does not fit its cell is wrapped."""
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        written = [[printable(cell) for cell in row] for row in rows]
-        for place, column in enumerate(columns):
-            widest = max((len(row[place]) for row in written), default=0)
-            table.add_column(column.upper(), overflow="fold", min_width=0 if place else min(widest, FIRST_COLUMN))
-        for row in written:
-            table.add_row(*map(Text, row))
+        for column in columns:
+            table.add_column(column.upper(), overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(printable(cell)) for cell in row))
         self._print(table)
 
     def _print(self, content: RenderableType) -> None:
