@@ -17,7 +17,7 @@ from target_engagevoice.ledger import Ledger
 from target_engagevoice.lineage import forbidding, origins
 from target_engagevoice.rehearsal import AnyDirectory, RehearsalTarget
 from target_engagevoice.routing import found
-from target_engagevoice.settings import Settings
+from target_engagevoice.settings import Settings, offline
 from target_engagevoice.state_dir import make_private
 from target_engagevoice.streams import compile_stream
 from target_engagevoice.windows import JITTER_MARGIN_SECONDS
@@ -132,10 +132,15 @@ def check(config: Mapping[str, Any], schemas: IO[Any] | None, clock: Clock, vers
     reading = read_in_parts(config, RehearsalTarget)
     for mistake in reading.mistakes:
         checkup.fail(ConfigError(mistake))
-    if reading.sound is None:
-        return checkup
-    settings = Settings.parse(reading.sound)
-    connection = _connection(checkup, settings, clock, version)
+    sound = reading.sound if reading.says_where else offline(reading.sound)
+    settings = Settings.parse(sound)
+    connection: Connection | None = None
+    if reading.says_where:
+        connection = _connection(checkup, settings, clock, version)
+    else:
+        checkup.notes.append(
+            "The server was not asked for account and campaigns: correct base_url or the sign-in first."
+        )
     directory: Directory = AnyDirectory()
     try:
         if connection is not None:
@@ -145,7 +150,7 @@ def check(config: Mapping[str, Any], schemas: IO[Any] | None, clock: Clock, vers
             _look_at_campaigns(checkup, settings, directory, clock)
         _look_at_mappings(checkup, settings, directory)
         if schemas is not None:
-            _look_at_streams(checkup, reading.sound, settings, directory, schemas)
+            _look_at_streams(checkup, sound, settings, directory, schemas)
         else:
             checkup.notes.append(
                 "The streams of the tap are not known, so their fields, and stream maps, are not compared with the "

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 TOGETHER = ("stream_map", "flattening_", "faker_config")
 """How the names of the settings begin that the SDK reads together."""
 
+_WHO, _WHERE = ("credentials",), ("base_url",)
+
 
 @dataclass(frozen=True)
 class Part:
@@ -36,11 +38,14 @@ class Reading:
 
     Attributes:
         mistakes: A message for each; the one a run would end with is among them.
-        sound: What is left without the parts that are wrong; None where that is not enough to begin with.
+        sound: What is left without the parts that are wrong.
+        says_where: Whether it still says where to sign in and as whom. Nobody else may be asked: with a mistake in
+            `base_url`, its default would be given the user's credentials.
     """
 
     mistakes: tuple[str, ...]
-    sound: dict[str, Any] | None
+    sound: dict[str, Any]
+    says_where: bool
 
 
 def read_in_parts(config: Mapping[str, Any], accept: Callable[[dict[str, Any]], object]) -> Reading:
@@ -52,16 +57,19 @@ def read_in_parts(config: Mapping[str, Any], accept: Callable[[dict[str, Any]], 
     """
     mistakes: list[str] = []
     sound: dict[str, Any] = {}
+    says_where = True
     for part in _parts(config):
-        wrong = _mistake({**NOBODY, **part.content} if part.path != ("credentials",) else _who(part.content), accept)
+        wrong = _mistake({**NOBODY, **part.content} if part.path != _WHO else _who(part.content), accept)
         if wrong is None:
             _add(sound, part)
-        elif wrong not in mistakes:
+            continue
+        says_where = says_where and part.path not in (_WHO, _WHERE)
+        if wrong not in mistakes:
             mistakes.append(wrong)
     whole = _mistake(config, accept)
     if whole is not None and whole not in mistakes:
         mistakes.append(whole)
-    return Reading(tuple(mistakes), sound if _mistake(sound, accept) is None else None)
+    return Reading(tuple(mistakes), sound, says_where and _mistake(sound, accept) is None)
 
 
 def _who(credentials: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,7 +88,7 @@ def _parts(config: Mapping[str, Any]) -> Iterator[Part]:
     def those(names: Iterable[str]) -> dict[str, Any]:
         return {name: config[name] for name in names}
 
-    yield Part(those(name for name in config if name in CREDENTIALS), ("credentials",))
+    yield Part(those(name for name in config if name in CREDENTIALS), _WHO)
     yield Part(those(name for name in config if name.startswith(TOGETHER)), ("stream_maps",))
     for name, value in config.items():
         if name == MAPPINGS:

@@ -12,6 +12,7 @@ from target_engagevoice.checkup import Checkup, check
 from tests.clock import FakeClock
 from tests.end_to_end.executable import EMBEDDED, against, serving
 from tests.end_to_end.messages import SCHEMA, encoded, records, sample, schema
+from tests.end_to_end.test_config_mistakes import MISTAKES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,6 +130,13 @@ def test_a_ledger_that_can_not_be_read_is_a_failure(sandbox: Sandbox, tmp_path: 
     assert [failure.code for failure in checkup.failures] == ["ledger"]
 
 
+def test_a_store_of_rate_limits_that_does_not_answer_is_a_failure(sandbox: Sandbox, tmp_path: Path) -> None:
+    checkup = checked(sandbox, tmp_path, rate_limit_store="postgresql://nobody:sesame@127.0.0.1:9/none")
+    (failure,) = checkup.failures
+    assert failure.code == "quota"
+    assert "sesame" not in failure.message
+
+
 def test_with_the_streams_of_the_tap_the_sources_are_their_fields(sandbox: Sandbox, tmp_path: Path) -> None:
     mappings = {"Lead": {"preset": "salesforce"}, "Task": {"skip": True}}
     checkup = checked(sandbox, tmp_path, *sample("salesforce_leads"), mappings=mappings)
@@ -169,8 +177,31 @@ def test_a_line_that_is_none_is_a_failure(sandbox: Sandbox, tmp_path: Path) -> N
     assert "line 2 is not JSON" in messages(checked(sandbox, tmp_path, schema(), "x"))
 
 
-def test_a_mistake_in_the_sign_in_leaves_nothing_to_go_on_with(tmp_path: Path) -> None:
-    config = {**EMBEDDED, "api_token": None, "batch_size": 1}
-    checkup = check(config, None, FakeClock(), version("target-engagevoice"))
-    assert (checkup.account_id, len(checkup.failures)) == (None, 2)
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_what_ends_a_run_before_it_begins_is_not_accepted(mistake: str, tmp_path: Path) -> None:
+    wrong, words = MISTAKES[mistake]
+    config = {**EMBEDDED, "state_dir": str(tmp_path / "state"), **wrong}
+    checkup = check(config, io.BytesIO(encoded(schema())), FakeClock(), version("target-engagevoice"))
+    (failure,) = checkup.failures
+    assert all(word in failure.message for word in words)
+
+
+def test_with_a_mistake_in_where_to_sign_in_nobody_is_asked_and_the_mappings_are_looked_at(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    asked = len(sandbox.requests())
+    config = {
+        "base_url": sandbox.base_url.removeprefix("http://"),
+        "mappings": {"leads": {"preset": "none"}},
+        "batch_size": 1,
+    }
+    checkup = checked(sandbox, tmp_path, **config)
+    assert checkup.account_id is None
+    assert sorted(failure.message.split(":")[0] for failure in checkup.failures) == [
+        "'batch_size' is not a setting; did you mean 'batch_size_rows' or 'batch_size_bytes' or 'base_url'?",
+        "base_url",
+        "mappings.leads.fields.externId",
+    ]
+    assert "not asked" in "\n".join(checkup.notes)
+    assert len(sandbox.requests()) == asked
     assert not list(tmp_path.iterdir())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from target_engagevoice.config_mistakes import read_in_parts
 from target_engagevoice.errors import ConfigError
-from target_engagevoice.settings import Settings
+from target_engagevoice.settings import Settings, offline
 
 SOUND: dict[str, Any] = {
     "base_url": "sandbox",
@@ -45,8 +45,7 @@ def mistakes(config: dict[str, Any]) -> tuple[str, ...]:
 
 def test_a_configuration_without_mistakes_is_sound_as_it_is() -> None:
     reading = read_in_parts(SOUND, Settings.parse)
-    assert reading.mistakes == ()
-    assert reading.sound is not None
+    assert (reading.mistakes, reading.says_where) == ((), True)
     assert Settings.parse(reading.sound) == Settings.parse(SOUND)
 
 
@@ -82,8 +81,11 @@ def test_what_is_right_is_kept_and_what_is_wrong_is_left_out() -> None:
     assert reading.sound == SOUND | {"mappings": {"Lead": {"preset": "hubspot", "fields": {"email": "Email"}}}}
 
 
-def test_without_a_sign_in_nothing_is_sound() -> None:
-    assert read_in_parts({"base_url": "sandbox", "campaign": 1001}, Settings.parse).sound is None
+@pytest.mark.parametrize("wrong", [{"password": None}, {"base_url": "ftp://somewhere"}, {"base_url": 7}])
+def test_with_a_mistake_in_where_or_who_nobody_is_to_be_asked(wrong: dict[str, Any]) -> None:
+    reading = read_in_parts(SOUND | wrong, Settings.parse)
+    assert not reading.says_where
+    assert reading.sound["campaign"] == SOUND["campaign"]
 
 
 parts = st.fixed_dictionaries(
@@ -106,5 +108,6 @@ def ending(config: dict[str, Any]) -> str | None:
 def test_the_mistake_that_ends_a_run_is_always_among_those_found(config: dict[str, Any]) -> None:
     reading = read_in_parts(config, Settings.parse)
     assert ending(config) in (reading.mistakes or (None,))
-    if reading.sound is not None:
+    if reading.says_where:
         Settings.parse(reading.sound)
+    Settings.parse(offline(reading.sound))

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from target_engagevoice.errors import EngageVoiceError
+from target_engagevoice.errors import EngageVoiceError, FatalError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+logger = logging.getLogger(__name__)
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
@@ -63,6 +65,18 @@ class Companion(click.Group):
         except EngageVoiceError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
+        except (
+            click.ClickException,
+            click.Abort,
+            click.exceptions.Exit,
+            OSError,
+        ):  # click's own, and a pipe that broke
+            raise
+        except Exception as error:  # whatever it is, it ends in one line without the data that its text may hold
+            logger.debug("A mistake in engagevoice itself.", exc_info=True)
+            name = type(error).__name__
+            click.echo(f"Error: a mistake in engagevoice itself: {name}. Set LOGLEVEL=DEBUG to see where.", err=True)
+            ctx.exit(FatalError.exit_code)
 
 
 @click.group(

@@ -285,6 +285,18 @@ def test_what_a_record_holds_is_shown_and_not_obeyed(tmp_path: Path) -> None:
     assert "\\x1b[2Jred\\n[bold]" in done.stdout
 
 
+def test_a_preview_shows_values_on_standard_output_and_none_in_the_log(tmp_path: Path) -> None:
+    arguments = ("preview", "--config", configured(tmp_path))
+    lines = b"".join(map(encoded, [schema(), record(1), record(2, phone="call Ada"), record(3, id=None)]))
+    with start(COMPANION, *arguments, folder=tmp_path, environment={"LOGLEVEL": "INFO"}) as process:
+        stdout, stderr = process.communicate(lines, timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0
+    for value in (b"First1", b"person1@example.com", b"call Ada", b"First3"):
+        assert value in stdout
+        assert value not in stderr
+    assert b"INFO" in stderr
+
+
 def test_a_line_that_is_none_ends_a_preview_after_what_came_before_is_shown(tmp_path: Path) -> None:
     done = preview(tmp_path, [schema(), *records(2), "not json"], "--offline")
     assert done.returncode == 1

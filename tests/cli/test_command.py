@@ -1,0 +1,23 @@
+"""The `engagevoice` command: how it fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from click.testing import CliRunner
+
+from target_engagevoice.cli import campaigns
+from target_engagevoice.cli.command import main
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def test_a_mistake_of_ours_ends_in_one_line_without_the_data_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down(*_: object) -> None:
+        raise ValueError("Ada Abbott, 650 555 0100")
+
+    monkeypatch.setattr(campaigns, "read_settings", break_down)
+    done = CliRunner().invoke(main, ["campaigns", "--config", "ENV"])
+    assert done.exit_code == 1
+    assert done.output == "Error: a mistake in engagevoice itself: ValueError. Set LOGLEVEL=DEBUG to see where.\n"
