@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,10 @@ Examples:
 """
 
 
+_CLICKS_OWN = (click.ClickException, click.Abort, click.exceptions.Exit, OSError)
+"""What click makes words and an exit code of; `OSError` for a pipe whose reader went away."""
+
+
 class Companion(click.Group):
     """A group whose commands are imported when called, and fail with one line and the exit code of the contract."""
 
@@ -65,12 +70,7 @@ class Companion(click.Group):
         except EngageVoiceError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
-        except (
-            click.ClickException,
-            click.Abort,
-            click.exceptions.Exit,
-            OSError,
-        ):  # click's own, and a pipe that broke
+        except _CLICKS_OWN:
             raise
         except Exception as error:  # whatever it is, it ends in one line without the data that its text may hold
             logger.debug("A mistake in engagevoice itself.", exc_info=True)
@@ -91,4 +91,6 @@ def main() -> None:
 
     Most commands take the configuration of the target. Each has its own --help, with examples.
     """
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # libraries have words for developers, such as that Python 3.10 is old
     logging.basicConfig(level=os.environ.get("LOGLEVEL", "WARNING").upper(), stream=sys.stderr)
