@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any
 
+from target_engagevoice.catalogs import as_messages
 from target_engagevoice.config_mistakes import read_in_parts
 from target_engagevoice.connection import connect
 from target_engagevoice.errors import ConfigError, EngageVoiceError, FatalError
@@ -124,7 +125,7 @@ def check(config: Mapping[str, Any], schemas: IO[Any] | None, clock: Clock, vers
 
     Args:
         config: As read from files and environment.
-        schemas: Singer messages, whose SCHEMA messages tell of the streams; None when they are not known.
+        schemas: Singer messages, whose SCHEMA messages tell of the streams, or a catalog; None when they are not known.
         clock: Time.
         version: Of this package.
     """
@@ -208,11 +209,13 @@ def _look_at_mappings(checkup: Checkup, settings: Settings, directory: Directory
             checkup.fail(error)
             continue
         checkup.streams.append(_checked(pattern, mapping, settings, directory, _UNKNOWN, ()))
-        if EXTENDED in mapping.maps or (settings.extend_unmapped and not mapping.skip):
-            checkup.warn(
-                f"mappings.{pattern} sends extendedLeadData: its campaign needs a custom-field group for that, and the "
-                "API does not show whether it has one. Look in the campaign's settings."
-            )
+    sending = [f"mappings.{pattern}" for pattern, mapping in by_pattern.items() if EXTENDED in mapping.maps]
+    sending += ["unmapped_fields"] if settings.extend_unmapped else []
+    if sending:
+        checkup.warn(
+            f"extendedLeadData is sent ({', '.join(sending)}): each campaign needs a custom-field group for it, and "
+            "the API does not show whether it has one. Look in the campaign's settings."
+        )
     if settings.campaign is not None:
         checkup.streams.append(_checked(None, None, settings, directory, _UNKNOWN, ()))
     elif not by_pattern:
@@ -227,7 +230,7 @@ def _look_at_streams(
     checkup.streams.clear()
     target = _SchemaTarget(config, directory, checkup)
     with checkup.failures_of(EngageVoiceError):
-        target.listen(schemas)
+        target.listen(as_messages(schemas))
     named = {mapping.pattern for name in target.seen if (mapping := settings.mappings.find(name))}
     for pattern in settings.mappings.by_pattern:
         if pattern not in named:

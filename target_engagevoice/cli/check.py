@@ -37,7 +37,7 @@ MOST_NAMES = 6
 
 @click.command(epilog=EXAMPLES)
 @config_option
-@click.option("--input", "schemas", type=click.File("rb"), help="SCHEMA messages of the tap; - is standard input.")
+@click.option("--input", "schemas", type=click.File("rb"), help="SCHEMA messages of the tap, or its catalog.")
 @click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.pass_context
 def check(context: click.Context, sources: tuple[str, ...], schemas: IO[Any] | None, format_: str) -> None:

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from target_engagevoice.catalogs import as_messages
 from target_engagevoice.errors import InputError
 from target_engagevoice.lines import LineReader
 from target_engagevoice.process import NAME
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\b
 Examples:
-  tap-salesforce --config tap.json --catalog catalog.json | engagevoice init --from -
+  tap-salesforce --config tap.json --discover | engagevoice init --from -
   engagevoice init --from tap.singer --campaign Outbound/Renewals
   engagevoice init --from tap.singer --format json > mappings.json
 """
@@ -40,21 +41,22 @@ logger = logging.getLogger(NAME)
     type=click.File("rb"),
     required=True,
     metavar="FILE",
-    help="Singer messages of the tap, of which the SCHEMA messages are read; - is standard input.",
+    help="SCHEMA messages of the tap, or its catalog; - is standard input.",
 )
 @click.option("--campaign", help="Where the streams go: an id, an exact name, or 'Dial group/Campaign'.")
 @click.option("--format", "format_", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
 def init(source: IO[bytes], campaign: str | None, format_: str) -> None:
     """Propose the mappings for the streams of a tap.
 
-    Goes by the names and types of the fields. Each guess has a confidence and a reason: as a comment of the YAML, which
-    is ready to be pasted into meltano.yml; beside the JSON, which is ready to be given with a second --config, on
+    Reads the SCHEMA messages of what the tap writes, or the catalog that it writes when asked to --discover, and goes
+    by the names and types of the fields. Each guess has a confidence and a reason: as a comment of the YAML, which is
+    ready to be pasted into meltano.yml; beside the JSON, which is ready to be given with a second --config, on
     standard error. A stream without a phone is proposed to be skipped. Read it before you use it, and see with
     engagevoice preview what comes of it.
     """
     proposals = [propose(name, *known) for name, known in _schemas(source).items()]
     if not proposals:
-        raise InputError("there is no SCHEMA message. Give what the tap writes: `tap … > tap.singer`, or a pipe and -.")
+        raise InputError("there is no SCHEMA message. Give what the tap writes, with --discover or without.")
     target = campaign or PLACEHOLDER
     if format_ == "yaml":
         click.echo("\n".join(_yaml(proposals, target)))
@@ -81,7 +83,7 @@ def _schemas(source: IO[bytes]) -> dict[str, tuple[Mapping[str, Any], tuple[str,
             raise InputError(msg)
         schemas[message["stream"]] = (message["schema"], tuple(map(str, keys)))
 
-    reader.process_lines(source, {"SCHEMA": take, **dict.fromkeys(_OTHERS, _pass_over)})
+    reader.process_lines(as_messages(source), {"SCHEMA": take, **dict.fromkeys(_OTHERS, _pass_over)})
     return schemas
 
 
