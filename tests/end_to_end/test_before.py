@@ -202,6 +202,17 @@ def test_on_a_terminal_of_80_columns_the_tables_fit_and_nothing_is_cut(tmp_path:
         assert any(words in line for line in lines), words
 
 
+def test_on_a_terminal_of_80_columns_a_long_value_is_wrapped_and_a_longer_one_is_said_to_be_cut(tmp_path: Path) -> None:
+    mappings = {"leads": {"fields": {"auxData1": "note"}}}
+    lines = [schema(), record(1, note="x" * 150), record(2, note="y" * 310)]
+    (tmp_path / "tap.singer").write_bytes(b"".join(map(encoded, lines)))
+    arguments = ("preview", "--config", configured(tmp_path, mappings=mappings), "--input", "tap.singer")
+    shown = on_a_terminal(tmp_path, 80, *arguments)
+    assert max(map(len, without_style(shown))) <= 80
+    assert (shown.count("x"), shown.count("y")) >= (2 * 150, 2 * 300)
+    assert shown.count("… (10") == 2
+
+
 def test_in_a_pipe_a_check_has_no_style_and_holds_each_campaign_in_one_line(tmp_path: Path) -> None:
     mappings = {"Lead": {"preset": "salesforce", "campaign": "Inbound callbacks/Callbacks"}}
     done = run_program(COMPANION, "check", "--config", configured(tmp_path, mappings=mappings), folder=tmp_path)
