@@ -253,7 +253,8 @@ class BatchLoad:
         parts.run.count_effort(self._batch.stream, self._campaign, "requests")
         if again:
             parts.run.count_effort(self._batch.stream, self._campaign, "retries")
-        return parts.client.load(self._campaign.campaign_id, self._envelope, bodies, self._left)
+        about = {"stream": self._batch.stream, "batch": self._batch.number, "retry": again}
+        return parts.client.load(self._campaign.campaign_id, self._envelope, bodies, self._left, about)
 
     def _left(self) -> None:
         """The request is on its way: its place counts from now."""

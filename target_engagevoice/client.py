@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from target_engagevoice import answers
 from target_engagevoice.campaigns import DAYS, Campaign, Directory
 from target_engagevoice.errors import ConfigError, ServerError
+from target_engagevoice.exchanges import LOAD
 from target_engagevoice.pacing import Pace, parse_retry_after, waits
+from target_engagevoice.request_journal import RequestJournal
 from target_engagevoice.transport import HttpAnswer
 from target_engagevoice.windows import Window
 
@@ -50,6 +52,7 @@ LEAD_PHONE_ID = "1"
 """The `phoneId` that stands for `leadPhone` itself; its label is none to load other phones under."""
 
 PHONE_LABELS_SECONDS = 30.0
+NOTHING_MORE: Mapping[str, Any] = MappingProxyType({})
 
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 _ADMIN, _LOADER = "admin API", "lead loader"
@@ -76,6 +79,7 @@ class Client:
         advice: What to do when the server goes on answering 401.
         ready: Renews a token that is due; called before a place in a rate limit's window is taken, so that the
             renewal does not come between the place and the request.
+        journal: Notes each request; None for nobody who does.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root passes parts, not a bag of them
@@ -89,6 +93,7 @@ class Client:
         retry_max_seconds: float,
         advice: str,
         ready: Callable[[], None],
+        journal: RequestJournal | None = None,
     ) -> None:
         self._base_url = base_url
         self._transport = transport
@@ -97,6 +102,7 @@ class Client:
         self._retry_max_seconds = retry_max_seconds
         self._advice = advice
         self.ready = ready
+        self._journal = journal or RequestJournal(None, clock)
         candidates = tuple(FORMS.values()) if api_version == "auto" else (FORMS[api_version],)
         self._forms = {_ADMIN: candidates, _LOADER: candidates}
         self._admin_has_answered = False
@@ -153,6 +159,7 @@ class Client:
         envelope: Mapping[str, Any],
         leads: Sequence[bytes],
         left: Callable[[], None] | None = None,
+        about: Mapping[str, Any] = NOTHING_MORE,
     ) -> answers.Answer:
         """Send one batch, once (reference, section 4).
 
@@ -161,17 +168,21 @@ class Client:
             envelope: The request without its leads.
             leads: Each as JSON.
             left: Called when the request has been written.
+            about: What else the journal of requests notes of it; see `Exchange`.
 
         Raises:
             SignInError: A token was needed and can not be had.
             ServerError: No form of the loader answers.
         """
         body = load_body(envelope, leads)
+        noted = {**about, "campaign_id": campaign_id, "list": envelope.get("description"), "leads": len(leads)}
         known = self._forms[_ADMIN]
         last: answers.Answer = answers.NoRoute("no answer")
         for form in sorted(self._forms[_LOADER], key=lambda form: form not in known):
             url = f"{self._base_url}{form.admin}/accounts/{self.account_id}/campaigns/{campaign_id}/{form.loader}"
+            request = self._journal.begin(LOAD, **noted)
             reply = self._transport.send("POST", url, body=body, left=left)
+            request.end(reply)
             if not isinstance(reply, HttpAnswer):
                 return reply
             last = answers.classify(reply.status, reply.content_type, reply.body, reply.headers.get("retry-after"))
@@ -222,12 +233,14 @@ class Client:
         """
         path = f"/accounts/{self.account_id}/campaignLeads/leadSearch"
         body = json.dumps(criteria).encode()
+        sought = criteria.get("externIds") or criteria.get("leadIds") or ()
+        about = {"campaign_id": str(criteria["campaignIds"][0]), "leads": len(sought)}
         previous: list[dict[str, Any]] = []
         page = 1
         while True:
             self._search_pace.wait(self._halt.sleep)
             params = {"page": page, "maxRows": SEARCH_PAGE_ROWS}
-            rows = _rows(self._call("POST", path, params=params, body=body))
+            rows = _rows(self._call("POST", path, params=params, body=body, kind="search", about=about))
             if not rows or rows == previous:
                 return
             yield rows
@@ -269,6 +282,8 @@ class Client:
         params: Mapping[str, Any] | None = None,
         body: bytes | None = None,
         seconds: float | None = None,
+        kind: str = "list",
+        about: Mapping[str, Any] = NOTHING_MORE,
     ) -> Any:
         """Call something that changes nothing, so that it can be repeated until it answers, in JSON.
 
@@ -284,7 +299,9 @@ class Client:
         for wait in waits():
             problem, retry_after = "", None
             for form in self._forms[_ADMIN]:
+                request = self._journal.begin(kind, **about)
                 reply = self._transport.send(method, self._base_url + form.admin + path, params=params, body=body)
+                request.end(reply)
                 if isinstance(reply, answers.Denied):
                     msg = f"{self._base_url} can not be talked to: {reply.what}."
                     raise ServerError(msg)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from target_engagevoice.auth import Authentication
     from target_engagevoice.halt import Halt
     from target_engagevoice.pacing import Clock
+    from target_engagevoice.request_journal import RequestJournal
     from target_engagevoice.settings import Settings
 
 logger = logging.getLogger("target-engagevoice")
@@ -52,7 +53,9 @@ class Connection:
         return f"{urlsplit(self.base_url).netloc.casefold()} {self.account_id}"
 
 
-def connect(settings: Settings, clock: Clock, halt: Halt, version: str) -> Connection:
+def connect(
+    settings: Settings, clock: Clock, halt: Halt, version: str, journal: RequestJournal | None = None
+) -> Connection:
     """Sign in, find the account and list its campaigns.
 
     Args:
@@ -60,6 +63,7 @@ def connect(settings: Settings, clock: Clock, halt: Halt, version: str) -> Conne
         clock: For time-outs and tokens.
         halt: What stops waiting.
         version: Of this package, for the `User-Agent`, which the reference (section 1) asks to be stable.
+        journal: Notes each request but the sign-in's; None for nobody who does.
 
     Raises:
         ConfigError: The account can not be told.
@@ -113,6 +117,7 @@ def connect(settings: Settings, clock: Clock, halt: Halt, version: str) -> Conne
             retry_max_seconds=settings.retry_max_seconds,
             advice=sign_in.advice,
             ready=sign_in.ready,
+            journal=journal,
         )
         sign_in.sign_in()
         account_id = client.resolve_account(settings.account_id)

@@ -23,14 +23,17 @@ from target_engagevoice.loading import Loading
 from target_engagevoice.lookups import Lookups
 from target_engagevoice.outcomes import Outcomes
 from target_engagevoice.pacing import Pace
+from target_engagevoice.past_runs import PastRun
 from target_engagevoice.personas import check_mappings
 from target_engagevoice.reconcile import Reconciler, recover
 from target_engagevoice.refusals import Refusals
 from target_engagevoice.rejects import Rejects
+from target_engagevoice.request_journal import RequestJournal
 from target_engagevoice.retiring import Retiring, Wanted
 from target_engagevoice.routing import found
 from target_engagevoice.runs import Run, write_record
 from target_engagevoice.state_dir import make_private
+from target_engagevoice.summary import tell
 from target_engagevoice.versions import SeenInMemory, Versions
 from target_engagevoice.windows import JITTER_MARGIN_SECONDS
 
@@ -87,6 +90,7 @@ class LoadRun:
         self.halt = Halt(clock)
         self.run = Run(clock)
         self.rejects = Rejects(settings.state_dir / "rejects" / f"{self.run.name}.jsonl", self.run.name, clock)
+        self._journal = RequestJournal(settings.state_dir / "requests" / f"{self.run.name}.jsonl", clock)
         self._checkpoints = Checkpoints(self.rejects.make_durable, None if settings.dry_run else write_state)
         self.outcomes = Outcomes(self.run, self.rejects, self._checkpoints, settings.max_rejected_percent)
         self.state = self._checkpoints.state
@@ -118,7 +122,7 @@ class LoadRun:
         """
         settings, clock = self._settings, self._clock
         make_private(settings.state_dir)
-        connection = self._connection = connect(settings, clock, self.halt, self._version)
+        connection = self._connection = connect(settings, clock, self.halt, self._version, self._journal)
         self._check_campaigns(connection.directory)
         for warning in check_mappings(settings, connection.directory):
             logger.warning("%s", warning)
@@ -264,6 +268,7 @@ class LoadRun:
             attempt(self._shared_quota.close)
         if self._connection is not None:
             attempt(self._connection.close)
+        self._journal.close()
         attempt(partial(self._write_record, failure))
         if error is None and failure is not None:
             raise failure
@@ -272,10 +277,20 @@ class LoadRun:
         status = "ok" if failure is None else "rejected" if isinstance(failure, RejectedTooMany) else "failed"
         shown = None if failure is None else {"code": failure.code, "message": str(failure)}
         record = self.run.record(self._version, status, dry_run=self._settings.dry_run, error=shown)
+        record["config"] = self._settings.shown
         path = write_record(self._settings.state_dir / "runs", record)
-        totals = record["totals"]
-        words = ", ".join(f"{totals[name]} {name}" for name in totals if totals[name])
-        logger.info("Run %s: %s; %s. Record: %s", self.run.name, status, words or "nothing read", path)
+        tell(record, path, self.rejects.path)
+        if self._settings.report:
+            self._write_report()
+
+    def _write_report(self) -> None:
+        """Write the run report. A run whose leads are loaded does not fail for want of it."""
+        from target_engagevoice.report import write_report  # noqa: PLC0415 - most runs make none, or make it later
+
+        try:
+            logger.info("Report: %s", write_report(PastRun(self._settings.state_dir, self.run.name)))
+        except EngageVoiceError as error:
+            logger.warning("%s", error)
 
     def _check_campaigns(self, directory: Directory) -> None:
         named = [found(*reference, directory) for reference in self._settings.campaign_references()]

@@ -1,4 +1,8 @@
-"""The dead-letter file: `{state_dir}/rejects/{run}.jsonl`, one object a line (contract, section 5)."""
+"""The dead-letter file: `{state_dir}/rejects/{run}.jsonl`, one object a line (contract, section 5).
+
+Beside it, in `{state_dir}/schemas/{run}.jsonl`, the SCHEMA messages of the streams that have rejects, so that the
+records can be written as Singer messages again.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 import simplejson
 
 from target_engagevoice.errors import StorageError
+from target_engagevoice.not_json import marks
+from target_engagevoice.singer_json import decode
 from target_engagevoice.state_dir import open_private
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from target_engagevoice.leads import Lead, Rejection
@@ -25,11 +31,27 @@ class Rejects:
 
     def __init__(self, path: Path, run: str, clock: Clock) -> None:
         self.path = path
+        self.schemas_path = path.parent.with_name("schemas") / path.name
+        self._schemas: dict[str, tuple[str, bytes]] = {}  # by stream, until they are written
+        self._written: dict[str, bytes] = {}
         self._run = run
         self._clock = clock
         self._lock = threading.Lock()
         self._file: TextIO | None = None
         self._dirty = False
+
+    def keep_schema(self, source: str, aliases: Iterable[str], line: bytes) -> None:
+        """Remember a SCHEMA message for the case that a record of its stream is rejected.
+
+        Args:
+            source: The stream as the tap names it.
+            aliases: What stream maps make of it.
+            line: The message as read; the last one of a stream is in force.
+        """
+        with self._lock:
+            for alias in aliases:
+                if self._written.get(alias) != line:
+                    self._schemas[alias] = (source, line)
 
     def write(
         self,
@@ -51,6 +73,7 @@ class Rejects:
         Raises:
             StorageError: The file can not be written.
         """
+        lost = marks(record)
         line = simplejson.dumps(
             {
                 "time": datetime.fromtimestamp(self._clock.time(), tz=timezone.utc).isoformat(timespec="milliseconds"),
@@ -63,6 +86,7 @@ class Rejects:
                 "message": rejection.message,
                 "record": record,
                 "lead": lead.fields if lead else None,
+                **({"not_json": lost} if lost else {}),
             },
             use_decimal=True,
             ignore_nan=True,
@@ -72,11 +96,23 @@ class Rejects:
             try:
                 if self._file is None:
                     self._file = open_private(self.path)
+                self._write_schema(stream)
                 self._file.write(line + "\n")
                 self._file.flush()
             except OSError as error:
                 raise self._failure(error) from error
             self._dirty = True
+
+    def _write_schema(self, stream: str) -> None:
+        """Write the stream's SCHEMA message down, once."""
+        source, line = self._schemas.pop(stream, ("", b""))
+        if line:
+            kept = {"stream": stream, "source": source, "message": decode(line)}
+            with open_private(self.schemas_path) as file:
+                file.write(simplejson.dumps(kept, use_decimal=True, allow_nan=True) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            self._written[stream] = line
 
     def make_durable(self) -> None:
         """Bring what was written to disk, power cut or not.

@@ -297,6 +297,13 @@ _ROWS = (
         "Everything but writing to the server: no lead sent, ledger untouched, state not emitted.",
         default=False,
     ),
+    Setting(
+        "report",
+        _B,
+        "Write the run report, `{state_dir}/reports/{run}.html`, at the end of the run; `engagevoice report` makes it "
+        "afterwards.",
+        default=False,
+    ),
     Setting("stream_maps", _M, "The SDK's stream maps: filter, rename, compute before a record is mapped."),
     Setting("stream_map_config", _M, "Values for stream map expressions."),
     Setting("faker_config", _M, "Seed and locale of `fake` in stream maps; needs the package Faker."),

@@ -28,6 +28,7 @@ from target_engagevoice.phones import PhonePolicy
 from target_engagevoice.policies import FlagPolicy, Policy
 from target_engagevoice.retirements import Retire
 from target_engagevoice.setting_table import SETTINGS, Kind, Setting
+from target_engagevoice.shown_config import shown_config
 from target_engagevoice.windows import Window
 
 if TYPE_CHECKING:
@@ -63,7 +64,11 @@ LARGEST_NUMBER = 10**300
 
 @dataclass(frozen=True)
 class Settings:
-    """A whole, checked configuration. See the table in `setting_table.py` for what each one means."""
+    """A whole, checked configuration. See the table in `setting_table.py` for what each one means.
+
+    Attributes:
+        shown: What was given, as it may be shown to anybody.
+    """
 
     base_url: str
     api_version: str
@@ -91,8 +96,10 @@ class Settings:
     max_retired_percent: float
     max_rejected_percent: float
     dry_run: bool
+    report: bool
     validate_records: bool
     add_record_metadata: bool
+    shown: Mapping[str, Any]
 
     @property
     def embedded_sandbox(self) -> bool:
@@ -146,6 +153,7 @@ class Settings:
             policy=_policy(value),
             overwrite=value["load_method"] == "overwrite",
             flags=_flags(value),
+            shown=shown_config(given),
             **{
                 name: value[name]
                 for name in (
@@ -162,6 +170,7 @@ class Settings:
                     "max_rejected_percent",
                     "max_retired_percent",
                     "dry_run",
+                    "report",
                     "validate_records",
                     "add_record_metadata",
                 )
@@ -182,6 +191,19 @@ def json_schema() -> dict[str, Any]:
         "properties": {name: setting.json_schema() for name, setting in SETTINGS.items()},
         "additionalProperties": False,
     }
+
+
+def state_dir_of(config: Mapping[str, Any]) -> Path:
+    """Where runs leave their files; nothing else of the configuration is looked at, nor has to be there.
+
+    Args:
+        config: As for `Settings.parse`.
+
+    Raises:
+        ConfigError: The setting is no text.
+    """
+    setting = SETTINGS["state_dir"]
+    return Path(_converted(setting, config.get(setting.name) or setting.default))
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -227,12 +227,12 @@ def test_only_what_is_missing_is_sent_again(room: Desk) -> None:
     batch = room.batch([lead(number) for number in range(4)])
     load = room.client.load
 
-    def half(campaign_id: str, envelope: Any, leads: Any, left: Any = None) -> Any:
+    def half(campaign_id: str, envelope: Any, leads: Any, *rest: Any) -> Any:
         """Stores a half, then loses its answer: no server is known to, but nobody promises it does not."""
         room.client.load = load  # type: ignore[method-assign]
-        load(campaign_id, envelope, leads[:2], left)
+        load(campaign_id, envelope, leads[:2], *rest)
         room.sandbox.faults([on_load("drop_before")])
-        return load(campaign_id, envelope, leads[2:], left)
+        return load(campaign_id, envelope, leads[2:], *rest)
 
     room.client.load = half  # type: ignore[method-assign]
     room.load_batch(batch)
@@ -544,8 +544,8 @@ def test_a_lead_with_a_value_that_is_too_long_does_not_make_all_batches_small(ro
 def test_a_limit_that_the_server_does_not_name_rejects_nobody(room: Desk, limit: int) -> None:
     load = room.client.load
 
-    def limited(campaign_id: str, envelope: Any, leads: Any, left: Any = None) -> Any:
-        return load(campaign_id, envelope, leads, left) if len(leads) <= limit else Refused("http_400", "Bad request")
+    def limited(campaign_id: str, envelope: Any, leads: Any, *rest: Any) -> Any:
+        return load(campaign_id, envelope, leads, *rest) if len(leads) <= limit else Refused("http_400", "Bad request")
 
     room.client.load = limited  # type: ignore[method-assign]
     see_out(room, 100)

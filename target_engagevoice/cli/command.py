@@ -25,6 +25,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "preview": "Show the leads that records would become.",
         "init": "Propose the mappings for the streams of a tap.",
         "campaigns": "List dial groups and their campaigns.",
+        "rejects": "Show what a run rejected, by reason.",
+        "report": "Write the report of a run, one HTML file, and print where it is.",
+        "runs": "Show the last runs, one line each.",
         "sandbox": "Serve the sandbox; the first line on standard output is its base URL.",
     },
 )

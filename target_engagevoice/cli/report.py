@@ -1,0 +1,27 @@
+"""`engagevoice report`: the run report, one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from target_engagevoice.cli.state_dir_option import read_state_dir, state_dir_option
+from target_engagevoice.past_runs import find_run
+from target_engagevoice.report import write_report
+
+
+@click.command(epilog="Example: engagevoice report 20261124T0652 --config config.json")
+@click.argument("run", required=False)
+@state_dir_option
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Another place for the file.")
+@click.option(
+    "--with-personal-data", is_flag=True, help="Show the server's words and an example of each kind of reject."
+)
+def report(run: str | None, sources: tuple[str, ...], output: Path | None, *, with_personal_data: bool) -> None:
+    """Write the report of a run, one HTML file, and print where it is.
+
+    RUN is its name or the beginning of it; the newest run when not given.
+    """
+    found = find_run(read_state_dir(sources), run)
+    click.echo(write_report(found, output, with_personal_data=with_personal_data))
