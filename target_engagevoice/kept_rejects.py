@@ -134,7 +134,7 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     continue
                 if isinstance(content, dict):
                     yield number, content
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
         msg = f"{path} can not be read: {error.strerror}."

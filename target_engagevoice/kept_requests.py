@@ -72,7 +72,7 @@ def read_requests(path: Path) -> KeptRequests:
                     full = True
                 else:
                     exchanges.append(exchange)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return KeptRequests()
     except OSError as error:
         msg = f"{path} can not be read: {error.strerror}."

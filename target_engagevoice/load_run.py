@@ -213,8 +213,7 @@ class LoadRun:
         settings, clock = self._settings, self._clock
         if settings.rate_limit_store is None or settings.dry_run:
             return Pace(settings.rate_limits, clock)
-        from target_engagevoice.quota_store import SharedQuota
-    from target_engagevoice.retirements import Retirement  # noqa: PLC0415 - most runs have no store
+        from target_engagevoice.quota_store import SharedQuota  # noqa: PLC0415 - most runs have no store
 
         shared = self._shared_quota = SharedQuota.open(
             settings.rate_limit_store, connection.quota, settings.rate_limits, JITTER_MARGIN_SECONDS, clock

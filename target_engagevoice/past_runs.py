@@ -66,7 +66,7 @@ class PastRun:
         """
         try:
             content = json.loads(self.record_path.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             msg = (
                 f"run {self.name} has no record: it is still under way, or was killed. What it noted so far is in "
                 f"{self.requests_path}, its rejects, if any, in {self.rejects_path}."

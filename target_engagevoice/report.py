@@ -123,7 +123,9 @@ def report_page(run: PastRun, folder: Path, *, with_personal_data: bool) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(words=_words, moment=_moment, span=_span, thousands=_thousands, picture=_picture)
+    environment.filters.update(
+        words=_words, moment=_moment, clock=_clock, span=_span, thousands=_thousands, picture=_picture
+    )
     return environment.get_template("report.html").render(
         record=record,
         style=style,
@@ -215,8 +217,16 @@ def _moment(iso: str) -> str:
     return datetime.fromisoformat(iso).astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def _clock(iso: str, started: str) -> str:
+    """The time of day; with the date when it is not that of the start."""
+    moment, start = (datetime.fromisoformat(text).astimezone(timezone.utc) for text in (iso, started))
+    return moment.strftime("%H:%M:%S.%f" if moment.date() == start.date() else "%Y-%m-%d %H:%M:%S.%f")[:-3]
+
+
 def _span(seconds: float) -> str:
-    """`1:02:03` or `12.3 s`."""
+    """`1:02:03`, `12.3 s` or `4 ms`."""
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 60:  # noqa: PLR2004 - seconds in a minute
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

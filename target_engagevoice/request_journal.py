@@ -107,7 +107,7 @@ class RequestJournal:
             request: It.
             outcome: The attributes of the line that the answer gave.
         """
-        attributes = {**request.known, **outcome, "seconds": round(self._clock.monotonic() - request.started, 4)}
+        attributes = {**request.known, **outcome, "seconds": round(self._clock.monotonic() - request.started, 6)}
         line = self._line(request.kind, request.started, attributes)
         with self._lock:
             if self._path is not None:
@@ -145,5 +145,5 @@ class RequestJournal:
                 file.close()
 
     def _line(self, kind: str, monotonic: float, attributes: Mapping[str, Any]) -> str:
-        at = datetime.fromtimestamp(self._to_epoch + monotonic, tz=timezone.utc).isoformat(timespec="milliseconds")
+        at = datetime.fromtimestamp(self._to_epoch + monotonic, tz=timezone.utc).isoformat(timespec="microseconds")
         return json.dumps(msgspec.to_builtins(Exchange(time=at, kind=kind, **attributes))) + "\n"

@@ -21,6 +21,9 @@ STEPS = 120
 ROWS = 12
 """Of the table that says the same in figures."""
 
+ROUNDING = 0.0001
+"""Seconds. One thread's next request must not seem to begin before its last one ended."""
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -82,7 +85,9 @@ class _Sent:
         placed.sort(key=lambda pair: pair[0])
         self.loads = [load for _, load in placed]
         self.starts = [max(0.0, start) for start, _ in placed]
-        self.ends = sorted(start + load.seconds for start, load in zip(self.starts, self.loads, strict=True))
+        self.ends = sorted(
+            start + max(0.0, load.seconds - ROUNDING) for start, load in zip(self.starts, self.loads, strict=True)
+        )
         self.seconds = max([seconds, *self.starts[-1:], *self.ends[-1:]]) or 1.0
 
     def in_window(self, length: float, moment: float) -> int:

@@ -14,8 +14,8 @@ _MAY_HOLD_MORE = frozenset({"username", "stream_map_config"})
 """Not secret by its kind, but shown to nobody: a user's name is mostly an e-mail address; the values for stream map
 expressions may be the salt of a hash."""
 
-_LOGIN = re.compile(r"(?<=://)[^/?#\s]*@")
-"""User and password in a URL."""
+_LOGIN = re.compile(r"(?<=://)\S*@")
+"""User and password in a URL; a password may hold a slash, so all up to the last @ counts."""
 
 
 def shown_config(given: Mapping[str, Any]) -> dict[str, Any]:

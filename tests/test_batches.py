@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from target_engagevoice.answers import NotSent, Refused
 from target_engagevoice.buffers import Batch
+from target_engagevoice.client import NOTHING_MORE
 from target_engagevoice.errors import Interrupted, ServerError
 from target_engagevoice.ledger_tables import BATCHES, UNDER_WAY
 from target_engagevoice.lists import ListOptions
@@ -227,12 +228,12 @@ def test_only_what_is_missing_is_sent_again(room: Desk) -> None:
     batch = room.batch([lead(number) for number in range(4)])
     load = room.client.load
 
-    def half(campaign_id: str, envelope: Any, leads: Any, *rest: Any) -> Any:
+    def half(campaign_id: str, envelope: Any, leads: Any, left: Any = None, about: Any = NOTHING_MORE) -> Any:
         """Stores a half, then loses its answer: no server is known to, but nobody promises it does not."""
         room.client.load = load  # type: ignore[method-assign]
-        load(campaign_id, envelope, leads[:2], *rest)
+        load(campaign_id, envelope, leads[:2], left, about)
         room.sandbox.faults([on_load("drop_before")])
-        return load(campaign_id, envelope, leads[2:], *rest)
+        return load(campaign_id, envelope, leads[2:], left, about)
 
     room.client.load = half  # type: ignore[method-assign]
     room.load_batch(batch)
@@ -544,8 +545,12 @@ def test_a_lead_with_a_value_that_is_too_long_does_not_make_all_batches_small(ro
 def test_a_limit_that_the_server_does_not_name_rejects_nobody(room: Desk, limit: int) -> None:
     load = room.client.load
 
-    def limited(campaign_id: str, envelope: Any, leads: Any, *rest: Any) -> Any:
-        return load(campaign_id, envelope, leads, *rest) if len(leads) <= limit else Refused("http_400", "Bad request")
+    def limited(campaign_id: str, envelope: Any, leads: Any, left: Any = None, about: Any = NOTHING_MORE) -> Any:
+        return (
+            load(campaign_id, envelope, leads, left, about)
+            if len(leads) <= limit
+            else Refused("http_400", "Bad request")
+        )
 
     room.client.load = limited  # type: ignore[method-assign]
     see_out(room, 100)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.end_to_end.executable import Finished, against, run_target, serving
+from tests.end_to_end.executable import STATE_DIR, Finished, against, run_target, serving
 from tests.end_to_end.messages import schema, state
 
 if TYPE_CHECKING:
@@ -136,11 +136,23 @@ SCENARIOS: dict[str, Scenario] = {
 def test_nothing_personal_and_no_secret_shows_in(scenario: str, tmp_path: Path) -> None:
     code, fault, settings, lines = SCENARIOS[scenario]
     with serving(*([fault] if fault else [])) as sandbox:
-        config = {**against(sandbox, rc_server_url=sandbox.origin, api_token=None), **SECRETS, **settings(sandbox)}
+        config = {
+            **against(sandbox, rc_server_url=sandbox.origin, api_token=None),
+            **SECRETS,
+            **settings(sandbox),
+            "report": True,
+        }
         finished = run_target(tmp_path, config, lines)
     assert finished.code == code, finished.stderr
     shown = {"stderr": finished.stderr, "stdout": finished.stdout, "run record": str(finished.run_record)}
+    shown |= {folder: written(finished, folder) for folder in ("requests", "reports")}
+    assert "<h1>" in shown["reports"]
     assert {where: told for where, text in shown.items() if (told := tell_tales(text))} == {}
+
+
+def written(finished: Finished, folder: str) -> str:
+    """All that stands in a folder of the run's files."""
+    return "".join(path.read_text() for path in (finished.folder / STATE_DIR / folder).glob("*"))
 
 
 def tell_tales(text: str) -> list[str]:
