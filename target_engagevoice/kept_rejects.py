@@ -84,36 +84,38 @@ def singer_messages(run: PastRun) -> Iterator[str]:
     Raises:
         StorageError: A file is missing or can not be read.
     """
-    schemas = {line["stream"]: (line["source"], line["message"]) for _, line in _lines(run.schemas_path)}
-    last: dict[tuple[str, str], int] = {}
-    for number, reject in _lines(run.rejects_path):
-        last[_identity(run, schemas, number, reject)] = number
+    schemas = {message["stream"]: message for _, message in _lines(run.schemas_path)}
+    last = {_identity(run, schemas, number, reject): number for number, reject in _lines(run.rejects_path)}
     told: set[str] = set()
     for number, reject in _lines(run.rejects_path):
         if last[_identity(run, schemas, number, reject)] != number:
             continue
-        source, schema = schemas[reject["stream"]]
+        source = _source(reject)
         if source not in told:
             told.add(source)
-            yield _written(schema)
+            yield _written(schemas[source])
         record = restored(reject["record"], reject.get("not_json", ()))
         yield _written({"type": "RECORD", "stream": source, "record": record})
 
 
+def _source(reject: Mapping[str, Any]) -> str:
+    """The stream as the tap names it."""
+    return str(reject.get("source", reject["stream"]))
+
+
 def _identity(
-    run: PastRun, schemas: Mapping[str, tuple[str, Mapping[str, Any]]], number: int, reject: Mapping[str, Any]
+    run: PastRun, schemas: Mapping[str, Mapping[str, Any]], number: int, reject: Mapping[str, Any]
 ) -> tuple[str, str]:
     """What all versions of a record share: its stream and its key; its line where it has no key."""
-    stream = reject["stream"]
-    if stream not in schemas:
+    source = _source(reject)
+    if source not in schemas:
         msg = (
-            f"{run.schemas_path}: the SCHEMA message of stream {stream} is not there, so its rejects can not be "
+            f"{run.schemas_path}: the SCHEMA message of stream {source} is not there, so its rejects can not be "
             "written as Singer messages. Write it yourself and add the records of the rejects file."
         )
         raise StorageError(msg)
-    source, schema = schemas[stream]
     record = reject["record"]
-    names = schema.get("key_properties") or ()
+    names = schemas[source].get("key_properties") or ()
     if not names or not all(record.get(name) is not None for name in names):
         return source, f"line {number}"
     return source, simplejson.dumps([record[name] for name in names], use_decimal=True, allow_nan=True)

@@ -39,10 +39,15 @@ class ReadRecord(msgspec.Struct, frozen=True, eq=False, gc=False):
     @property
     def record(self) -> Mapping[str, Any]:
         """As read, before stream maps."""
+        return self.read[1]
+
+    @property
+    def read(self) -> tuple[str, Mapping[str, Any]]:
+        """The stream as the tap names it, and the record, both before stream maps."""
         if isinstance(self.source, Mapping):
-            return self.source
-        record: Mapping[str, Any] = decode(self.source)["record"]
-        return record
+            return self.stream, self.source
+        message: Mapping[str, Any] = decode(self.source)
+        return message["stream"], message["record"]
 
     @property
     def version(self) -> int | None:
@@ -107,7 +112,8 @@ class Outcomes:
             RejectedTooMany: More were rejected than allowed, with enough records read to tell.
         """
         campaign_id = campaign.campaign_id if campaign else None
-        self._rejects.write(record.stream, campaign_id, rejection, record.record, lead)
+        source, content = record.read
+        self._rejects.write(record.stream, campaign_id, rejection, content, lead, source)
         self.settle(record, campaign, Outcome.REJECTED)
         if self._run.read >= CHECKED_FROM_RECORDS:
             self.check_rejected()

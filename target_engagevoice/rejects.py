@@ -19,7 +19,7 @@ from target_engagevoice.singer_json import decode
 from target_engagevoice.state_dir import open_private
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from target_engagevoice.leads import Lead, Rejection
@@ -31,8 +31,8 @@ class Rejects:
 
     def __init__(self, path: Path, run: str, clock: Clock) -> None:
         self.path = path
-        self.schemas_path = path.parent.with_name("schemas") / path.name
-        self._schemas: dict[str, tuple[str, bytes]] = {}  # by stream, until they are written
+        self.schemas_path = path.parent.parent / "schemas" / path.name
+        self._schemas: dict[str, bytes] = {}  # by the tap's name of the stream, until they are written
         self._written: dict[str, bytes] = {}
         self._run = run
         self._clock = clock
@@ -40,18 +40,16 @@ class Rejects:
         self._file: TextIO | None = None
         self._dirty = False
 
-    def keep_schema(self, source: str, aliases: Iterable[str], line: bytes) -> None:
+    def keep_schema(self, source: str, line: bytes) -> None:
         """Remember a SCHEMA message for the case that a record of its stream is rejected.
 
         Args:
             source: The stream as the tap names it.
-            aliases: What stream maps make of it.
             line: The message as read; the last one of a stream is in force.
         """
         with self._lock:
-            for alias in aliases:
-                if self._written.get(alias) != line:
-                    self._schemas[alias] = (source, line)
+            if self._written.get(source) != line:
+                self._schemas[source] = line
 
     def write(
         self,
@@ -60,6 +58,7 @@ class Rejects:
         rejection: Rejection,
         record: Mapping[str, Any],
         lead: Lead | None = None,
+        source: str | None = None,
     ) -> None:
         """Put one record aside.
 
@@ -69,6 +68,7 @@ class Rejects:
             rejection: Why.
             record: As read.
             lead: As mapped, when it got so far.
+            source: The stream as the tap names it, where a stream map names it otherwise.
 
         Raises:
             StorageError: The file can not be written.
@@ -86,6 +86,7 @@ class Rejects:
                 "message": rejection.message,
                 "record": record,
                 "lead": lead.fields if lead else None,
+                **({"source": source} if source not in (None, stream) else {}),
                 **({"not_json": lost} if lost else {}),
             },
             use_decimal=True,
@@ -96,23 +97,22 @@ class Rejects:
             try:
                 if self._file is None:
                     self._file = open_private(self.path)
-                self._write_schema(stream)
+                self._write_schema(source or stream)
                 self._file.write(line + "\n")
                 self._file.flush()
             except OSError as error:
                 raise self._failure(error) from error
             self._dirty = True
 
-    def _write_schema(self, stream: str) -> None:
+    def _write_schema(self, source: str) -> None:
         """Write the stream's SCHEMA message down, once."""
-        source, line = self._schemas.pop(stream, ("", b""))
-        if line:
-            kept = {"stream": stream, "source": source, "message": decode(line)}
+        line = self._schemas.pop(source, None)
+        if line is not None:
             with open_private(self.schemas_path) as file:
-                file.write(simplejson.dumps(kept, use_decimal=True, allow_nan=True) + "\n")
+                file.write(simplejson.dumps(decode(line), use_decimal=True, allow_nan=True) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
-            self._written[stream] = line
+            self._written[source] = line
 
     def make_durable(self) -> None:
         """Bring what was written to disk, power cut or not.

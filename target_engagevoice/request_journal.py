@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from target_engagevoice.transport import HttpAnswer
 
 MOST_BYTES = 32_000_000
-"""About 130,000 requests: more than 18 hours at the account's limit."""
+"""About 110,000 requests: 15 hours at the account's limit."""
 
 BAD_REQUEST = 400
 _LISTINGS = frozenset({"list", "search"})

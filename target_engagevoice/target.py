@@ -255,9 +255,7 @@ class TargetEngageVoice(Target):
             )
             raise InputError(msg)
         super()._process_schema_message(message_dict)
-        name = message_dict["stream"]
-        aliases = [stream_map.stream_alias for stream_map in self.mapper.stream_maps.get(name, ())]
-        self.load_run.rejects.keep_schema(name, aliases, self._lines.line)
+        self.load_run.rejects.keep_schema(message_dict["stream"], self._lines.line)
 
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         try:

@@ -64,9 +64,9 @@ class PastDay:
         """Add rejects to a run, and their stream's SCHEMA message."""
         rejects = Rejects(run.rejects_path, run.name, self.clock)
         message = {"type": "SCHEMA", "stream": source or stream, "schema": {"properties": {}}, "key_properties": keys}
-        rejects.keep_schema(source or stream, [stream], json.dumps(message).encode())
+        rejects.keep_schema(source or stream, json.dumps(message).encode())
         for record in records:
-            rejects.write(stream, "1001", rejection, record, lead)
+            rejects.write(stream, "1001", rejection, record, lead, source)
         rejects.close()
 
     def request(self, run: PastRun, *replies: HttpAnswer, **known: Any) -> None:

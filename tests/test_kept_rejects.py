@@ -96,6 +96,12 @@ def test_a_stream_goes_by_the_name_the_tap_gave_it(day: PastDay, run: PastRun) -
     assert {message["stream"] for message in messages(run)} == {"Lead"}
 
 
+def test_streams_that_a_stream_map_gives_one_name_come_back_under_their_own(day: PastDay, run: PastRun) -> None:
+    day.reject(run, {"id": 1}, stream="people", source="Lead")
+    day.reject(run, {"id": 1}, stream="people", source="Contact")
+    assert [message["stream"] for message in messages(run)] == ["Lead", "Lead", "Contact", "Contact"]
+
+
 def test_of_several_versions_the_last_is_given(day: PastDay, run: PastRun) -> None:
     day.reject(run, {"id": 1, "v": 1}, {"id": 2, "v": 1}, {"id": 1, "v": 2})
     assert records(run) == [{"id": 2, "v": 1}, {"id": 1, "v": 2}]
@@ -151,5 +157,5 @@ def test_rejects_without_their_schema_are_told(day: PastDay, run: PastRun) -> No
 def test_the_schema_is_kept_once_and_for_its_owner_only(day: PastDay, run: PastRun) -> None:
     day.reject(run, {"id": 1}, {"id": 2})
     (line,) = run.schemas_path.read_text().splitlines()
-    assert json.loads(line)["message"]["key_properties"] == ["id"]
+    assert json.loads(line)["key_properties"] == ["id"]
     assert run.schemas_path.stat().st_mode & 0o777 == 0o600

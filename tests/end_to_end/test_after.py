@@ -105,7 +105,7 @@ def test_on_a_terminal_the_run_ends_with_a_table(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(EMBEDDED))
     (tmp_path / "in.singer").write_text("\n".join(map(json.dumps, [schema(), *records(3)])))
     ours, theirs = pty.openpty()
-    command = [TARGET, "--config", "config.json", "--input", "in.singer"]
+    command = [str(TARGET), "--config", "config.json", "--input", "in.singer"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=theirs) as process:
         os.close(theirs)
         shown = b""
