@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,6 @@ from target_engagevoice.exchanges import FULL, LOAD, Exchange
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-_DECODE = msgspec.json.Decoder(Exchange).decode
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def read_requests(path: Path) -> KeptRequests:
         with path.open("rb") as file:
             for line in file:
                 try:
-                    exchange = _DECODE(line)
+                    exchange = msgspec.convert(json.loads(line), Exchange)  # msgspec's own refuses broken Unicode
                 except ValueError:
                     continue
                 if exchange.kind == FULL:

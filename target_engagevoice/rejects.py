@@ -1,8 +1,4 @@
-"""The dead-letter file: `{state_dir}/rejects/{run}.jsonl`, one object a line (contract, section 5).
-
-Beside it, in `{state_dir}/schemas/{run}.jsonl`, the SCHEMA messages of the streams that have rejects, so that the
-records can be written as Singer messages again.
-"""
+"""The dead-letter file: `{state_dir}/rejects/{run}.jsonl`, one object a line (contract, section 5)."""
 
 from __future__ import annotations
 
@@ -15,7 +11,7 @@ import simplejson
 
 from target_engagevoice.errors import StorageError
 from target_engagevoice.not_json import marks
-from target_engagevoice.singer_json import decode
+from target_engagevoice.reject_schemas import RejectSchemas
 from target_engagevoice.state_dir import open_private
 
 if TYPE_CHECKING:
@@ -31,9 +27,7 @@ class Rejects:
 
     def __init__(self, path: Path, run: str, clock: Clock) -> None:
         self.path = path
-        self.schemas_path = path.parent.parent / "schemas" / path.name
-        self._schemas: dict[str, bytes] = {}  # by the tap's name of the stream, until they are written
-        self._written: dict[str, bytes] = {}
+        self._schemas = RejectSchemas(path.parent.parent / "schemas" / path.name)
         self._run = run
         self._clock = clock
         self._lock = threading.Lock()
@@ -48,8 +42,7 @@ class Rejects:
             line: The message as read; the last one of a stream is in force.
         """
         with self._lock:
-            if self._written.get(source) != line:
-                self._schemas[source] = line
+            self._schemas.keep(source, line)
 
     def write(
         self,
@@ -97,22 +90,12 @@ class Rejects:
             try:
                 if self._file is None:
                     self._file = open_private(self.path)
-                self._write_schema(source or stream)
+                self._schemas.write(source or stream)
                 self._file.write(line + "\n")
                 self._file.flush()
             except OSError as error:
                 raise self._failure(error) from error
             self._dirty = True
-
-    def _write_schema(self, source: str) -> None:
-        """Write the stream's SCHEMA message down, once."""
-        line = self._schemas.pop(source, None)
-        if line is not None:
-            with open_private(self.schemas_path) as file:
-                file.write(simplejson.dumps(decode(line), use_decimal=True, allow_nan=True) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            self._written[source] = line
 
     def make_durable(self) -> None:
         """Bring what was written to disk, power cut or not.

@@ -126,7 +126,7 @@ def report_page(run: PastRun, folder: Path, *, with_personal_data: bool) -> str:
     environment.filters.update(
         words=_words, moment=_moment, clock=_clock, span=_span, thousands=_thousands, picture=_picture
     )
-    return environment.get_template("report.html").render(
+    page = environment.get_template("report.html").render(
         record=record,
         style=style,
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
@@ -160,6 +160,7 @@ def report_page(run: PastRun, folder: Path, *, with_personal_data: bool) -> str:
         },
         config=[(name, _json(value)) for name, value in record.get("config", {}).items()],
     )
+    return page.encode("utf-8", "replace").decode()  # names may hold half a surrogate pair
 
 
 def _columns(record: Mapping[str, Any]) -> list[str]:

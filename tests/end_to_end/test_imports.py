@@ -44,6 +44,7 @@ ONLY_SOME_RUNS_NEED = {
     "sqlalchemy.dialects.postgresql",
     "target_engagevoice.checkup",
     "target_engagevoice.rehearsal",
+    "target_engagevoice.report",
     "target_engagevoice.sandbox",
     "werkzeug",
 }
