@@ -84,7 +84,8 @@ class MortalTarget(TargetEngageVoice):
     run: LoadRun
 
     def bury(self) -> None:
-        """Let go of what the system takes from a dead process: the ledger's lock and its connections."""
+        """Let go of what the system takes from a dead process: the ledger's lock, its connections and its files."""
+        self.run._journal.close()
         if self.run._ledger is not None:
             self.run._ledger.close()
         if self.run._connection is not None:
