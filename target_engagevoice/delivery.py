@@ -96,6 +96,11 @@ class Delivery:
         self._age = threading.Thread(target=self._drain_the_old, name="age", daemon=True)
         self._age.start()
 
+    @property
+    def under_way(self) -> int:
+        """Batches being loaded; for whoever looks on, who takes no lock."""
+        return self._loads.under_way
+
     def buffer(self, stream: str, campaign: Campaign | None, options: ListOptions) -> Buffer:
         """The buffer of a stream and campaign; the list options of the first call hold until the next one."""
         with self._lock:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import sys
 import threading
 from collections import Counter
@@ -27,6 +29,8 @@ class LineReader:
         line_number: Of the line that was read last, from 1.
         line: It, without its end.
         fate: What becomes of the lines before one that is no message, for the words about it.
+        bytes_read: Of what is read now, counted by the block.
+        bytes_total: Of what is to be read, where that can be known: from a regular file.
     """
 
     fate = "loaded"
@@ -38,6 +42,8 @@ class LineReader:
         self._unknown_types: set[str] = set()
         self.line_number = 0
         self.line = b""
+        self.bytes_read = 0
+        self.bytes_total: int | None = None
 
     def process_lines(
         self, file_input: IO[Any] | None, callbacks: Mapping[Any, Callable[[dict[str, Any]], None]]
@@ -58,9 +64,11 @@ class LineReader:
         if file_input is None and sys.stdin is None:
             raise InputError("standard input is closed. Pipe a tap into target-engagevoice, or give --input.")
         source = file_input if file_input is not None else sys.stdin
+        source = getattr(source, "buffer", source)
+        self.bytes_read, self.bytes_total = 0, _bytes_ahead(source)
         counts: Counter[str] = Counter()
         takers = {str.__str__(kind): callback for kind, callback in callbacks.items()}  # the SDK's kinds are slow keys
-        for line in self._lines(getattr(source, "buffer", source)):
+        for line in self._lines(source):
             if self._stop is not None:
                 raise self._stop
             self.line_number += 1
@@ -126,10 +134,13 @@ class LineReader:
             if self._stop is not None:
                 raise self._stop
             block: bytes | str = getattr(source, "read1", source.read)(BLOCK_BYTES)
-            return block if isinstance(block, bytes) else block.encode("utf-8", "surrogatepass")
+            block = block if isinstance(block, bytes) else block.encode("utf-8", "surrogatepass")
         except UnicodeDecodeError:
             msg = f"line {self.line_number + 1} or one of the next is not UTF-8. Let the tap write UTF-8."
             raise InputError(msg) from None
+        else:
+            self.bytes_read += len(block)
+            return block
         finally:
             self._waiting = False
 
@@ -158,6 +169,15 @@ class LineReader:
         return InputError(
             f"line {self.line_number}: the stream of a message must be a name: the tap does not speak Singer.",
         )
+
+
+def _bytes_ahead(source: IO[Any]) -> int | None:
+    """How much there is to read; None where nobody can know: from a pipe, a terminal, or what is no file at all."""
+    try:
+        about = os.fstat(source.fileno())
+        return max(0, about.st_size - source.tell()) if stat.S_ISREG(about.st_mode) else None
+    except (AttributeError, OSError, ValueError):
+        return None
 
 
 def discard(source: IO[bytes]) -> None:

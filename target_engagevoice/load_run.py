@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,6 +26,7 @@ from target_engagevoice.outcomes import Outcomes
 from target_engagevoice.pacing import Pace
 from target_engagevoice.past_runs import PastRun
 from target_engagevoice.personas import check_mappings
+from target_engagevoice.progress import Snapshot
 from target_engagevoice.reconcile import Reconciler, recover
 from target_engagevoice.refusals import Refusals
 from target_engagevoice.rejects import Rejects
@@ -39,14 +41,16 @@ from target_engagevoice.windows import JITTER_MARGIN_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
-    from target_engagevoice.buffers import Buffer
+    from target_engagevoice.buffers import Batch, Buffer, BufferedLead
     from target_engagevoice.campaigns import Campaign, Directory
     from target_engagevoice.connection import Connection
     from target_engagevoice.leads import Lead
     from target_engagevoice.lists import ListOptions
     from target_engagevoice.outcomes import ReadRecord
     from target_engagevoice.pacing import Clock
+    from target_engagevoice.progress import Position
     from target_engagevoice.quota_store import SharedQuota
     from target_engagevoice.retirements import Retirement
     from target_engagevoice.settings import Settings
@@ -75,18 +79,28 @@ class LoadRun:
 
     Args:
         write_state: Writes one STATE line.
+        timed: Times the loading of a batch of a stream, by name, for whoever asks for metrics.
 
     Attributes:
         run: Its name and numbers.
         outcomes: Where records end.
         halt: What stops it.
         versions: What the versions of streams hold; None unless `load_method` is `overwrite`; only after `open`.
+        when_settled: Called on every way out, when all is counted and before the last words; it must not raise.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, version: str, write_state: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        version: str,
+        write_state: Callable[[str], None],
+        timed: Callable[[str], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._version = version
+        self._timed = timed
         self.halt = Halt(clock)
         self.run = Run(clock)
         self.rejects = Rejects(settings.state_dir / "rejects" / f"{self.run.name}.jsonl", self.run.name, clock)
@@ -94,6 +108,7 @@ class LoadRun:
         self._checkpoints = Checkpoints(self.rejects.make_durable, None if settings.dry_run else write_state)
         self.outcomes = Outcomes(self.run, self.rejects, self._checkpoints, settings.max_rejected_percent)
         self.state = self._checkpoints.state
+        self.when_settled: Callable[[], None] = _nothing
         self._complete = False
         self._connection: Connection | None = None
         self._ledger: Ledger | None = None
@@ -101,6 +116,7 @@ class LoadRun:
         self._shared_quota: SharedQuota | None = None
         self._delivery: Delivery | None = None
         self.versions: Versions | None = None
+        self._loading: Loading | None = None
 
     @property
     def directory(self) -> Directory:
@@ -140,7 +156,7 @@ class LoadRun:
 
         reconciler = Reconciler(connection.client, clock, self.halt, settings.search_delay_seconds)
         refusals = self._refusals = Refusals(self.outcomes, ledger)
-        loading = Loading(
+        loading = self._loading = Loading(
             client=connection.client,
             pace=self._pace(connection),
             ledger=ledger,
@@ -166,9 +182,14 @@ class LoadRun:
         if settings.overwrite:
             self.versions = self._versions(ledger, loading)
         dry_run = DryRun(self.run, ledger, connection.directory) if settings.dry_run else None
+
+        def load(batch: Batch) -> list[BufferedLead]:
+            with self._timed(batch.stream):
+                return BatchLoad(loading, batch).load()
+
         self._delivery = Delivery(
             works=Works(
-                load=lambda batch: BatchLoad(loading, batch).load(),
+                load=load,
                 change=lambda batch: LeadChanges(loading, batch).change(),
                 retire=lambda batch: Retiring(loading, batch.stream).retire_batch(batch),
             ),
@@ -207,6 +228,19 @@ class LoadRun:
             assert self._delivery is not None  # noqa: S101 - a mistake of this program, not of a user
             self._delivery.catch_up()
             self.versions.activate(stream, version)
+
+    def snapshot(self, at: float, position: Position) -> Snapshot:
+        """How far the run is; only after `open`. For a thread that looks on: nobody who loads waits for it.
+
+        Args:
+            at: Monotonic seconds now.
+            position: Of the input.
+        """
+        assert self._loading is not None  # noqa: S101 - a mistake of this program, not of a user
+        assert self._delivery is not None  # noqa: S101 - the same
+        campaigns = self.run.standings()
+        pace = self._loading.pace
+        return Snapshot(at, self.run.read, campaigns, pace.in_use(), self._delivery.under_way, pace.waiting, position)
 
     def _pace(self, connection: Connection) -> Pace:
         """The loader's pace; shared with other processes where there is a store, and something is sent."""
@@ -268,6 +302,7 @@ class LoadRun:
         if self._connection is not None:
             attempt(self._connection.close)
         self._journal.close()
+        self.when_settled()
         attempt(partial(self._write_record, failure))
         if error is None and failure is not None:
             raise failure
@@ -296,3 +331,7 @@ class LoadRun:
         for campaign in dict.fromkeys(named):
             for doubt in campaign.doubts(self._clock.time()):
                 logger.warning("%s", doubt)
+
+
+def _nothing() -> None:
+    """For when nobody looks on."""

@@ -19,7 +19,7 @@ from target_engagevoice.windows import JITTER_MARGIN_SECONDS, SlidingWindows, Tu
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from target_engagevoice.windows import Window
+    from target_engagevoice.windows import InUse, Window
 
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 30.0
@@ -92,6 +92,9 @@ class Quota(Protocol):
     def throttled(self, place: float, seconds: float) -> None:
         """The server said 429 to the request of this place, and to wait for so long."""
 
+    def in_use(self) -> tuple[InUse, ...]:
+        """What is taken of each window, as far as is known here without asking anybody."""
+
 
 class OwnQuota:
     """Counts what this process sends. Its lock guards the windows."""
@@ -121,6 +124,11 @@ class OwnQuota:
         with self._lock:
             self._windows.throttled(place, self._clock.monotonic() + seconds)
 
+    def in_use(self) -> tuple[InUse, ...]:
+        """What is taken of each window."""
+        with self._lock:
+            return self._windows.in_use(self._clock.monotonic())
+
 
 class Pace:
     """Lets requests through no faster than all its windows allow, in the order they came.
@@ -141,6 +149,15 @@ class Pace:
         self._line: deque[object] = deque()
         self._ask_again = 0.0
         self._lock = threading.Lock()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return len(self._line)
+
+    def in_use(self) -> tuple[InUse, ...]:
+        """What is taken of each window, for whoever looks on; it asks no shared store."""
+        return self._quota.in_use()
 
     def take(self) -> float:
         """Take a place now, if there is one.

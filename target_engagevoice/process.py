@@ -31,6 +31,9 @@ class Target(Protocol):
     def load_run(self) -> object:
         """The run, opened when first asked for."""
 
+    def watch(self) -> None:
+        """Show how far the run is, until it is over."""
+
     def listen(self, file_input: IO[Any] | None = None) -> None:
         """Read a file, or standard input, to its end."""
 
@@ -60,6 +63,7 @@ def run_to_its_end(make: Callable[[], Target], file_input: IO[bytes] | None) -> 
         target = make()
         end_on_signals(target.stop)
         _ = target.load_run
+        target.watch()
         target.listen(file_input)
     except EngageVoiceError as error:
         failure = error

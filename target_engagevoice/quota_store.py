@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from target_engagevoice.pacing import Clock
-    from target_engagevoice.windows import Window
+    from target_engagevoice.windows import InUse, Window
 
 PATIENCE_SECONDS = 30.0
 """A database that is started anew, or hands over to another, is back by then."""
@@ -72,7 +72,8 @@ _NOW = sa.select(sa.func.extract("epoch", sa.func.clock_timestamp()).cast(sa.Dou
 class SharedQuota:
     """Counts what every process with the same store sends to one account. Any thread may call it.
 
-    Its lock guards the time since when the database does not answer, and keeps to one connection a process.
+    Its lock guards the time since when the database does not answer, and keeps to one connection a process. What the
+    row held last is replaced whole, by whoever has the lock, and read without it.
 
     Args:
         engine: To a PostgreSQL that has the table.
@@ -89,6 +90,7 @@ class SharedQuota:
         self._margin = margin
         self._clock = clock
         self._silent_since: float | None = None
+        self._seen: tuple[list[int], float] = ([], 0.0)  # places, and how far the database's clock is ahead of ours
         self._lock = threading.Lock()
 
     @classmethod
@@ -168,6 +170,11 @@ class SharedQuota:
         with suppress(QuotaError), self._lock, self._explained("written"), self._row() as (windows, now):
             windows.throttled(place, now + seconds)
 
+    def in_use(self) -> tuple[InUse, ...]:
+        """What was taken of each window, by all, when this process asked last, less what has run out since."""
+        stamps, ahead = self._seen
+        return SlidingWindows(self._windows, self._margin, stamps).in_use(self._clock.monotonic() + ahead)
+
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
@@ -184,6 +191,7 @@ class SharedQuota:
             now: float = connection.execute(_NOW).scalar_one()  # not in the same statement: it may wait for the lock
             windows = SlidingWindows(self._windows, self._margin, _not_ahead(stamps, now), Share(*share))
             yield windows, now
+            self._seen = windows.stamps, now - self._clock.monotonic()
             after = {"places": windows.stamps, **vars(windows.share)}
             if after != {"places": stamps, **vars(Share(*share))}:
                 connection.execute(sa.update(_QUOTAS).where(this).values(after))

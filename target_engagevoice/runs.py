@@ -16,7 +16,7 @@ from target_engagevoice.leads import Outcome
 from target_engagevoice.state_dir import open_private
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from target_engagevoice.campaigns import Campaign
@@ -41,6 +41,23 @@ class Tally:
         """`read`, which is the sum of the eight outcomes, always; these; and the efforts that are counted."""
         efforts = {name: self.efforts[name] for name in counted}
         return {"read": sum(self.outcomes.values()), **self.outcomes, **efforts}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where one campaign stands while the run goes on.
+
+    Attributes:
+        campaign_id: None for records that have an outcome but no campaign.
+        campaign: Its name, with its dial group's.
+        outcomes: Records by outcome.
+        efforts: Requests, retries and 429 answers.
+    """
+
+    campaign_id: str | None
+    campaign: str | None
+    outcomes: Mapping[str, int]
+    efforts: Mapping[str, int]
 
 
 class Run:
@@ -93,6 +110,22 @@ class Run:
         with self._lock:
             rows = [tally.as_dict(counted) for campaigns in self._tallies.values() for tally in campaigns.values()]
         return {name: sum(row[name] for row in rows) for name in ("read", *OUTCOMES, *counted)}
+
+    def standings(self) -> tuple[Standing, ...]:
+        """How far each campaign is, over all streams.
+
+        Without the lock, so that nobody who counts waits for whoever looks: each number was true a moment ago, together
+        they may be a few records apart. `list` of a dictionary is one step of the interpreter.
+        """
+        sums: dict[str | None, tuple[dict[str, int], dict[str, int]]] = {}
+        for campaigns in list(self._tallies.values()):
+            for key, tally in list(campaigns.items()):
+                counts = sums.setdefault(key, (dict.fromkeys(OUTCOMES, 0), dict.fromkeys(EFFORTS, 0)))
+                for total, part in zip(counts, (tally.outcomes, tally.efforts), strict=True):
+                    for name in total:
+                        total[name] += part[name]
+        names = ((key, self._names[key]) for key in sums)
+        return tuple(Standing(key, campaign.path if campaign else None, *sums[key]) for key, campaign in names)
 
     def record(self, version: str, status: str, *, dry_run: bool, error: dict[str, str] | None) -> dict[str, Any]:
         """The run record.

@@ -62,6 +62,11 @@ class Senders(Generic[B]):
         return len(self._queue)
 
     @property
+    def under_way(self) -> int:
+        """Batches that left the queue and are not back."""
+        return self._under_way
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is queued or on its way."""
         return not self._queue and not self._under_way

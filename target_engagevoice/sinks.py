@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from singer_sdk import metrics
 from singer_sdk.sinks import Sink
 
 from target_engagevoice.campaigns import Campaign
@@ -28,6 +29,11 @@ COUNTED_AT_ONCE = 100
 
 READ_RECORD = "read_record"
 """Key of the context under which the target hands over the record as it was read."""
+
+
+def batch_timer(stream: str) -> metrics.Timer:
+    """The SDK's timer of a batch; a new one each, since several of a stream are under way together."""
+    return metrics.Timer(metrics.Metric.BATCH_PROCESSING_TIME, {metrics.Tag.STREAM: stream})
 
 
 class LeadSink(Sink):
@@ -113,6 +119,11 @@ class LeadSink(Sink):
         self.tally_record_read(self._uncounted)
         self.record_counter_metric.increment(self._uncounted)
         self._uncounted = 0
+
+    def clean_up(self) -> None:
+        """The stream is at its end, or has a new SCHEMA: let the SDK's counter say how many records there were."""
+        self.count_records()
+        super().clean_up()
 
     @property
     def current_size(self) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import logging
+import os
+import sys
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
@@ -20,9 +22,11 @@ from target_engagevoice.lines import LineReader
 from target_engagevoice.load_run import LoadRun
 from target_engagevoice.pacing import SystemClock
 from target_engagevoice.process import NAME, environment, run_to_its_end
+from target_engagevoice.progress import Position
 from target_engagevoice.settings import Settings, json_schema
-from target_engagevoice.sinks import METADATA_PREFIX, READ_RECORD, LeadSink
+from target_engagevoice.sinks import METADATA_PREFIX, READ_RECORD, LeadSink, batch_timer
 from target_engagevoice.streams import compile_stream
+from target_engagevoice.watch import Watch, view_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from singer_sdk.sinks import Sink
 
     from target_engagevoice.outcomes import Outcomes, ReadRecord
+    from target_engagevoice.progress import Snapshot
     from target_engagevoice.streams import Stream
 
     Transform: TypeAlias = "Callable[[dict[str, Any]], dict[str, Any] | None]"
@@ -162,7 +167,18 @@ class TargetEngageVoice(Target):
 
     def new_run(self) -> LoadRun:
         """A run, not yet opened."""
-        return LoadRun(self._settings, SystemClock(), self.plugin_version, write_to_stdout)
+        return LoadRun(self._settings, SystemClock(), self.plugin_version, write_to_stdout, batch_timer)
+
+    def watch(self) -> None:
+        """Show how far the run is until it is over: live on a terminal, in the log elsewhere."""
+        run, lines = self.load_run, self._lines
+
+        def look(at: float) -> Snapshot:
+            return run.snapshot(at, Position(lines.bytes_read, lines.bytes_total))
+
+        watch = Watch(look, lambda: view_for(sys.stderr, os.environ), SystemClock().monotonic)
+        run.when_settled = watch.stop
+        watch.start()
 
     def process_endofpipe(self) -> None:
         """Standard input is at its end: see every lead out.
@@ -184,10 +200,14 @@ class TargetEngageVoice(Target):
             error: What ended it; None when it came to its end.
         """
         run, self._load_run = self._load_run, None
+        if run is None:
+            return
         for sink in self._sinks_active.values():
-            cast("LeadSink", sink).count_records()
-        if run is not None:
+            sink.clean_up()
+        try:
             run.close(error)
+        finally:
+            run.when_settled()
 
     def stop(self, error: EngageVoiceError) -> None:
         """Stop as soon as possible, whatever the program is doing. For signal handlers.
@@ -240,7 +260,7 @@ class TargetEngageVoice(Target):
         self._good_keys.discard(name)
         self._ways.clear()
         if name in self._sinks_active:
-            cast("LeadSink", self._sinks_active[name]).count_records()
+            self._sinks_active[name].clean_up()
         sink = cast("LeadSink", self.add_sink(name, schema, keys))
         sink.bind(run, stream)
         return sink

@@ -53,6 +53,18 @@ class Window:
             raise ConfigError(msg)
         return cls(int(match[1]), float(match[2]))
 
+    def __str__(self) -> str:
+        """As it is written in `rate_limits`."""
+        return f"{self.requests}/{self.seconds:g}s"
+
+
+@dataclass(frozen=True)
+class InUse:
+    """How much of a window is taken: so many of its requests were made within its seconds."""
+
+    window: Window
+    taken: int
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -98,6 +110,14 @@ class SlidingWindows:
     def stamps(self) -> list[int]:
         """The places that still count, in microseconds, ascending."""
         return [item.timestamp for item in self._places.items]
+
+    def in_use(self, now: float) -> tuple[InUse, ...]:
+        """What is taken of each window at this moment, the shortest window first."""
+        stamps = self.stamps
+        return tuple(
+            InUse(each, len(stamps) - bisect_right(stamps, floor((now - each.seconds) * UNITS)))
+            for each in self._windows
+        )
 
     def take(self, now: float) -> Turn:
         """Take a place at this moment, if there is one.
