@@ -18,8 +18,9 @@ RATE_SECONDS = 30.0
 """Rates are those of so long a time, at most: outcomes come by whole batches, and a shorter time would only flicker."""
 
 TELLING_SECONDS = 10.0
-"""Before that nobody can tell how long a run will take: the first requests go at once, the others as the quota lets them.
-"""
+"""Before that nobody can tell how long a run takes: the first requests go at once, others as the quota lets them."""
+
+SHORTEST_SECONDS = 0.001
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,8 @@ class History:
 
 
 def rate(count: int, seconds: float) -> float:
-    """So many a second; 0 where no time has passed."""
-    return max(0, count) / seconds if seconds > 0 else 0.0
+    """So many a second; 0 where hardly any time has passed."""
+    return max(0, count) / seconds if seconds >= SHORTEST_SECONDS else 0.0
 
 
 def expected_records(read: int, position: Position) -> float | None:

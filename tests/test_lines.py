@@ -21,6 +21,7 @@ from target_engagevoice.lines import LineReader, discard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 SECRET = "ann@example.com"
 
@@ -71,6 +72,38 @@ def test_the_last_line_needs_no_end() -> None:
 
 def test_nothing_is_no_message() -> None:
     assert read(b"") == []
+
+
+def read_of(stream: IO[Any]) -> tuple[int, int | None]:
+    lines = LineReader(Warnings())
+    lines.process_lines(stream, {})
+    return lines.bytes_read, lines.bytes_total
+
+
+def test_how_much_of_a_file_was_read_is_known(tmp_path: Path) -> None:
+    content = b'{"type": "STATE"}\n' * 9000  # two blocks and a bit
+    (tmp_path / "leads.singer").write_bytes(content)
+    with (tmp_path / "leads.singer").open("rb") as stream:
+        assert read_of(stream) == (len(content), len(content))
+
+
+def test_what_was_read_of_a_file_before_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "leads.singer").write_bytes(b'{"type": "STATE"}\n' * 2)
+    with (tmp_path / "leads.singer").open("rb") as stream:
+        stream.readline()
+        assert read_of(stream) == (18, 18)
+
+
+def test_how_much_a_pipe_will_bring_is_not_known() -> None:
+    ours, theirs = os.pipe()
+    with os.fdopen(theirs, "wb") as end:
+        end.write(b'{"type": "STATE"}\n')
+    with os.fdopen(ours, "rb") as stream:
+        assert read_of(stream) == (18, None)
+
+
+def test_how_much_something_else_will_bring_is_not_known() -> None:
+    assert read_of(io.BytesIO(b'{"type": "STATE"}\n')) == (18, None)
 
 
 def test_messages_are_counted_by_type() -> None:

@@ -256,3 +256,25 @@ def test_retry_after_reads_every_date(when: datetime, hours: int) -> None:
 def test_retry_after_survives_anything(value: str) -> None:
     seconds = parse_retry_after(value, NEW_YEAR_2026)
     assert seconds is None or 0 <= seconds <= LONGEST_RETRY_AFTER_SECONDS
+
+
+def test_what_is_taken_of_each_window_is_known_and_runs_out() -> None:
+    clock = FakeClock()
+    pace = Pace([Window(5, 10), Window(20, 60)], clock)
+
+    def taken() -> list[int]:
+        return [each.taken for each in pace.in_use()]
+
+    before = taken()
+    for _ in range(3):
+        pace.wait()
+    at_once = taken()
+    clock.advance(10)
+    later = taken()
+    clock.advance(60)
+    assert (before, at_once, later, taken()) == ([0, 0], [3, 3], [0, 3], [0, 0])
+
+
+@pytest.mark.parametrize("text", ["30/10s", "120/60s", "5/0.5s"])
+def test_a_window_is_told_as_it_is_written(text: str) -> None:
+    assert str(Window.parse(text)) == text

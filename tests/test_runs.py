@@ -41,6 +41,26 @@ def record(run: Run, error: dict[str, str] | None = None) -> dict[str, Any]:
 
 
 @given(COUNTED)
+def test_whoever_looks_on_sees_the_numbers_of_the_record(outcomes: list[Any]) -> None:
+    run = counted(outcomes)
+    standings = run.standings()
+    for name in OUTCOMES:
+        assert sum(each.outcomes[name] for each in standings) == run.totals()[name]
+    assert len({each.campaign_id for each in standings}) == len(standings)
+    names = {each.campaign_id: each.campaign for each in standings}
+    assert names.items() <= {"1001": "Outbound/Renewals", "1002": "Outbound/Winback", None: None}.items()
+
+
+def test_whoever_looks_on_waits_for_nobody_who_counts() -> None:
+    run = counted([("people", RENEWALS, Outcome.LOADED)])
+    with run._lock:
+        looking = threading.Thread(target=run.standings, daemon=True)
+        looking.start()
+        looking.join(10)
+        assert not looking.is_alive()
+
+
+@given(COUNTED)
 def test_read_is_the_sum_of_the_outcomes_everywhere(outcomes: list[Any]) -> None:
     made = record(counted(outcomes))
     rows = [made["totals"], *(row for stream in made["streams"] for row in stream["campaigns"])]

@@ -215,16 +215,20 @@ def run_target(
         return run.finish()
 
 
+def inherited() -> dict[str, str]:
+    """The variables of this process that are not settings of ours, or of the tests."""
+    ours = ("TARGET_ENGAGEVOICE_", "PYTEST_", "LOGLEVEL", "SINGER_SDK_LOG", "PYTHONWARNINGS")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+
+
 def start(
     program: Path, *arguments: str | Path, folder: Path, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
     """Start one of the two executables in an environment that holds nothing of this one's settings."""
-    ours = ("TARGET_ENGAGEVOICE_", "PYTEST_", "LOGLEVEL", "SINGER_SDK_LOG", "PYTHONWARNINGS")
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return subprocess.Popen(
         [program, *arguments],
         cwd=folder,
-        env={**inherited, **environment},
+        env={**inherited(), **environment},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

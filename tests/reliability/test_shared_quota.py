@@ -155,6 +155,15 @@ def test_a_clock_of_the_database_that_was_set_back_does_not_stop_the_load(store_
     quota.close()
 
 
+def test_what_all_have_taken_is_known_to_who_asked_last(store_url: str) -> None:
+    first, second = opened(store_url), opened(store_url)
+    assert [quota.take().wait for quota in (first, first, second)] == [0, 0, 0]
+    assert [each.taken for each in first.in_use()] == [2, 2]
+    assert [each.taken for each in second.in_use()] == [3, 3]
+    for quota in (first, second):
+        quota.close()
+
+
 def test_many_that_come_first_at_the_same_moment_all_find_a_table(store_url: str) -> None:
     with ThreadPoolExecutor(6) as pool:
         quotas = list(pool.map(lambda _: opened(store_url), range(6)))
