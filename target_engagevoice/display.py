@@ -178,12 +178,12 @@ def _table(rows: Sequence[Row], width: int) -> Table:
     """Outcomes by campaign; those that no record had are left out, and those that there is no room for summed up."""
     total = rows[-1].outcomes
     shown = [name for name in total if total[name] or name in ("loaded", "rejected")]
-    while len(shown) > 1 and NAME_WIDTH + sum(_column_width(name, total) for name in ["read", *shown, "other"]) > width:
+    while len(shown) > 1 and NAME_WIDTH + sum(_column_width(name, total) for name in ["done", *shown, "other"]) > width:
         shown.pop()
     others = [name for name in total if name not in shown and total[name]]
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold", expand=False)
     table.add_column(" campaign", no_wrap=True, overflow="ellipsis")
-    for name in ["read", *shown, *(["other"] if others else [])]:
+    for name in ["done", *shown, *(["other"] if others else [])]:
         table.add_column(name, justify="right", no_wrap=True, style=STYLES.get(name, ""))
     for row in rows:
         cells = [sum(row.outcomes.values()), *(row.outcomes[name] for name in shown)]
@@ -194,7 +194,7 @@ def _table(rows: Sequence[Row], width: int) -> Table:
 
 
 def _column_width(name: str, total: dict[str, int]) -> int:
-    number = sum(total.values()) if name in ("read", "other") else total[name]
+    number = sum(total.values()) if name in ("done", "other") else total[name]
     return 2 + max(len(name), len(thousands(number)))
 
 
