@@ -57,10 +57,11 @@ class Ended:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What one `meltano run` did: its run record, and all the leads of the sandbox afterwards."""
+    """What one `meltano run` did: its run record, all the leads of the sandbox afterwards, and what it printed."""
 
     record: Mapping[str, Any]
     leads: list[dict[str, Any]]
+    output: str
 
     @property
     def outcomes(self) -> dict[str, int]:
@@ -97,14 +98,14 @@ class Project:
         )
         return Ended(done.returncode, done.stdout)
 
-    def load(self, *blocks: str) -> Loaded:
+    def load(self, *blocks: str, log_format: str = "uncolored") -> Loaded:
         """Run a pipeline that must succeed."""
         runs = self.state_dir / "runs"
         before = set(runs.glob("*.json"))
-        ended = self.meltano("run", *blocks)
+        ended = self.meltano("--log-format", log_format, "run", *blocks)
         assert ended.code == 0, ended.output
         (path,) = set(runs.glob("*.json")) - before
-        return Loaded(json.loads(path.read_text()), self.leads())
+        return Loaded(json.loads(path.read_text()), self.leads(), ended.output)
 
     def leads(self) -> list[dict[str, Any]]:
         """All the leads of the sandbox's account, in the order of loading."""
@@ -210,7 +211,7 @@ def second(project: Project, first: Loaded, table: psycopg.Connection[Any]) -> L
 def third(project: Project, second: Loaded) -> Loaded:
     """After nothing has changed; by the name of the job."""
     assert second.record["status"] == "ok"
-    return project.load("postgres-to-engagevoice")
+    return project.load("postgres-to-engagevoice", log_format="json")
 
 
 def test_every_row_of_the_table_arrives(first: Loaded) -> None:
@@ -252,6 +253,24 @@ def test_a_second_run_loads_nothing_but_what_changed(first: Loaded, second: Load
 def test_a_run_with_nothing_changed_loads_nothing(second: Loaded, third: Loaded) -> None:
     assert third.outcomes == {"read": 1, "unchanged": 1}
     assert third.leads == second.leads
+
+
+def test_what_the_loader_says_reads_well_in_meltanos_log(first: Loaded) -> None:
+    lines = [line for line in first.output.splitlines() if " target-engagevoice " in line]
+    told = [line for line in lines if f"Run {first.record['run']}: ok; {ROWS} read, {ROWS} loaded" in line]
+    assert len(told) == 1
+    assert "[info " in told[0], "the level is the line's own"
+    assert any("metric_name=record_count" in line and f"metric_value={ROWS}" in line for line in lines)
+    assert not any('{"' in line or " | INFO " in line for line in lines), "no log within the log"
+
+
+def test_what_the_loader_says_has_its_fields_in_meltanos_json(third: Loaded) -> None:
+    lines = [json.loads(line) for line in third.output.splitlines() if line.startswith("{")]
+    ours = [line for line in lines if line.get("name") == "target-engagevoice"]
+    (count,) = [line["metric_info"] for line in ours if line.get("metric_info", {}).get("metric") == "record_count"]
+    assert (count["value"], count["tags"]["stream"]) == (1, "public-leads")
+    (told,) = [line for line in ours if line["event"].startswith("Run ")]
+    assert (told["level"], told["plugin_logger"]) == ("info", "target-engagevoice")
 
 
 def test_meltano_reports_the_loader_that_refuses_its_config_with_our_words(project: Project) -> None:
