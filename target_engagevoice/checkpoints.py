@@ -99,7 +99,10 @@ class Checkpoints:
             self._write(due)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "standard output is closed"
-            msg = f"STATE can not be written: {reason}. Nothing after it is claimed."
+            msg = (
+                f"STATE can not be written: {reason}. Nothing after it is claimed. Check what reads standard output, "
+                "and run again."
+            )
             raise StorageError(msg) from error
         self._last = due
         self.written += 1

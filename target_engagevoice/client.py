@@ -303,7 +303,10 @@ class Client:
                 reply = self._transport.send(method, self._base_url + form.admin + path, params=params, body=body)
                 request.end(reply)
                 if isinstance(reply, answers.Denied):
-                    msg = f"{self._base_url} can not be talked to: {reply.what}."
+                    msg = (
+                        f"{self._base_url} can not be talked to: {reply.what}. Check base_url and what certificates "
+                        "this machine trusts."
+                    )
                     raise ServerError(msg)
                 if not isinstance(reply, HttpAnswer):
                     problem = reply.what
@@ -331,7 +334,10 @@ class Client:
                 raise self.no_route(_ADMIN, problem)
             pause = max(wait, retry_after or 0)
             if self._clock.monotonic() + pause > end:
-                msg = f"{path.rsplit('/', 1)[-1]}: no answer within retry_max_seconds; the last was: {problem}."
+                msg = (
+                    f"{path.rsplit('/', 1)[-1]}: no answer within retry_max_seconds; the last was: {problem}. "
+                    "Check base_url and the network, or run again later."
+                )
                 raise ServerError(msg)
             self._halt.sleep(pause)
         raise AssertionError  # `waits` has no end

@@ -42,6 +42,6 @@ def _read(path: Path) -> dict[str, Any]:
         msg = f"--config: {path} is not JSON{where}."
         raise ConfigError(msg) from None
     if not isinstance(content, dict):
-        msg = f"--config: {path} does not hold a JSON object."
+        msg = f"--config: {path} does not hold a JSON object of settings."
         raise ConfigError(msg)
     return content

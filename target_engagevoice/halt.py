@@ -37,7 +37,8 @@ class Halt:
             while place is not None and place.tb_next is not None:
                 place = place.tb_next
             where = f"{place.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{place.tb_lineno}" if place else "?"
-            wrapped = FatalError(f"a mistake in target-engagevoice itself: {type(error).__name__} at {where}.")
+            what = f"{type(error).__name__} at {where}"
+            wrapped = FatalError(f"a mistake in target-engagevoice itself: {what}. Report it, with this line.")
             wrapped.__cause__ = error
             error = wrapped
         self.set(error)

@@ -165,7 +165,10 @@ class LineReader:
 
     def _not_singer(self, message: Any) -> InputError:
         if type(message) is not dict or type(message.get("type")) is not str:
-            return InputError(f"line {self.line_number} is JSON but not a Singer message: it has no type.")
+            return InputError(
+                f"line {self.line_number} is JSON but not a Singer message: it has no type. Does anything but the tap "
+                "write to its standard output?"
+            )
         return InputError(
             f"line {self.line_number}: the stream of a message must be a name: the tap does not speak Singer.",
         )

@@ -69,7 +69,9 @@ def run_to_its_end(make: Callable[[], Target], file_input: IO[bytes] | None) -> 
         failure = error
     except Exception as error:  # whatever it is, it ends in one line without the data that its text may hold
         logger.debug("A mistake in %s itself.", NAME, exc_info=True)
-        failure = FatalError(f"a mistake in {NAME} itself: {type(error).__name__}. Set LOGLEVEL=DEBUG to see where.")
+        failure = FatalError(
+            f"a mistake in {NAME} itself: {type(error).__name__}. Report it; with LOGLEVEL=DEBUG it says where it is."
+        )
     if target is not None:
         try:
             target.close(failure)
@@ -100,7 +102,8 @@ def end_on_signals(stop: Callable[[Interrupted], None]) -> None:
     def end(number: int, _frame: FrameType | None) -> None:
         for each in SIGNALS:
             signal.signal(each, lambda *_: os._exit(1))
-        stop(Interrupted(f"stopped by {signal.Signals(number).name}: what was not loaded is not in STATE."))
+        words = f"stopped by {signal.Signals(number).name}: what was not loaded is not in STATE. Run again to go on."
+        stop(Interrupted(words))
 
     for each in SIGNALS:
         signal.signal(each, end)

@@ -71,7 +71,8 @@ class Reconciler:
                 if lead.loaded_at is None:
                     msg = (
                         f"the lead search of campaign {campaign_id} does not say when lead {lead.extern_id} was "
-                        "loaded, so it can not be told whether a request arrived. Nothing was sent again."
+                        "loaded (loadedDts), so it can not be told whether a request arrived. Nothing was sent again. "
+                        "Look the lead up by hand, or ask RingCentral."
                     )
                     raise ServerError(msg)
                 if lead.loaded_at >= since[lead.extern_id] - RESOLUTION_SECONDS:

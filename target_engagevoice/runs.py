@@ -187,6 +187,6 @@ def write_record(folder: Path, record: dict[str, Any]) -> Path:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        msg = f"{path}: the run record can not be written: {error.strerror}."
+        msg = f"{path}: the run record can not be written: {error.strerror}. Free the disk, or set another state_dir."
         raise StorageError(msg) from error
     return path

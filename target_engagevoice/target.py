@@ -66,7 +66,7 @@ class Mapper(PluginMapper):
         try:
             super().register_raw_stream_schema(stream_name, schema, key_properties)
         except Exception as error:  # noqa: BLE001 - the mapper raises whatever a bad expression does
-            msg = f"stream_maps or flattening do not fit stream {stream_name}: {error}"
+            msg = f"stream_maps or flattening do not fit stream {stream_name}; correct them: {error}"
             raise ConfigError(msg) from None
 
 
@@ -141,7 +141,7 @@ class TargetEngageVoice(Target):
         try:
             self._mapper = Mapper(plugin_config=config, logger=self.logger)
         except Exception as error:  # noqa: BLE001 - the mapper raises whatever a bad expression does
-            msg = f"stream_maps: {error}"
+            msg = f"stream_maps can not be understood; correct them: {error}"
             raise ConfigError(msg) from None
 
     def _setup_signal_handlers(self) -> None:
@@ -284,7 +284,8 @@ class TargetEngageVoice(Target):
             self._assert_line_requires(message_dict, requires={"stream", "record"})
             raise
         if type(record) is not dict:
-            msg = f"line {self._lines.line_number}: the record of stream {name} is not an object."
+            line_number = self._lines.line_number
+            msg = f"line {line_number}: the record of stream {name} is not an object: the tap does not speak Singer."
             raise InputError(msg)
         line = self._lines.line
         for way in self._ways.get(name) or self._ways_of(name):
@@ -307,7 +308,10 @@ class TargetEngageVoice(Target):
         try:
             transformed = transform(copy.copy(record))
         except Exception as error:  # noqa: BLE001 - a user's expression may raise anything for one record
-            words = f"a stream map of {way.alias} fails on this record: {type(error).__name__}."
+            words = (
+                f"a stream map of {way.alias} fails on this record: {type(error).__name__}. Let its expression take "
+                "what this record holds, or lacks."
+            )
             way.outcomes.reject(read, None, Rejection(Stage.MAP, "stream_map", words))
             return None
         if transformed is None:
