@@ -255,6 +255,8 @@ class Client:
         params: Mapping[str, Any] | None = None,
         body: bytes | None = None,
         left: Callable[[], None] | None = None,
+        kind: str,
+        about: Mapping[str, Any] = NOTHING_MORE,
     ) -> HttpAnswer | answers.NotSent | answers.Unknown | answers.Denied:
         """Send one request of the account's admin API, once, in the form that has answered so far, else the first.
 
@@ -264,12 +266,17 @@ class Client:
             params: The query.
             body: JSON.
             left: Called when the request has been written.
+            kind: For the journal of requests; see `Exchange`.
+            about: What else it notes of the request.
 
         Raises:
             SignInError: A token was needed and can not be had.
         """
         url = f"{self._base_url}{self._forms[_ADMIN][0].admin}/accounts/{self.account_id}{path}"
-        return self._transport.send(method, url, params=params, body=body, left=left)
+        request = self._journal.begin(kind, **about)
+        reply = self._transport.send(method, url, params=params, body=body, left=left)
+        request.end(reply)
+        return reply
 
     def _get(self, path: str) -> Any:
         self._read_pace.wait(self._halt.sleep)
@@ -281,6 +288,7 @@ class Client:
         path: str,
         params: Mapping[str, Any] | None = None,
         body: bytes | None = None,
+        *,
         seconds: float | None = None,
         kind: str = "list",
         about: Mapping[str, Any] = NOTHING_MORE,
@@ -293,6 +301,8 @@ class Client:
             params: The query.
             body: JSON.
             seconds: How long at most, where that is less than `retry_max_seconds`.
+            kind: For the journal of requests; see `Exchange`.
+            about: What else it notes of the request.
         """
         longest = self._retry_max_seconds
         end = self._clock.monotonic() + (longest if seconds is None else min(seconds, longest))

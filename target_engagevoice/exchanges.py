@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-LOAD = "load"
+LOAD, CHANGE, ACTION, DO_NOT_CALL = "load", "change", "action", "do_not_call"
 FULL = "full"
 """The kind of a journal's last line when there was no room for more; it is no request."""
 
@@ -15,7 +15,8 @@ class Exchange(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     Attributes:
         time: When it was sent, ISO 8601, UTC.
         seconds: Until its answer was read, or what took its place was known.
-        kind: `load`, `search`, `list` (accounts, dial groups, campaigns), `change`.
+        kind: `load`, `change`, `action` (on leads), `do_not_call` (the account's list), `search`, `list` (accounts, dial
+            groups, campaigns).
         campaign_id: What it was for, where it was for one campaign.
         stream: Whose leads a load held.
         batch: The batch's number in its stream and campaign, from 1; several requests of a batch that was halved have

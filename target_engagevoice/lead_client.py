@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from target_engagevoice import answers
 from target_engagevoice.errors import ServerError
+from target_engagevoice.exchanges import ACTION, CHANGE, DO_NOT_CALL
 from target_engagevoice.lead_requests import Done, LeadRequest, LeadRequests
 from target_engagevoice.lead_search import EVERY_LEAD, FoundLead, LeadSearch, numbers
 from target_engagevoice.pacing import Pace
@@ -108,6 +109,8 @@ class LeadClient:
                 params={"campaignId": campaign_id, **_taken(options)},
                 content=fields,
                 read=_done,
+                kind=CHANGE,
+                about={"campaign_id": campaign_id, "leads": 1},
             ),
             effort,
         )
@@ -153,6 +156,8 @@ class LeadClient:
                 params={"leadAction": action},
                 content={"campaignLeadSearchCriteria": criteria, "leadActionParams": {"paramMap": {}}},
                 read=_acted,
+                kind=ACTION,
+                about={"campaign_id": campaign_ids[0], "leads": len(lead_ids)},
             ),
             effort,
         )
@@ -192,6 +197,8 @@ class LeadClient:
                 path="/dncLists",
                 content={"phone": phone, "countryId": country, "externId": extern_id},
                 read=_done,
+                kind=DO_NOT_CALL,
+                about={},
             ),
             effort,
         )

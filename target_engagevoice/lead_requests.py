@@ -48,6 +48,8 @@ class LeadRequest:
         what: Its name, as in "the server refuses the change of a lead".
         undone: What could not be done, as in "campaign 1001: a lead could not be changed".
         read: What the body of an answer in the 200s means.
+        kind: For the journal of requests; see `Exchange`.
+        about: What else it notes of the request.
     """
 
     what: str
@@ -57,6 +59,8 @@ class LeadRequest:
     path: str
     content: Mapping[str, Any]
     read: Callable[[Any], Done | answers.Refused | answers.Unknown]
+    kind: str
+    about: Mapping[str, Any]
     params: Mapping[str, str] | None = None
 
 
@@ -131,7 +135,15 @@ class LeadRequests:
             nonlocal place
             place = request.pace.left(place)
 
-        reply = self._client.send(request.method, request.path, params=request.params, body=body, left=left)
+        reply = self._client.send(
+            request.method,
+            request.path,
+            params=request.params,
+            body=body,
+            left=left,
+            kind=request.kind,
+            about={**request.about, "retry": again},
+        )
         return place, reply
 
     def _sleep_until(self, end: float, too_late: ServerError, seconds: float) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from target_engagevoice.lists import ListOptions
     from target_engagevoice.outcomes import ReadRecord
     from target_engagevoice.pacing import Clock
+    from target_engagevoice.retirements import Retirement
     from target_engagevoice.settings import Settings
 
 
@@ -86,9 +87,10 @@ class KeptRejects(Rejects):
         rejection: Rejection,
         record: Mapping[str, Any],
         lead: Lead | None = None,
+        source: str | None = None,
     ) -> None:
         """Keep one record in mind; see `Rejects.write`."""
-        del campaign_id, lead
+        del campaign_id, lead, source
         kind = (stream, rejection.stage.value, rejection.reason)
         self._counts[kind] += 1
         self._first.setdefault(kind, (rejection, record))
@@ -118,13 +120,17 @@ class LeadShow:
         self.record: Mapping[str, Any] = {}
         self.lineages: dict[str, Lineage] = {}
 
+    def retire(self, record: ReadRecord, retirement: Retirement) -> None:
+        """Only counted, as every record that must not be called."""
+        self._outcomes.settle(record, retirement.campaign, retirement.outcome)
+
     def buffer(self, stream: str, campaign: Campaign, options: ListOptions) -> Buffer:
         """The buffer of a stream and campaign, which stays empty."""
         return Buffer(stream, campaign, options, Lane())
 
     def add(self, buffer: Buffer, record: ReadRecord, lead: Lead) -> None:
         """Show a lead, if not enough have been shown."""
-        if self._left > 0:
+        if self._left > 0 and buffer.campaign is not None:
             self._left -= 1
             fed = self.lineages[buffer.stream].of(self.record, lead.fields)
             self._show(MappedLead(buffer.stream, buffer.campaign, tuple(fed)))
