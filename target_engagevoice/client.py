@@ -247,7 +247,7 @@ class Client:
             previous = rows
             page += 1
 
-    def send(
+    def send(  # noqa: PLR0913 - what a request is made of
         self,
         method: str,
         path: str,
@@ -282,7 +282,7 @@ class Client:
         self._read_pace.wait(self._halt.sleep)
         return self._call("GET", path)
 
-    def _call(
+    def _call(  # noqa: PLR0913 - what a request is made of
         self,
         method: str,
         path: str,

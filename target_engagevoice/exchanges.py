@@ -15,8 +15,8 @@ class Exchange(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     Attributes:
         time: When it was sent, ISO 8601, UTC.
         seconds: Until its answer was read, or what took its place was known.
-        kind: `load`, `change`, `action` (on leads), `do_not_call` (the account's list), `search`, `list` (accounts, dial
-            groups, campaigns).
+        kind: `load`, `change`, `action` (on leads), `do_not_call` (the account's list), `search`, `list` (accounts,
+            dial groups, campaigns).
         campaign_id: What it was for, where it was for one campaign.
         stream: Whose leads a load held.
         batch: The batch's number in its stream and campaign, from 1; several requests of a batch that was halved have

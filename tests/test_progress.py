@@ -170,7 +170,7 @@ def test_a_name_from_elsewhere_can_not_steer_the_terminal(name: str) -> None:
 LINE = (
     "Progress: read=1200 loaded=1000 updated=0 unchanged=40 not_inserted=0 rejected=3 do_not_call=7 deleted=0 "
     "skipped=0 unsettled=150 campaigns=2 seconds=30 read_per_second=40 loaded_per_second=33 requests=12 retries=1 "
-    "throttled=0 under_way=4 waiting=3 quota=12/30/10s,12/120/60s done_percent=87 seconds_to_go=4"
+    "throttled=0 retired=0 listed=0 under_way=4 waiting=3 quota=12/30/10s,12/120/60s done_percent=87 seconds_to_go=4"
 )
 
 

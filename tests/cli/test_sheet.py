@@ -18,6 +18,12 @@ class Terminal(io.StringIO):
         return True
 
 
+@pytest.fixture(autouse=True)
+def _no_width_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs the tests may have a terminal, and say how wide it is."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @given(st.text())
 def test_a_text_becomes_one_line_that_no_terminal_obeys(text: str) -> None:
     line = printable(text)

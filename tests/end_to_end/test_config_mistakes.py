@@ -38,7 +38,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "two sign-ins": ({"access_token": SECRET}, ("api_token", "access_token", "auth_method")),
     "half a sign-in": ({"api_token": None, "password": SECRET}, ("username", "password")),
     "plain http to another host": ({"base_url": "http://ringcx.example.com/voice"}, ("base_url", "https://")),
-    "something not built yet": ({"load_method": "upsert"}, ("load_method", "append-only")),
+    "nothing said of what is retired": ({"load_method": "overwrite"}, ("load_method", "on_delete", "'suppress'")),
     "an unknown campaign": ({"campaign": "Renewal"}, ("campaign", "'Renewals'")),
     "an unknown campaign in a mapping": (
         {"mappings": {"leads": {"campaign": {"field": "note", "map": {"x": "Winbak"}}}}},
