@@ -67,7 +67,9 @@ class BatchLoad:
             EngageVoiceError: The run can not go on; leads without an outcome stay claimed in the ledger.
         """
         held = self._held() if self._parts.policy.change else set()
-        waiting = tuple(each for each in self._batch.leads if each.lead.extern_id not in held)
+        waiting = self._batch.leads
+        if held:
+            waiting = tuple(each for each in waiting if each.lead.extern_id not in held)
         while waiting:
             claimed, waiting = self._claims.claim(waiting)
             if claimed:

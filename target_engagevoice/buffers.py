@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections import deque
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -93,6 +94,11 @@ class Batch:
     leads: tuple[BufferedLead, ...]
     work: Work = Work.LOAD
 
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """`externId` to digest."""
+        return {buffered.lead.extern_id: buffered.lead.digest for buffered in self.leads}
+
 
 @dataclass(frozen=True, eq=False)
 class RetireBatch:
@@ -131,7 +137,8 @@ class Lane:
         extern_id = lead.lead.extern_id
         if extern_id not in self._pending:
             self._pending[extern_id] = buffer
-            buffer.put(lead)
+            buffer.incoming.append(lead)  # `put`, of which there is one a record
+            buffer.size += len(lead.lead.body) + 1
         elif extern_id not in self._held and not self._is_out(extern_id, buffer):
             self._besides.setdefault(extern_id, []).append(buffer)
             buffer.put(lead)

@@ -39,7 +39,8 @@ class Claims:
         while True:
             self._wait_until_past(not_before)
             self.since = self._parts.server_earliest()
-            digests = {buffered.lead.extern_id: buffered.lead.digest for buffered in leads}
+            whole = leads is self._batch.leads
+            digests = self._batch.digests if whole else {each.lead.extern_id: each.lead.digest for each in leads}
             mine = parts.ledger.claim(stream, campaign_id, digests, self.since)
             claimed, others = leads, leads[:0]
             if len(mine) < len(leads):

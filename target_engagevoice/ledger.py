@@ -31,6 +31,7 @@ from target_engagevoice.ledger_tables import (
     UNDER_WAY,
     check_version,
     spread_batches,
+    spread_done,
 )
 from target_engagevoice.ledger_versions import LedgerVersions
 from target_engagevoice.retirements import RETIRED
@@ -236,6 +237,8 @@ class Ledger:
         given = self._book.given(campaign_id, stream=stream, accepted_at=at, run=run)
         with self._book.writing() as connection:
             if not mine:
+                if not self.shared:
+                    spread_done(connection, self._book.account_id, self._book.run)
                 known = self._book.rows.held(connection, given, accepted)
                 accepted = {extern_id: digest for extern_id, digest in accepted.items() if extern_id in known}
             placed: Collection[str] = ()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
 import sqlalchemy as sa
 
 from target_engagevoice.ledger_statements import as_json, statements
 from target_engagevoice.ledger_tables import BATCHES, IN_FLIGHT, TAKEN, TURNED_DOWN, UNDER_WAY
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     Given = Mapping[str, Any]
     """`account_id`, `campaign_id`, `stream` and `run`."""
@@ -104,17 +105,21 @@ class BatchFlights:
 
     def __init__(self, foreign: Iterable[tuple[str, str]]) -> None:
         self._foreign = set(foreign)
-        self._batches: dict[str, list[_Batch]] = {}
+        self._batches: dict[str, dict[str, _Batch]] = {}  # of each campaign, by `externId`
 
     def claim(self, connection: sa.Connection, given: Given, digests: Mapping[str, str]) -> set[str]:
         """See `Flights`."""
         campaign_id = given["campaign_id"]
-        for batch, again in self._sharing(campaign_id, digests.keys()):
-            self._shrink(connection, batch, again)
-        leads = {key: digest for key, digest in digests.items() if (campaign_id, key) not in self._foreign}
+        under_way = self._batches.setdefault(campaign_id, {})
+        again = under_way.keys() & digests.keys() if under_way else ()
+        if again:
+            self._shrink(connection, campaign_id, again)
+        leads = dict(digests)
+        if self._foreign:
+            leads = {key: digest for key, digest in digests.items() if (campaign_id, key) not in self._foreign}
         if leads:
             number = self._insert(connection, given, UNDER_WAY, leads, given["since"], given["work"])
-            self._batches.setdefault(campaign_id, []).append(_Batch(number, given, leads))
+            under_way.update(dict.fromkeys(leads, _Batch(number, given, leads)))
         return set(digests)
 
     def settle(
@@ -128,48 +133,45 @@ class BatchFlights:
         refused: bool,
     ) -> None:
         """See `Flights`."""
-        left = {key: digest for key, digest in accepted.items() if key not in placed} if placed else dict(accepted)
-        turned_down: list[_Batch] = []
-        for batch, gone in self._sharing(given["campaign_id"], {*accepted, *cleared}):
-            if batch.leads == left and batch.given["stream"] == given["stream"]:
-                taken = sa.update(BATCHES).where(BATCHES.c.batch == _NUMBER).values(fate=TAKEN)
-                connection.execute(taken, {"number": batch.number})
-                self._batches[given["campaign_id"]].remove(batch)
-                left = {}
-                continue
-            if refused:
-                down = {key: batch.leads[key] for key in gone if key in cleared}
-                turned_down.append(_Batch(batch.number, batch.given, down))
-            self._shrink(connection, batch, gone)
+        campaign_id = given["campaign_id"]
+        left = {key: digest for key, digest in accepted.items() if key not in placed} if placed else accepted
+        under_way = self._batches.get(campaign_id, {})
+        batch = under_way.get(next(iter(left), ""))
+        if batch is not None and batch.leads == left and batch.given["stream"] == given["stream"]:
+            taken = sa.update(BATCHES).where(BATCHES.c.batch == _NUMBER).values(fate=TAKEN)
+            connection.execute(taken, {"number": batch.number})
+            for key in left:
+                del under_way[key]
+            left = {}
+        settled = dict.fromkeys((*accepted, *cleared)) if left or cleared or placed else ()
+        gone = [key for key in settled if key in under_way]
+        down = [(under_way[key].given, key, under_way[key].leads[key]) for key in gone if refused and key in cleared]
+        self._shrink(connection, campaign_id, gone)
         if left:
             self._insert(connection, given, TAKEN, left)
-        for batch in turned_down:
-            if batch.leads:
-                self._insert(connection, batch.given, TURNED_DOWN, batch.leads)
+        for stream in dict.fromkeys(theirs["stream"] for theirs, _, _ in down):
+            leads = {key: digest for theirs, key, digest in down if theirs["stream"] == stream}
+            self._insert(connection, {**given, "stream": stream}, TURNED_DOWN, leads)
 
     def settled_elsewhere(self, campaign_id: str, extern_ids: Iterable[str]) -> None:
         """Leads that killed runs had in flight have their fate."""
         self._foreign.difference_update((campaign_id, extern_id) for extern_id in extern_ids)
 
-    def _sharing(self, campaign_id: str, extern_ids: Collection[str]) -> Iterator[tuple[_Batch, set[str]]]:
-        """Batches under way that hold some of these leads, and which."""
-        wanted = set(extern_ids)
-        for batch in list(self._batches.get(campaign_id, ())):
-            shared = wanted & batch.leads.keys()
-            if shared:
-                yield batch, shared
-
-    def _shrink(self, connection: sa.Connection, batch: _Batch, gone: Collection[str]) -> None:
-        """Take leads out of a batch; with the last one it is gone."""
-        for extern_id in gone:
-            del batch.leads[extern_id]
-        of_batch = BATCHES.c.batch == _NUMBER
-        if batch.leads:
-            shrunk = sa.update(BATCHES).where(of_batch).values(leads=as_json(batch.leads))
-            connection.execute(shrunk, {"number": batch.number})
-        else:
-            connection.execute(sa.delete(BATCHES).where(of_batch), {"number": batch.number})
-            self._batches[batch.given["campaign_id"]].remove(batch)
+    def _shrink(self, connection: sa.Connection, campaign_id: str, gone: Collection[str]) -> None:
+        """Take leads out of their batches; with the last one a batch is gone."""
+        under_way = self._batches.get(campaign_id, {})
+        shrunk: dict[int, _Batch] = {}
+        for key in gone:
+            batch = under_way.pop(key)
+            del batch.leads[key]
+            shrunk[batch.number] = batch
+        for number, batch in shrunk.items():
+            of_batch = BATCHES.c.batch == _NUMBER
+            if batch.leads:
+                rest = sa.update(BATCHES).where(of_batch).values(leads=as_json(batch.leads))
+                connection.execute(rest, {"number": number})
+            else:
+                connection.execute(sa.delete(BATCHES).where(of_batch), {"number": number})
 
     def _insert(
         self,
@@ -181,9 +183,11 @@ class BatchFlights:
         work: str = "",
     ) -> int:
         row = {name: given[name] for name in ("account_id", "campaign_id", "stream", "run")}
-        row |= {"fate": fate, "since": since, "work": work, "leads": as_json(leads)}
+        row |= {"fate": fate, "since": since, "work": work, "leads": _encode(leads).decode()}
         return int(connection.execute(sa.insert(BATCHES), row).inserted_primary_key[0])  # type: ignore[index]  # SQLite has one
 
+
+_encode = msgspec.json.Encoder().encode
 
 _NUMBER = sa.bindparam("number", type_=sa.Integer)
 

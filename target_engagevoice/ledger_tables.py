@@ -201,19 +201,9 @@ def spread_batches(connection: sa.Connection, account_id: str, dead: Collection[
     if read_only:
         connection.execute(sa.text("PRAGMA query_only=OFF"))
         flying, left = (_copied(connection, table, account_id, dead) for table in (IN_FLIGHT, LEFT))
-    lead = sa.func.json_each(BATCHES.c.leads).table_valued("key", "value", name="lead", joins_implicitly=True)
-    spread = {
-        "extern_id": lead.c.key,
-        "digest": lead.c.value,
-        "taken": BATCHES.c.fate == TAKEN,
-        **{name: BATCHES.c[name] for name in ("account_id", "campaign_id", "stream", "run", "since", "work")},
-    }
     theirs = sa.and_(BATCHES.c.account_id == account_id, BATCHES.c.run.in_(dead))
-    for table, fate in ((flying, BATCHES.c.fate == UNDER_WAY), (left, BATCHES.c.fate != UNDER_WAY)):
-        names = [column.name for column in table.c if column.name != "place"]
-        rows = sa.select(*(spread[name] for name in names)).where(theirs, fate).order_by(BATCHES.c.batch)
-        # A lead that an earlier run has in flight stays that run's.
-        connection.execute(sqlite.insert(table).from_select(names, rows).on_conflict_do_nothing())
+    _spread(connection, flying, sa.and_(theirs, BATCHES.c.fate == UNDER_WAY))
+    _spread(connection, left, sa.and_(theirs, BATCHES.c.fate != UNDER_WAY))
     if read_only:
         connection.execute(sa.text("PRAGMA query_only=ON"))
         return
@@ -223,6 +213,28 @@ def spread_batches(connection: sa.Connection, account_id: str, dead: Collection[
         _LEFT_LEAD.drop(connection, checkfirst=True)
     else:
         _LEFT_LEAD.create(connection, checkfirst=True)
+
+
+def spread_done(connection: sa.Connection, account_id: str, run: str) -> None:
+    """Make what a living run got accepted or refused in SQLite known lead by lead: something else comes behind it."""
+    done = sa.and_(BATCHES.c.account_id == account_id, BATCHES.c.run == run, BATCHES.c.fate != UNDER_WAY)
+    _spread(connection, LEFT, done)
+    connection.execute(sa.delete(BATCHES).where(done))
+
+
+def _spread(connection: sa.Connection, table: sa.Table, batches: sa.ColumnElement[bool]) -> None:
+    """Insert a row a lead for these batches."""
+    lead = sa.func.json_each(BATCHES.c.leads).table_valued("key", "value", name="lead", joins_implicitly=True)
+    spread = {
+        "extern_id": lead.c.key,
+        "digest": lead.c.value,
+        "taken": BATCHES.c.fate == TAKEN,
+        **{name: BATCHES.c[name] for name in ("account_id", "campaign_id", "stream", "run", "since", "work")},
+    }
+    names = [column.name for column in table.c if column.name != "place"]
+    rows = sa.select(*(spread[name] for name in names)).where(batches).order_by(BATCHES.c.batch)
+    # A lead that an earlier run has in flight stays that run's.
+    connection.execute(sqlite.insert(table).from_select(names, rows).on_conflict_do_nothing())
 
 
 def _copied(connection: sa.Connection, table: sa.Table, account_id: str, dead: Collection[str]) -> sa.Table:

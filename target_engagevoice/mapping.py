@@ -143,6 +143,21 @@ class RecordMapping:
                     return Outcome.DO_NOT_CALL
         return None
 
+    @property
+    def quick(
+        self,
+    ) -> tuple[Callable[[Record], Outcome | None], frozenset[str] | None, Callable[[Record], Lead]] | None:
+        """What `screen` and `lead` do for most records of the stream, whatever their campaign.
+
+        Returns:
+            What tells of a record whether a flag is set; the names that a record may have for that to be all there is
+            to tell, None for any; what makes its lead, see `compile_plan`. None where each record goes the whole way.
+        """
+        if self._phones.multiple == "all" or self._quick is None:
+            return None
+        watched = self._mapping.do_not_call is None and self._mapping.preset != "none"
+        return self._flagged, self._names if watched else None, self._quick
+
     def retirement(
         self, record: Record, outcome: Outcome, policy: FlagPolicy, campaign: Campaign | None
     ) -> Retirement | None:

@@ -88,6 +88,11 @@ class Router:
             known.setdefault(self.default.campaign_id, self.default)
         return list(known.values())
 
+    @property
+    def only(self) -> Campaign | None:
+        """The campaign of all records; None where that is for each record to say."""
+        return self.default if self.source is None else None
+
     def route(self, record: Mapping[str, Any]) -> Campaign | Rejection:
         """The campaign of a record.
 

@@ -15,7 +15,7 @@ from target_engagevoice.leads import Rejection, Stage
 from target_engagevoice.quick_schemas import QuickSchema, is_multiple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 
 class RecordSchema:
@@ -46,6 +46,11 @@ class RecordSchema:
             name: self._validator.evolve(schema=mended["properties"][name])
             for name in (self._quick.left if self._quick else ())
         }
+
+    @property
+    def quick(self) -> Callable[[Mapping[str, Any]], bool] | None:
+        """See `QuickSchema.judge`; None where each record has to be checked field by field."""
+        return None if self._quick is None or self._left else self._quick.judge
 
     def check(self, record: Mapping[str, Any]) -> Rejection | None:
         """What is wrong with a record; None for nothing. The message names fields and rules, never a value.

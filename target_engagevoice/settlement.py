@@ -43,7 +43,8 @@ class Settlement:
             EngageVoiceError: The run can not go on.
         """
         reading = answers.read([buffered.lead for buffered in leads], counted)
-        taken = [leads[position] for position in reading.accepted]
+        whole = len(reading.accepted) == len(leads)
+        taken: Sequence[BufferedLead] = leads if whole else [leads[position] for position in reading.accepted]
         not_inserted = reading.not_inserted
         refused = [(leads[position], "rejected_row", words) for position, words in reading.rejected.items()]
         if reading.doubtful:
@@ -107,7 +108,8 @@ class Settlement:
         """
         parts = self._parts
         at = parts.server_latest()
-        digests = {buffered.lead.extern_id: buffered.lead.digest for buffered in leads}
+        whole = len(leads) == len(self._batch.leads)
+        digests = self._batch.digests if whole else {each.lead.extern_id: each.lead.digest for each in leads}
         gone = [buffered.lead.extern_id for buffered in cleared]
         contents = {each.lead.extern_id: content_of(each.lead) for each in leads} if parts.policy.change else {}
         stream, campaign_id = self._batch.stream, self._campaign.campaign_id

@@ -12,7 +12,7 @@ from target_engagevoice.leads import Lead, Outcome, Rejection
 from target_engagevoice.streams import RECORD_METADATA
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from singer_sdk import Target
 
@@ -54,6 +54,8 @@ class LeadSink(Sink):
         self._stream: Stream | None = None
         self._buffers: dict[str, Buffer] = {}  # by campaign id: a campaign's own hash is that of all it has
         self._uncounted = 0
+        self._quick: Callable[[Mapping[str, Any]], Lead | None] | None = None
+        self._only: Campaign | None = None
 
     def bind(self, load_run: LoadRun, stream: Stream | None) -> None:
         """Say what it is for.
@@ -63,6 +65,8 @@ class LeadSink(Sink):
             stream: The compiled stream; None for one that is skipped.
         """
         self._load_run, self._stream = load_run, stream
+        self._quick = stream.quick if stream is not None else None
+        self._only = stream.router.only if stream is not None else None
 
     def get_validator(self) -> None:
         """No validator of the SDK's: it logs the values that do not fit. `Stream.check` does it instead."""
@@ -92,9 +96,13 @@ class LeadSink(Sink):
         if stream is None:
             run.outcomes.settle(read, None, Outcome.SKIPPED)
             return
-        campaign = stream.route(record)
-        outcome = stream.outcome(record, campaign)
-        if isinstance(outcome, Lead) and isinstance(campaign, Campaign):
+        campaign = self._only or stream.route(record)
+        outcome: Lead | Rejection | Outcome | None = None
+        if self._quick is not None and type(campaign) is Campaign:
+            outcome = self._quick(record)
+        if outcome is None:
+            outcome = stream.outcome(record, campaign)
+        if isinstance(outcome, Lead) and type(campaign) is Campaign:
             buffer = self._buffers.get(campaign.campaign_id)
             if buffer is None:
                 buffer = run.delivery.buffer(stream.name, campaign, stream.options)
