@@ -215,6 +215,9 @@ class RehearsalSink(LeadSink):
             self._load_run.leads.record = record
         super().process_record(record, context)
 
+    def clean_up(self) -> None:
+        """Nothing was done that the SDK's metrics should tell of."""
+
 
 class RehearsalTarget(TargetEngageVoice):
     """The target, with a rehearsal for its run.

@@ -29,7 +29,7 @@ STATE_DIR = ".target-engagevoice"
 """The default of the setting `state_dir`, below the folder a run is started in."""
 
 OUTCOMES = ("loaded", "updated", "unchanged", "not_inserted", "rejected", "do_not_call", "deleted", "skipped")
-EFFORTS = ("requests", "retries", "throttled")
+EFFORTS = ("requests", "retries", "throttled", "retired", "listed")
 PATIENCE_SECONDS = 60.0
 
 EMBEDDED: dict[str, Any] = {"base_url": "sandbox", "api_token": "token-of-the-tests", "campaign": "1001"}
@@ -216,8 +216,8 @@ def run_target(
 
 
 def inherited() -> dict[str, str]:
-    """The variables of this process that are not settings of ours, or of the tests."""
-    ours = ("TARGET_ENGAGEVOICE_", "PYTEST_", "LOGLEVEL", "SINGER_SDK_LOG", "PYTHONWARNINGS")
+    """The variables of this process that are not settings of ours, of the tests or of the terminal they run in."""
+    ours = ("TARGET_ENGAGEVOICE_", "PYTEST_", "LOGLEVEL", "SINGER_SDK_LOG", "PYTHONWARNINGS", "COLUMNS", "LINES")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 

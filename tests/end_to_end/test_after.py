@@ -271,4 +271,4 @@ def test_a_run_without_rejects_says_which_run_has_some(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_a_command_has_an_example(command: str) -> None:
     told = CliRunner().invoke(companion, [command, "--help"]).output
-    assert re.search(rf"Examples?:\s+engagevoice {command} ?", told)
+    assert re.search(rf"Examples?:\s[\s\S]*engagevoice {command} ?", told)
