@@ -36,11 +36,13 @@ class Scene:
         origin: Where the sandbox's page is.
         state_dir: Where the run left its record, its rejects and its ledger.
         list_id: The list with the most leads.
+        report: The run report.
     """
 
     origin: str
     state_dir: Path
     list_id: int
+    report: Path
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ class Picture:
 PICTURES = (
     Picture("sandbox-overview", lambda scene: f"{scene.origin}/", height=900),
     Picture("sandbox-list", lambda scene: f"{scene.origin}/page/lists/{scene.list_id}", height=900, scheme="dark"),
+    Picture("report", lambda scene: scene.report.as_uri(), height=1000),
+    Picture("report-phone", lambda scene: scene.report.as_uri(), width=360, height=740, scheme="dark"),
     Picture("sandbox-phone", lambda scene: f"{scene.origin}/page/lists/{scene.list_id}", width=360, height=740),
 )
 
@@ -80,13 +84,14 @@ def main() -> None:
     DOCS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, Sandbox(store=Path(folder) / "sandbox.db") as sandbox:
         config = json.loads((ROOT / CONFIG).read_text(encoding="utf-8"))
-        config |= {"base_url": sandbox.base_url, "state_dir": str(Path(folder) / "state")}
+        config |= {"base_url": sandbox.base_url, "state_dir": str(Path(folder) / "state"), "report": True}
         path = Path(folder) / "config.json"
         path.write_text(json.dumps(config), encoding="utf-8")
         say(f"== target-engagevoice --config {CONFIG} --input {SAMPLE}")
         run(Path(sys.executable).parent / "target-engagevoice", "--config", path, "--input", SAMPLE)
         largest = max(sandbox.lists(), key=lambda made: int(made["leadsInserted"]))
-        photograph(Scene(sandbox.origin, Path(folder) / "state", largest["listId"]))
+        (report,) = (Path(folder) / "state" / "reports").glob("*.html")
+        photograph(Scene(sandbox.origin, Path(folder) / "state", largest["listId"], report))
 
 
 def photograph(scene: Scene) -> None:
