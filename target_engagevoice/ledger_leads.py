@@ -100,8 +100,8 @@ class LedgerLeads:
         """What is known of leads of a campaign, by `externId`."""
         if self._book.absent:
             return {}
-        query = sa.select(*(ACCEPTED.c[name] for name in _COLUMNS)).where(self._these())
-        given = self._book.given(campaign_id, ids=as_json(wanted))
+        query = sa.select(*(ACCEPTED.c[name] for name in _COLUMNS)).where(self._these(campaign_id))
+        given = {"ids": as_json(wanted)}
         with self._book.reading() as connection:
             return {row.extern_id: HeldLead(*row) for row in connection.execute(query, given)}
 
@@ -210,8 +210,8 @@ class LedgerLeads:
             else:
                 perhaps = sa.func.rtrim(ACCEPTED.c.retired, UNCERTAIN, type_=sa.String).concat(UNCERTAIN)
                 values: dict[str, Any] = {"digest": "", "content": None, "retired": perhaps}
-                given = self._book.given(campaign_id, ids=as_json(list(leads)))
-                connection.execute(sa.update(ACCEPTED).where(self._these()).values(values), given)
+                given = {"ids": as_json(list(leads))}
+                connection.execute(sa.update(ACCEPTED).where(self._these(campaign_id)).values(values), given)
             theirs = self._book.given(campaign_id, stream=stream, run=run)
             self._book.rows.settle(connection, theirs, {}, leads, placed=(), refused=False)
             if isinstance(self._book.flights, BatchFlights):
@@ -242,14 +242,14 @@ class LedgerLeads:
 
     def _retire(self, connection: sa.Connection, campaign_id: str, leads: Collection[str], how: str) -> None:
         values: dict[str, Any] = {"retired": how} | ({"lead_id": None, "was": None} if how == Retire.DELETE else {})
-        given = self._book.given(campaign_id, ids=as_json(list(leads)))
-        connection.execute(sa.update(ACCEPTED).where(self._these()).values(values), given)
+        given = {"ids": as_json(list(leads))}
+        connection.execute(sa.update(ACCEPTED).where(self._these(campaign_id)).values(values), given)
 
-    def _these(self) -> sa.ColumnElement[bool]:
+    def _these(self, campaign_id: str) -> sa.ColumnElement[bool]:
         """The leads of a campaign in `ids`."""
         return sa.and_(
-            ACCEPTED.c.account_id == sa.bindparam("account_id"),
-            ACCEPTED.c.campaign_id == sa.bindparam("campaign_id"),
+            ACCEPTED.c.account_id == self._book.account_id,
+            ACCEPTED.c.campaign_id == campaign_id,
             ACCEPTED.c.extern_id.in_(extern_ids(self._book.dialect)),
         )
 
