@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from target_engagevoice import answers
 from target_engagevoice.claims import wait_for_others
-from target_engagevoice.contents import content_of, differences
+from target_engagevoice.contents import blurred, content_of, differences
 from target_engagevoice.lead_client import Gone
 from target_engagevoice.leads import LEAD_PHONE, LEAD_PHONE_E164, Outcome, Rejection, Stage
 from target_engagevoice.ledger_tables import CHANGE
@@ -63,6 +63,7 @@ class LeadChanges:
             parts.outcomes.settle_all([each.record for each in there], self._campaign, Outcome.UNCHANGED)
         todo = [each for each in claimed if each not in there]
         ids = self._lead_ids([held[each.lead.extern_id] for each in todo if each.lead.extern_id in held])
+        self._blur(todo, held)
         gone: list[BufferedLead] = []
         revived: dict[Retire, list[BufferedLead]] = {}
         for buffered in todo:
@@ -81,6 +82,17 @@ class LeadChanges:
         if gone:
             parts.ledger.leads.gone(self._batch.stream, campaign_id, [each.lead.extern_id for each in gone])
         return gone
+
+    def _blur(self, todo: Sequence[BufferedLead], held: Mapping[str, HeldLead]) -> None:
+        """Note before a change which fields it touches: killed in between, the next run must know what to blank."""
+        contents = {each.lead.extern_id: held[each.lead.extern_id].content for each in todo if each.lead.extern_id in held}
+        blurs = {
+            each.lead.extern_id: blurred(each.lead, content)
+            for each in todo
+            if (content := contents.get(each.lead.extern_id)) is not None
+        }
+        if blurs:
+            self._parts.ledger.leads.blur(self._campaign.campaign_id, blurs)
 
     def _is_there(self, buffered: BufferedLead, held: Mapping[str, HeldLead]) -> bool:
         """Whether another run has done it meanwhile."""
@@ -105,7 +117,7 @@ class LeadChanges:
         lead, skip = buffered.lead, self._parts.policy.skip_unchanged
         if skip and known.digest == lead.digest:
             return True
-        fields = differences(lead, known.content if known.digest else None)
+        fields = differences(lead, known.content)
         answer = self._parts.lead_client.change(
             self._campaign.campaign_id, lead_id, fields, self._options(fields), self._effort
         )

@@ -13,6 +13,7 @@ from target_engagevoice import answers
 from target_engagevoice.campaigns import DAYS, Campaign, Directory
 from target_engagevoice.errors import ConfigError, ServerError
 from target_engagevoice.exchanges import LOAD
+from target_engagevoice.leads import LEAD_FIELDS
 from target_engagevoice.pacing import Pace, parse_retry_after, waits
 from target_engagevoice.request_journal import RequestJournal
 from target_engagevoice.transport import HttpAnswer
@@ -64,12 +65,14 @@ class HeldLead:
 
     Attributes:
         loaded_at: Epoch seconds on the server's clock; None when the row does not say.
+        fields: Names of the lead's fields that hold something.
     """
 
     extern_id: str
     campaign_id: str
     lead_id: str
     loaded_at: float | None
+    fields: frozenset[str] = frozenset()
 
 
 class Client:
@@ -420,6 +423,7 @@ def _held(row: Mapping[str, Any]) -> HeldLead:
         campaign_id=str(row.get("campaignId") or ""),
         lead_id=str(row["leadId"]),
         loaded_at=epoch_of(row.get("loadedDts")),
+        fields=frozenset(name for name, value in row.items() if name in LEAD_FIELDS and value not in (None, "", {})),
     )
 
 

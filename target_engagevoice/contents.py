@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from target_engagevoice.leads import EXTERN_ID, LEAD_FIELDS, FieldType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from target_engagevoice.leads import Lead
 
@@ -22,6 +22,25 @@ def content_of(lead: Lead) -> str:
     They are salted with the `externId` and the field, so that equal values of two leads do not look it.
     """
     return json.dumps(_digests(lead.extern_id, lead.fields), separators=(",", ":"))
+
+
+def blurred(lead: Lead, content: str) -> str:
+    """What is known of a lead while it becomes this one: fields that differ may hold either, or nothing.
+
+    Args:
+        lead: As it is to be.
+        content: What `content_of` said of it as it was.
+    """
+    before: Mapping[str, str] = json.loads(content)
+    now = _digests(lead.extern_id, lead.fields)
+    names = before.keys() | now.keys()
+    either = {name: now[name] if name in now and before.get(name) == now[name] else "" for name in sorted(names)}
+    return json.dumps(either, separators=(",", ":"))
+
+
+def content_of_fields(names: Iterable[str]) -> str:
+    """What is known of a lead of which only the names of its fields are known."""
+    return json.dumps(dict.fromkeys(sorted(names), ""), separators=(",", ":"))
 
 
 def differences(lead: Lead, content: str | None) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from msgspec.structs import replace
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from target_engagevoice.buffers import BufferedLead
     from target_engagevoice.ledger import Accepted, Ledger, Left
     from target_engagevoice.policies import Policy
+    from target_engagevoice.retirements import Retirement
 
 
 @dataclass(frozen=True)
@@ -79,14 +80,11 @@ class Dedupe:
             versions = left.get(extern_id, [])
             again = None if each.certain else self._read_again(stream, campaign_id, buffered, versions)
             if self.policy.skip_unchanged and last is not None and last.holds(each.lead.digest):
-                done = extern_id not in elsewhere or again is not None
-                (division.there if done else division.moved).append(buffered)
-            elif again is not None and again.taken:
-                later = [version for version in versions if version.place > again.place]
-                if any(version.taken for version in later):
-                    division.unclear.append((buffered, frozenset(version.digest for version in later)))
-                else:
-                    division.there.append(buffered)
+                (division.moved if extern_id in elsewhere else division.there).append(buffered)
+            elif again is not None and again.taken and (later := self._later(again, versions, last)):
+                division.unclear.append((buffered, later))
+            elif again is not None and again.taken and not self._is_undone(last):
+                division.there.append(buffered)
             elif extern_id in off:
                 division.forbidden.append(buffered)
             elif extern_id in elsewhere:
@@ -95,11 +93,29 @@ class Dedupe:
                 self._to_do(division, last, buffered)
         return division
 
+    def _later(self, again: Left, versions: Sequence[Left], last: Accepted | None) -> frozenset[str]:
+        """What became of a lead behind a version that is read again, as digests; none when nothing did."""
+        later = {version.digest for version in versions if version.place > again.place}
+        taken = any(version.taken for version in versions if version.place > again.place)
+        if last is not None and last.retired is not None:
+            later.add(RETIRED)  # or may be: the killed run did not get so far as to say so in its own place
+        elif not taken:
+            later.clear()
+        return frozenset(later)
+
+    def _is_undone(self, last: Accepted | None) -> bool:
+        """Whether the last version that a killed run had loaded may not be what its campaign holds now.
+
+        A lead that is changed in place holds one version at a time: this run may have gone through earlier ones, or
+        the killed run may have been about to change it.
+        """
+        return self.policy.change or (last is not None and last.is_unknown)
+
     def _to_do(self, division: Division, last: Accepted | None, buffered: BufferedLead) -> None:
         if last is None or last.retired == Retire.DELETE:
             division.to_send.append(buffered)
             return
-        unknown = not last.digest or (last.retired or "").endswith(UNCERTAIN)
+        unknown = last.is_unknown or (last.retired or "").endswith(UNCERTAIN)
         same = last.digest == buffered.lead.digest and self.policy.skip_unchanged
         change = self.policy.change or unknown or (last.retired is not None and same)
         (division.to_change if change else division.to_send).append(buffered)
@@ -131,7 +147,9 @@ class Dedupe:
         Raises:
             LedgerError: The ledger can not be read.
         """
-        left = self._ledger.left(stream, None, [buffered.lead.extern_id for buffered in leads])
+        extern_ids = [buffered.lead.extern_id for buffered in leads]
+        left = self._ledger.left(stream, None, extern_ids)
+        dialled = self._dialled(stream, extern_ids) if left else set()
         division = Division()
         for each in leads:
             key = (stream, each.lead.extern_id)
@@ -145,9 +163,20 @@ class Dedupe:
             later = [version for version in versions if version.place > again.place and not version.is_mark]
             if any(version.taken for version in later):
                 division.unclear.append((each, frozenset(version.digest for version in later)))
+            elif each.lead.extern_id in dialled or self._is_to_list(cast("Retirement", each.lead)):
+                division.moved.append(each)
             else:
                 division.there.append(each)
         return division
+
+    def _dialled(self, stream: str, extern_ids: Sequence[str]) -> set[str]:
+        """Which of these leads are in the dialer of some campaign, or may be."""
+        return {each.extern_id for each in self._ledger.leads.whereabouts(stream, extern_ids) if each.is_dialled}
+
+    def _is_to_list(self, retirement: Retirement) -> bool:
+        """Whether a phone is not yet on the do-not-call list: what was read before may have been a deletion."""
+        phones = {phone.digest for phone in retirement.phones}
+        return not phones <= self._ledger.leads.listed(phones)
 
     def _read_again(self, stream: str, campaign_id: str, buffered: BufferedLead, left: Sequence[Left]) -> Left | None:
         """The version that a killed run had loaded, or got refused, and that this one is, read again; None for none.

@@ -54,6 +54,11 @@ class Accepted(msgspec.Struct, frozen=True):
     at: float
     retired: str | None = None
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it is not known what the lead holds: a killed run was about to change it."""
+        return not self.digest
+
     def holds(self, digest: str) -> bool:
         """Whether the campaign has a lead of this content in its dialer."""
         return self.digest == digest and self.retired is None

@@ -110,6 +110,11 @@ class LedgerLeads:
         rows = [{"a_campaign": campaign_id, "a_lead": key, "new": content} for key, content in contents.items()]
         connection.execute(self._each().values(content=sa.bindparam("new")), self._named(rows))
 
+    def blur(self, campaign_id: str, contents: Mapping[str, str]) -> None:
+        """Leads that were claimed are about to be changed: what their fields hold is not known until that is done."""
+        with self._book.writing() as connection:
+            self.keep_contents(connection, campaign_id, contents)
+
     def note(self, campaign_id: str, found: Mapping[str, tuple[str, str | None]]) -> None:
         """Leads were looked up.
 
@@ -209,7 +214,7 @@ class LedgerLeads:
                 self._retire(connection, campaign_id, leads, how.value + UNCERTAIN)
             else:
                 perhaps = sa.func.rtrim(ACCEPTED.c.retired, UNCERTAIN, type_=sa.String).concat(UNCERTAIN)
-                values: dict[str, Any] = {"digest": "", "content": None, "retired": perhaps}
+                values: dict[str, Any] = {"digest": "", "retired": perhaps}
                 given = {"ids": as_json(list(leads))}
                 connection.execute(sa.update(ACCEPTED).where(self._these(campaign_id)).values(values), given)
             theirs = self._book.given(campaign_id, stream=stream, run=run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from target_engagevoice.contents import content_of_fields
 from target_engagevoice.errors import ServerError
 from target_engagevoice.ledger_tables import LOAD, RETIRE
 from target_engagevoice.retirements import Retire
@@ -12,7 +13,7 @@ from target_engagevoice.server_clock import RESOLUTION_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from target_engagevoice.client import Client
+    from target_engagevoice.client import Client, HeldLead
     from target_engagevoice.halt import Halt
     from target_engagevoice.ledger import InFlight, Ledger
     from target_engagevoice.pacing import Clock
@@ -35,7 +36,13 @@ class Reconciler:
         self.delay = search_delay_seconds
 
     def held(self, campaign_id: str, since: Mapping[str, float], settled_at: float | None = None) -> set[str]:
-        """Which of these leads the campaign holds by a load that began no earlier than their `since`.
+        """Which of these leads the campaign holds; see `found`."""
+        return set(self.found(campaign_id, since, settled_at))
+
+    def found(
+        self, campaign_id: str, since: Mapping[str, float], settled_at: float | None = None
+    ) -> dict[str, HeldLead]:
+        """Those of these leads that the campaign holds by a load that began no earlier than their `since`.
 
         Looks at once and again until all are found; a lead counts as missing only when a look that began after the
         search delay did not find it.
@@ -49,20 +56,22 @@ class Reconciler:
             ServerError: The search keeps failing, or a row does not say when it was loaded.
         """
         missing = dict(since)
+        found: dict[str, HeldLead] = {}
         if settled_at is None:
             settled_at = self._clock.monotonic() + self.delay
         pause = FIRST_PAUSE_SECONDS
         while True:
             last = self._clock.monotonic() >= settled_at
-            for extern_id in self._look(campaign_id, missing):
-                missing.pop(extern_id, None)
+            for lead in self._look(campaign_id, missing):
+                missing.pop(lead.extern_id, None)
+                found[lead.extern_id] = lead
             if last or not missing:
-                return set(since) - set(missing)
+                return found
             self._halt.sleep(min(pause, max(0.0, settled_at - self._clock.monotonic())))
             pause *= 2
 
-    def _look(self, campaign_id: str, since: Mapping[str, float]) -> set[str]:
-        found = set()
+    def _look(self, campaign_id: str, since: Mapping[str, float]) -> list[HeldLead]:
+        found = []
         extern_ids = sorted(since)
         for start in range(0, len(extern_ids), LOOK_UP_AT_ONCE):
             asked = extern_ids[start : start + LOOK_UP_AT_ONCE]
@@ -76,7 +85,7 @@ class Reconciler:
                     )
                     raise ServerError(msg)
                 if lead.loaded_at >= since[lead.extern_id] - RESOLUTION_SECONDS:
-                    found.add(lead.extern_id)
+                    found.append(lead)
         return found
 
 
@@ -115,7 +124,10 @@ def recover(
         ledger.leads.doubt(stream, campaign_id, extern_ids, run, Retire(how) if how else None)
     settled_at = clock.monotonic() + search_delay
     for (stream, campaign_id, run), leads in groups.items():
-        held = reconciler.held(campaign_id, {key: lead.since for key, lead in leads.items()}, settled_at)
+        held = reconciler.found(campaign_id, {key: lead.since for key, lead in leads.items()}, settled_at)
         accepted = {extern_id: lead.digest for extern_id, lead in leads.items() if extern_id in held}
-        ledger.settle(stream, campaign_id, accepted, [key for key in leads if key not in held], server_latest(), run)
+        cleared = [key for key in leads if key not in held]
+        # Whoever changes one later must know which fields to blank.
+        contents = {extern_id: content_of_fields(lead.fields) for extern_id, lead in held.items()}
+        ledger.settle(stream, campaign_id, accepted, cleared, server_latest(), run, contents=contents)
     return sum(len(leads) for leads in groups.values())

@@ -15,7 +15,7 @@ from target_engagevoice.load_run import LoadRun
 from target_engagevoice.target import TargetEngageVoice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import pytest
 
@@ -97,23 +97,40 @@ class MortalTarget(TargetEngageVoice):
         return run
 
 
-def make_mortal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every ledger and client opened from here on take its steps from `MortalTarget.life`."""
+LEDGER_STEPS = ("claim", "settle")
+LEADS_STEPS = ("blur", "note", "adopt", "changed", "gone", "retired", "mark", "doubt", "note_listed")
+VERSION_STEPS = ("see", "forget")
+"""What is written, by whom: the ledger, its leads, its versions."""
+
+
+def make_mortal(monkeypatch: pytest.MonkeyPatch, *, whole_life: bool = False) -> None:
+    """Let every ledger and client opened from here on take its steps from `MortalTarget.life`.
+
+    Args:
+        monkeypatch: Puts it in place.
+        whole_life: Whether what changes, retires and lists takes steps as well.
+    """
     open_ledger = Ledger.open
 
     def mortal_open(*arguments: Any, **options: Any) -> Ledger:
         ledger, life = open_ledger(*arguments, **options), MortalTarget.life
-        for name in ("claim", "settle"):
-            setattr(ledger, name, life.around(getattr(ledger, name)))
+        _wrap(life, ledger, LEDGER_STEPS)
+        if whole_life:
+            _wrap(life, ledger.leads, LEADS_STEPS)
+            _wrap(life, ledger.versions, VERSION_STEPS)
         # After `finish` the run is at its end: there is nothing left to kill.
         ledger.finish = life.before(ledger.finish)  # type: ignore[method-assign]  # that is what mortal means
         return ledger
 
     def mortal_connect(*arguments: Any) -> Connection:
         connection, life = connect(*arguments), MortalTarget.life
-        for name in ("load", "search"):
-            setattr(connection.client, name, life.around(getattr(connection.client, name)))
+        _wrap(life, connection.client, ("load", "search", *(("send",) if whole_life else ())))
         return connection
 
     monkeypatch.setattr(Ledger, "open", mortal_open)
     monkeypatch.setattr("target_engagevoice.load_run.connect", mortal_connect)
+
+
+def _wrap(life: Life, owner: object, names: Iterable[str]) -> None:
+    for name in names:
+        setattr(owner, name, life.around(getattr(owner, name)))

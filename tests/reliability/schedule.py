@@ -16,13 +16,36 @@ from tests.reliability.mortal import Killed, Life, MortalTarget
 from tests.reliability.tap import Row, Tap
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 CAMPAIGNS = ("1001", "1002", "1003")
 STREAMS = ("people", "firms", "guests")
 MOST_RUNS = 40
 FATES = ("poison", "do_not_call", "deleted", "no_phone")
+
+LOAD_FAULTS: Sequence[dict[str, Any]] = [
+    {"do": "drop_before"},
+    {"do": "drop_after"},
+    {"do": "truncate"},
+    {"do": "garbage"},
+    {"do": "garbage", "stored": False},
+    {"do": "html", "stored": True},
+    {"do": "created_empty"},
+    {"do": "empty_object"},
+    {"do": "expire_token"},
+    {"do": "short", "drop": 1},
+    *({"do": "status", "status": status, "stored": True} for status in (500, 502, 504)),
+    *({"do": "status", "status": status, "stored": False} for status in (400, 413, 429, 500, 502, 503, 504)),
+    {"do": "status", "status": 429, "retry_after": "2"},
+]
+SEARCH_FAULTS: Sequence[dict[str, Any]] = [
+    {"do": "drop_before"},
+    {"do": "truncate"},
+    {"do": "html"},
+    {"do": "expire_token"},
+    *({"do": "status", "status": status} for status in (429, 500, 503)),
+]
 
 SANDBOX: Mapping[str, Any] = {
     "accounts": [
@@ -134,34 +157,50 @@ def _poison(dice: random.Random, extern_id: str) -> dict[str, Any]:
 
 
 def _faults(dice: random.Random) -> list[dict[str, Any]]:
-    loads: list[dict[str, Any]] = [
-        {"do": "drop_before"},
-        {"do": "drop_after"},
-        {"do": "truncate"},
-        {"do": "garbage"},
-        {"do": "garbage", "stored": False},
-        {"do": "html", "stored": True},
-        {"do": "created_empty"},
-        {"do": "empty_object"},
-        {"do": "expire_token"},
-        {"do": "short", "drop": 1},
-        *({"do": "status", "status": status, "stored": True} for status in (500, 502, 504)),
-        *({"do": "status", "status": status, "stored": False} for status in (400, 413, 429, 500, 502, 503, 504)),
-        {"do": "status", "status": 429, "retry_after": "2"},
-    ]
-    searches: list[dict[str, Any]] = [
-        {"do": "drop_before"},
-        {"do": "truncate"},
-        {"do": "html"},
-        {"do": "expire_token"},
-        *({"do": "status", "status": status} for status in (429, 500, 503)),
-    ]
-    both = [("load", loads), ("search", searches)]
     return [
         {"on": on, "after": dice.randint(0, 12), "times": dice.choice([1, 1, 2]), **dice.choice(kinds)}
-        for on, kinds in both
+        for on, kinds in (("load", LOAD_FAULTS), ("search", SEARCH_FAULTS))
         for _ in range(dice.randint(0, 4))
     ]
+
+
+def play_run(target: MortalTarget, lines: Sequence[bytes]) -> BaseException | None:
+    """Let a target take these lines; what ended it, None when it came to its end."""
+    try:
+        target.listen(cast("IO[str]", io.BytesIO(b"".join(lines))))  # the SDK says text; ours takes both
+    except (EngageVoiceError, Killed) as error:
+        return error
+    return None
+
+
+def end_run(target: MortalTarget) -> list[str]:
+    """Close what is left of a run; what must not be."""
+    problems = []
+    try:
+        target.close(EngageVoiceError("killed"))
+    except (EngageVoiceError, Killed):
+        problems.append("the run could not be closed")
+    target.bury()
+    return problems
+
+
+def miscounted(folder: Path, failure: BaseException | None, sent: int) -> list[str]:
+    """What the newest run record in a state folder says that can not be.
+
+    Args:
+        folder: It.
+        failure: What ended the run.
+        sent: How many records the tap sent.
+    """
+    newest = max((folder / "runs").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    record = json.loads(newest.read_text())
+    totals = record["totals"]
+    problems = []
+    if totals["read"] != sum(totals[name] for name in OUTCOMES):
+        problems.append("read is not the sum of the outcomes")
+    if failure is None and (totals["read"] != sent or record["unsettled"]):
+        problems.append(f"{sent} records were sent, {totals['read']} have an outcome")
+    return problems
 
 
 @dataclass
@@ -209,24 +248,13 @@ class Chain:
         self._sandbox.faults([*self.schedule.poison, *(faults[number] if number < len(faults) else [])])
         lines = list(self.schedule.tap.lines(self.state))
         target = MortalTarget(config=dict(self._config))
-        failure: BaseException | None = None
-        try:
-            target.listen(cast("IO[str]", io.BytesIO(b"".join(lines))))  # the SDK says text; ours takes both
-        except (EngageVoiceError, Killed) as error:
-            failure = error
-        self._end(target)
+        failure = play_run(target, lines)
+        self.problems += end_run(target)
         if MortalTarget.life.dead:
             self.killed += 1
             return False
-        self._check_record(failure, sum(b'"RECORD"' in line for line in lines))
+        self.problems += miscounted(self.folder, failure, sum(b'"RECORD"' in line for line in lines))
         return failure is None
-
-    def _end(self, target: MortalTarget) -> None:
-        try:
-            target.close(EngageVoiceError("killed"))
-        except (EngageVoiceError, Killed):
-            self.problems.append("the run could not be closed")
-        target.bury()
 
     def _write_state(self, line: str) -> None:
         """Take a STATE line, and look whether everything before it is where it should be at this moment."""
@@ -252,16 +280,6 @@ class Chain:
                 record = json.loads(line)["record"]
                 found.add((record["camp"], record["id"], record["first_name"]))
         return found
-
-    def _check_record(self, failure: BaseException | None, sent: int) -> None:
-        newest = max((self.folder / "runs").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
-        record = json.loads(newest.read_text())
-        totals = record["totals"]
-        outcomes = sum(totals[name] for name in OUTCOMES)
-        if totals["read"] != outcomes:
-            self.problems.append("read is not the sum of the outcomes")
-        if failure is None and (totals["read"] != sent or record["unsettled"]):
-            self.problems.append(f"{sent} records were sent, {totals['read']} have an outcome")
 
     def _check_server(self) -> None:
         loaded = Counter(

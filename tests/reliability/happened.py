@@ -1,0 +1,87 @@
+"""What was done to the leads of a sandbox, one by one, in the order it was done in: written down by its own database."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from target_engagevoice.sandbox import Sandbox
+    from tests.reliability.crm import Content
+
+_ROW = "INSERT INTO happened (run, what, campaign_id, extern_id, lead_id, fields)"
+_DIALLED = "{0}.state = 'READY' AND NOT {0}.suppressed"
+
+_STATEMENTS = (
+    "CREATE TABLE run_now (run INTEGER)",
+    "INSERT INTO run_now VALUES (0)",
+    "CREATE TABLE happened (number INTEGER PRIMARY KEY, run INTEGER, what TEXT, campaign_id TEXT, extern_id TEXT,"
+    " lead_id TEXT, fields TEXT)",
+    *(
+        f"CREATE TRIGGER happened_{number} AFTER {event} ON leads WHEN {when} BEGIN {_ROW} SELECT run, '{what}',"
+        f" {row}.campaign_id, {row}.extern_id, {row}.lead_id, {row}.fields FROM run_now; END"
+        for number, (event, what, row, when) in enumerate(
+            (
+                ("INSERT", "loaded", "new", "1"),
+                ("UPDATE", "changed", "new", "old.fields <> new.fields"),
+                ("UPDATE", "retired", "new", f"{_DIALLED.format('old')} AND NOT ({_DIALLED.format('new')})"),
+                ("UPDATE", "revived", "new", f"{_DIALLED.format('new')} AND NOT ({_DIALLED.format('old')})"),
+                ("DELETE", "retired", "old", _DIALLED.format("old")),
+            )
+        )
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Something that was done to a lead, and had an effect.
+
+    Attributes:
+        run: Which run of the chain did it, from 0.
+        what: `loaded`, `changed`, `retired` or `revived`.
+        content: Of the lead after it.
+    """
+
+    run: int
+    what: str
+    campaign_id: str
+    extern_id: str
+    lead_id: str
+    content: Content
+
+
+def watch(sandbox: Sandbox) -> None:
+    """Have its database write down what is done from here on."""
+    with sandbox._store.transaction() as db:
+        for statement in _STATEMENTS:
+            db.execute(statement)
+
+
+def begin(sandbox: Sandbox, run: int) -> None:
+    """From here on it is this run's doing."""
+    with sandbox._store.transaction() as db:
+        db.execute("UPDATE run_now SET run = ?", (run,))
+
+
+def deeds(sandbox: Sandbox) -> list[Deed]:
+    """What was done, in that order."""
+    with sandbox._store.transaction() as db:
+        rows = db.execute("SELECT * FROM happened ORDER BY number").fetchall()
+    return [
+        Deed(
+            row["run"],
+            row["what"],
+            row["campaign_id"],
+            row["extern_id"],
+            row["lead_id"],
+            content(json.loads(row["fields"])),
+        )
+        for row in rows
+    ]
+
+
+def content(fields: dict[str, Any]) -> Content:
+    """What a lead at the server holds; a field that is not there is None."""
+    return tuple(fields.get(name) for name in ("firstName", "lastName", "leadPhone"))
