@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from msgspec.structs import replace
 
+from target_engagevoice.ledger_tables import EVERYWHERE
 from target_engagevoice.retirements import RETIRED, UNCERTAIN, Retire
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Dedupe:
         self.policy = policy
         self._reached: dict[tuple[str, str, str], int] = {}
         self._reached_last: dict[tuple[str, str], int] = {}
+        self._gone_on: set[tuple[str, str, str]] = set()
 
     def divide(self, stream: str, campaign_id: str, leads: list[BufferedLead]) -> Division:
         """Compare leads with what their campaign has.
@@ -81,26 +83,41 @@ class Dedupe:
             again = None if each.certain else self._read_again(stream, campaign_id, buffered, versions)
             if self.policy.skip_unchanged and last is not None and last.holds(each.lead.digest):
                 (division.moved if extern_id in elsewhere else division.there).append(buffered)
-            elif again is not None and again.taken and (later := self._later(again, versions, last)):
+            elif not each.certain and (later := self._later(stream, each, again, versions, last)):
                 division.unclear.append((buffered, later))
             elif again is not None and again.taken and not self._is_undone(last):
                 division.there.append(buffered)
-            elif extern_id in off:
-                division.forbidden.append(buffered)
-            elif extern_id in elsewhere:
-                division.moved.append(buffered)
             else:
-                self._to_do(division, last, buffered)
+                if versions:
+                    self._gone_on.add((stream, campaign_id, extern_id))
+                self._to_do(division, last, buffered, off=extern_id in off, elsewhere=extern_id in elsewhere)
         return division
 
-    def _later(self, again: Left, versions: Sequence[Left], last: Accepted | None) -> frozenset[str]:
-        """What became of a lead behind a version that is read again, as digests; none when nothing did."""
-        later = {version.digest for version in versions if version.place > again.place}
-        taken = any(version.taken for version in versions if version.place > again.place)
-        if last is not None and last.retired is not None:
+    def _later(
+        self,
+        stream: str,
+        buffered: BufferedLead,
+        again: Left | None,
+        versions: Sequence[Left],
+        last: Accepted | None,
+    ) -> frozenset[str]:
+        """What became of a lead behind a version that is read again, as digests; none when nothing did.
+
+        A version that a run before the killed one had loaded is read again as well, where STATE names it: the killed
+        run noted only that it retired it.
+        """
+        retired = last is not None and last.retired is not None
+        if again is None:
+            first = self._reached_last.get((stream, buffered.lead.extern_id), -1)
+            same = retired and last is not None and last.digest == buffered.lead.digest
+            by_it = same and any(each.place > first and each.digest == RETIRED for each in versions)
+            return frozenset((RETIRED,)) if by_it else frozenset()
+        if not again.taken:
+            return frozenset()
+        behind = [version for version in versions if version.place > again.place]
+        later = {version.digest for version in behind} if any(version.taken for version in behind) else set()
+        if retired:
             later.add(RETIRED)  # or may be: the killed run did not get so far as to say so in its own place
-        elif not taken:
-            later.clear()
         return frozenset(later)
 
     def _is_undone(self, last: Accepted | None) -> bool:
@@ -111,7 +128,12 @@ class Dedupe:
         """
         return self.policy.change or (last is not None and last.is_unknown)
 
-    def _to_do(self, division: Division, last: Accepted | None, buffered: BufferedLead) -> None:
+    def _to_do(
+        self, division: Division, last: Accepted | None, buffered: BufferedLead, *, off: bool, elsewhere: bool
+    ) -> None:
+        if off or elsewhere:
+            (division.forbidden if off else division.moved).append(buffered)
+            return
         if last is None or last.retired == Retire.DELETE:
             division.to_send.append(buffered)
             return
@@ -157,17 +179,22 @@ class Dedupe:
             first = self._reached_last.get(key, -1)
             again = next((each for each in versions if each.place >= first and each.is_mark), None)
             if again is None or each.certain:
-                division.moved.append(each)
+                self._to_retire(division, stream, each, versions)
                 continue
             self._reached_last[key] = again.place
             later = [version for version in versions if version.place > again.place and not version.is_mark]
             if any(version.taken for version in later):
                 division.unclear.append((each, frozenset(version.digest for version in later)))
             elif each.lead.extern_id in dialled or self._is_to_list(cast("Retirement", each.lead)):
-                division.moved.append(each)
+                self._to_retire(division, stream, each, versions)
             else:
                 division.there.append(each)
         return division
+
+    def _to_retire(self, division: Division, stream: str, buffered: BufferedLead, versions: Sequence[Left]) -> None:
+        division.moved.append(buffered)
+        if versions:
+            self._gone_on.add((stream, EVERYWHERE, buffered.lead.extern_id))
 
     def _dialled(self, stream: str, extern_ids: Sequence[str]) -> set[str]:
         """Which of these leads are in the dialer of some campaign, or may be."""
@@ -183,16 +210,18 @@ class Dedupe:
 
         STATE did not get past it, so the tap sends it again. Versions are read again in the order they were loaded
         in, so none before the one reached counts any more. The one reached counts again where the same content would
-        not have been loaded twice in a row either. One that was refused, and taken when it came again next, was taken.
+        not have been loaded twice in a row either, unless this run has done something to the lead since. One that was refused, and taken when it came again next, was taken.
         """
         key = (stream, campaign_id, buffered.lead.extern_id)
         reached = self._reached.get(key, -1)
-        first = reached if self.policy.skip_unchanged else reached + 1
+        gone_on = not self._gone_on.isdisjoint((key, (stream, EVERYWHERE, key[2])))
+        first = reached if self.policy.skip_unchanged and not gone_on else reached + 1
         for number, version in enumerate(left):
             if version.place >= first and version.digest == buffered.lead.digest:
                 taken = next((later for later in left[number:] if later.taken and later.digest != RETIRED), None)
                 again = taken if taken is not None and taken.digest == version.digest else version
                 self._reached[key] = again.place
+                self._gone_on.discard(key)
                 last = self._reached_last.get(key[::2], -1)
                 self._reached_last[key[::2]] = max(last, again.place)
                 return again

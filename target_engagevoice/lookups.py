@@ -35,13 +35,13 @@ class Lookups:
         Raises:
             ServerError: The search keeps failing, or its answer can not be read.
         """
+        fresh = [each for each in held if self.settles_in([each]) > 0]  # before the look: it may take its time
         found = self.look(held)
         seen = {(lead.campaign_id, lead.extern_id) for lead in found}
-        missing = [each for each in held if (each.campaign_id, each.extern_id) not in seen]
-        wait = self.settles_in(missing)
-        if wait <= 0:
+        missing = [each for each in fresh if (each.campaign_id, each.extern_id) not in seen]
+        if not missing:
             return found
-        self._halt.sleep(wait)
+        self._halt.sleep(max(0.0, self.settles_in(missing)))
         return found + self.look(missing)
 
     def look(self, held: Sequence[HeldLead]) -> list[FoundLead]:

@@ -297,6 +297,6 @@ class CrmChain:
             for deed in done
             if deed.extern_id in self.schedule.poison
         ]
-        self.problems += self._rules.loaded_too_often(done)
+        self.problems += self._rules.loaded_too_often(done, self.sent)
         for run, sent in enumerate(self.sent):
             self.problems += self._rules.out_of_order([deed for deed in done if deed.run == run], sent, run)
