@@ -207,7 +207,8 @@ class _Postgres:
 
     def values(self) -> sa.Select[Any]:
         """The values of the JSON array `ids`."""
-        return sa.select(self._values())
+        # A name of its own: beside a table with a column `extern_id`, `column_valued("extern_id")` would mean that one.
+        return sa.select(sa.func.json_array_elements_text(sa.cast(_IDS, sa.JSON)).table_valued("value").c.value)
 
     def _values(self) -> sa.TableValuedColumn[Any]:
         return sa.func.json_array_elements_text(sa.cast(_IDS, sa.JSON)).column_valued("extern_id")

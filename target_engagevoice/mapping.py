@@ -70,6 +70,7 @@ class RecordMapping:
     _extend_unmapped: bool
     _names: frozenset[str]
     _flagged: Callable[[Record], Outcome | None]
+    _forbidden: Callable[[Record], Outcome | None]
     _plan: Plan | None
     _plans: dict[tuple[str, ...], Plan] = field(default_factory=dict)
 
@@ -125,6 +126,7 @@ class RecordMapping:
             _extend_unmapped=extend_unmapped,
             _names=frozenset(fields.names),
             _flagged=compile_flags(presets.deleted(fields.names), forbidding),
+            _forbidden=compile_flags((), forbidding),
             _plan=None if by_record else Plan.compile(mapping, fields.names, key_properties),
         )
 
@@ -135,8 +137,10 @@ class RecordMapping:
         known for forbidding the call is honoured also where the schema does not name it.
         """
         flagged = self._flagged(record)
-        if flagged is not None:
-            return flagged
+        return flagged if flagged is not None else self._forbidden_unnamed(record)
+
+    def _forbidden_unnamed(self, record: Record) -> Outcome | None:
+        """`DO_NOT_CALL` where a field says so that the schema does not name."""
         if self._mapping.do_not_call is None and self._mapping.preset != "none" and not record.keys() <= self._names:
             for name in record.keys() - self._names:
                 if presets.is_do_not_call(name) and is_flagged(record[name]):
@@ -163,6 +167,8 @@ class RecordMapping:
     ) -> Retirement | None:
         """What is left to do for a flagged record; None for nothing.
 
+        Of a deleted record that is flagged do-not-call as well, the call is forbidden too.
+
         Args:
             record: As read.
             outcome: What `screen` said.
@@ -171,9 +177,12 @@ class RecordMapping:
         """
         plan = self._plan or self._plan_of(tuple(record))
         deleted = outcome is Outcome.DELETED
-        how = policy.deleted if deleted else policy.do_not_call
+        forbidden = not deleted or (self._forbidden(record) or self._forbidden_unnamed(record)) is not None
+        how = policy.deleted if deleted else None
+        if how is None and forbidden:
+            how = policy.do_not_call
         phones: tuple[Phone, ...] = ()
-        if policy.list_phones and not deleted:
+        if policy.list_phones and forbidden:
             sources = (plan.lead_phone, *plan.aside, *plan.maps.get(PERSONA_PHONES, ()))
             phones = phones_to_list(sources, self._phones, self._e164, record)
         extern_id = self.extern_id(record) or ""
