@@ -65,7 +65,7 @@ class Claims:
         rest: list[BufferedLead] = []
         for buffered in claimed:
             accepted = known.get(buffered.lead.extern_id)
-            same = parts.policy.skip_unchanged and accepted is not None and accepted.digest == buffered.lead.digest
+            same = parts.policy.skip_unchanged and accepted is not None and accepted.holds(buffered.lead.digest)
             (there if same else rest).append(buffered)
         if there:
             parts.ledger.settle(stream, campaign.campaign_id, {}, [each.lead.extern_id for each in there], 0.0)
