@@ -99,10 +99,18 @@ class LeadChanges:
         known = held.get(buffered.lead.extern_id)
         return known is not None and known.retired is None and known.digest == buffered.lead.digest
 
+    def _is_same(self, buffered: BufferedLead, known: HeldLead) -> bool:
+        """Whether a lead has this content already; one that may be deleted must be asked for all the same."""
+        same = self._parts.policy.skip_unchanged and known.digest == buffered.lead.digest
+        return same and known.how is not Retire.DELETE
+
     def _lead_ids(self, held: Sequence[HeldLead]) -> dict[str, str]:
-        """`externId` to the id of the lead at the server; those that are not there are absent."""
-        ids = {each.extern_id: each.lead_id for each in held if each.lead_id is not None}
-        found = newest(self._parts.lookups.find([each for each in held if each.lead_id is None]))
+        """`externId` to the id of the lead at the server; those that are not there are absent.
+
+        One that is out of the dialer is looked up: what is to revive it does not say whether it is still there.
+        """
+        ids = {each.extern_id: each.lead_id for each in held if each.lead_id is not None and each.retired is None}
+        found = newest(self._parts.lookups.find([each for each in held if each.extern_id not in ids]))
         self._parts.ledger.leads.note(
             self._campaign.campaign_id, {lead.extern_id: (lead.lead_id, None) for lead in found}
         )
@@ -114,8 +122,8 @@ class LeadChanges:
         Returns:
             False when it is not there any more.
         """
-        lead, skip = buffered.lead, self._parts.policy.skip_unchanged
-        if skip and known.digest == lead.digest:
+        lead = buffered.lead
+        if self._is_same(buffered, known):
             return True
         fields = differences(lead, known.content)
         answer = self._parts.lead_client.change(

@@ -55,6 +55,7 @@ class Dedupe:
         self._reached: dict[tuple[str, str, str], int] = {}
         self._reached_last: dict[tuple[str, str], int] = {}
         self._gone_on: set[tuple[str, str, str]] = set()
+        self._overtaken: set[tuple[str, str, str]] = set()
 
     def divide(self, stream: str, campaign_id: str, leads: list[BufferedLead]) -> Division:
         """Compare leads with what their campaign has.
@@ -89,7 +90,7 @@ class Dedupe:
                 division.there.append(buffered)
             else:
                 if versions:
-                    self._gone_on.add((stream, campaign_id, extern_id))
+                    (self._overtaken if again is None else self._gone_on).add((stream, campaign_id, extern_id))
                 self._to_do(division, last, buffered, off=extern_id in off, elsewhere=extern_id in elsewhere)
         return division
 
@@ -210,9 +211,13 @@ class Dedupe:
 
         STATE did not get past it, so the tap sends it again. Versions are read again in the order they were loaded
         in, so none before the one reached counts any more. The one reached counts again where the same content would
-        not have been loaded twice in a row either, unless this run has done something to the lead since. One that was refused, and taken when it came again next, was taken.
+        not have been loaded twice in a row either, unless this run has done something to the lead since. Behind a version
+        that no killed run had, none counts: those would have come before it. One that was refused, and taken when it
+        came again next, was taken.
         """
         key = (stream, campaign_id, buffered.lead.extern_id)
+        if key in self._overtaken:
+            return None
         reached = self._reached.get(key, -1)
         gone_on = not self._gone_on.isdisjoint((key, (stream, EVERYWHERE, key[2])))
         first = reached if self.policy.skip_unchanged and not gone_on else reached + 1

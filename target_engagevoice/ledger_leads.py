@@ -143,7 +143,7 @@ class LedgerLeads:
         given = self._book.given(campaign_id, stream=stream, digest="", run="")
         rows = [
             given | {"extern_id": extern_id, "lead_id": lead_id, "accepted_at": at}
-            for extern_id, (lead_id, at) in found.items()
+            for extern_id, (lead_id, at) in sorted(found.items())  # in one order, so that no two runs wait in a circle
         ]
         with self._book.writing() as connection:
             connection.execute(insert(self._book.dialect, ACCEPTED).on_conflict_do_nothing(), rows)
@@ -210,6 +210,8 @@ class LedgerLeads:
             how: How it was to retire them; None for a change.
         """
         with self._book.writing() as connection:
+            theirs = self._book.given(campaign_id, stream=stream, run=run)
+            leads = self._book.rows.held(connection, theirs, leads)  # of the others somebody else knows the fate by now
             if how is not None:
                 self._retire(connection, campaign_id, leads, how.value + UNCERTAIN)
             else:
@@ -217,7 +219,6 @@ class LedgerLeads:
                 values: dict[str, Any] = {"digest": "", "retired": perhaps}
                 given = {"ids": as_json(list(leads))}
                 connection.execute(sa.update(ACCEPTED).where(self._these(campaign_id)).values(values), given)
-            theirs = self._book.given(campaign_id, stream=stream, run=run)
             self._book.rows.settle(connection, theirs, {}, leads, placed=(), refused=False)
             if isinstance(self._book.flights, BatchFlights):
                 self._book.flights.settled_elsewhere(campaign_id, leads)

@@ -31,7 +31,7 @@ class LedgerVersions:
     def see(self, stream: str, version: int, leads: Collection[str]) -> None:
         """A version of a stream holds these leads."""
         given = self._given(stream, version)
-        rows = [given | {"extern_id": extern_id} for extern_id in leads]
+        rows = [given | {"extern_id": extern_id} for extern_id in sorted(leads)]
         if rows:
             with self._book.writing() as connection:
                 connection.execute(insert(self._book.dialect, SEEN).on_conflict_do_nothing(), rows)

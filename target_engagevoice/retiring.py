@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from target_engagevoice import answers
 from target_engagevoice.claims import wait_for_others
 from target_engagevoice.leads import Rejection, Stage
+from target_engagevoice.lead_client import MOST_ACTED_ON
 from target_engagevoice.ledger_tables import RETIRE
 from target_engagevoice.lookups import newest
 from target_engagevoice.retirements import ACTIONS, Retire, Retirement
@@ -100,7 +101,7 @@ class Retiring:
                 group = [each for each in claimed if wanted[each.extern_id].how is how]
                 for start in range(0, len(group), LEADS_AT_ONCE):
                     part = group[start : start + LEADS_AT_ONCE]
-                    refused |= self._retire(how, part, wanted)
+                    refused |= {key[1]: why for key, why in self._retire(how, part, wanted).items()}
         return refused
 
     def _dialled(self, wanted: Mapping[str, Wanted]) -> list[HeldLead]:
@@ -120,9 +121,9 @@ class Retiring:
 
     def _retire(
         self, how: Retire, held: Sequence[HeldLead], wanted: Mapping[str, Wanted]
-    ) -> dict[str, answers.Refused]:
+    ) -> dict[Key, answers.Refused]:
         """Look up, act, and look once more for what was loaded just before and may not have been found."""
-        refused: dict[str, answers.Refused] = {}
+        refused: dict[Key, answers.Refused] = {}
         known = [each for each in held if self._parts.directory.by_id(each.campaign_id) is not None]
         if len(known) < len(held):
             logger.warning(
@@ -136,14 +137,15 @@ class Retiring:
                 self._parts.halt.sleep(wait)
             found = [lead for lead in self._parts.lookups.look(known) if lead.lead_id not in acted]
             self._note(found)
-            refused |= self._act(how, found)
+            for start in range(0, len(found), MOST_ACTED_ON):  # a campaign may hold many of one externId
+                refused |= self._act(how, found[start : start + MOST_ACTED_ON])
             acted |= {lead.lead_id for lead in found}
             if wait <= 0:
                 break
-        self._noted_as_retired(how, [each for each in held if each.extern_id not in refused], wanted)
-        for each in held:
-            if each.extern_id in refused:
-                self._parts.ledger.settle(self._stream, each.campaign_id, {}, [each.extern_id], 0.0)
+        kept = [each for each in held if (each.campaign_id, each.extern_id) in refused]
+        self._noted_as_retired(how, [each for each in held if each not in kept], wanted)
+        for each in kept:
+            self._parts.ledger.settle(self._stream, each.campaign_id, {}, [each.extern_id], 0.0)
         return refused
 
     def _note(self, found: Sequence[FoundLead]) -> None:
@@ -153,7 +155,7 @@ class Retiring:
             notes = {lead.extern_id: (lead.lead_id, lead.state) for lead in latest}
             self._parts.ledger.leads.note(campaign_id, notes)
 
-    def _act(self, how: Retire, found: Sequence[FoundLead]) -> dict[str, answers.Refused]:
+    def _act(self, how: Retire, found: Sequence[FoundLead]) -> dict[Key, answers.Refused]:
         """One request for all of them; where the server refuses that, one each."""
         if not found:
             return {}
@@ -167,8 +169,8 @@ class Retiring:
                 self._parts.run.count_effort(self._stream, campaign, "retired", len(leads))
             return {}
         if len(found) == 1:
-            return {found[0].extern_id: answer}
-        refused: dict[str, answers.Refused] = {}
+            return {(found[0].campaign_id, found[0].extern_id): answer}
+        refused: dict[Key, answers.Refused] = {}
         for lead in found:
             refused |= self._act(how, [lead])
         return refused
@@ -190,7 +192,8 @@ class Retiring:
         ended: list[BufferedLead] = []
         for buffered in flagged:
             retirement = cast("Retirement", buffered.lead)
-            refusal = refused.get(retirement.extern_id) or self._list(retirement)
+            unlisted = self._list(retirement)
+            refusal = refused.get(retirement.extern_id) or unlisted
             if refusal is None:
                 ended.append(buffered)
             else:
@@ -202,19 +205,25 @@ class Retiring:
             parts.outcomes.settle(buffered.record, retirement.campaign, retirement.outcome)
 
     def _list(self, retirement: Retirement) -> answers.Refused | None:
-        """Put the phones of a record on the do-not-call list, those that are not there by our doing."""
+        """Put the phones of a record on the do-not-call list, those that are not there by our doing.
+
+        Returns:
+            Why the server would not list one of them; None when all are there.
+        """
         leads = self._parts.ledger.leads
         listed = leads.listed([phone.digest for phone in retirement.phones])
         effort = partial(self._parts.run.count_effort, self._stream, retirement.campaign)
+        refusal: answers.Refused | None = None
         for phone in retirement.phones:
             if phone.digest in listed:
                 continue
             answer = self._parts.lead_client.list_phone(phone.number, phone.country, retirement.extern_id, effort)
             if isinstance(answer, answers.Refused):
-                return answer
+                refusal = refusal or answer
+                continue
             leads.note_listed(phone.digest)
             effort("listed")
-        return None
+        return refusal
 
     def _reject(self, buffered: BufferedLead, batch: RetireBatch, refused: Mapping[str, answers.Refused]) -> bool:
         """Reject a lead that another campaign would not let go of: two campaigns must not have it."""

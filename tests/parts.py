@@ -6,7 +6,7 @@ import atexit
 import json
 import tempfile
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,9 @@ import pyrate_limiter  # noqa: F401 - now, and not within the first example of a
 
 from target_engagevoice.auth import authentication
 from target_engagevoice.batches import BatchLoad
-from target_engagevoice.buffers import Batch, BufferedLead
+from target_engagevoice.buffers import Batch, Buffer, BufferedLead, Lane, RetireBatch, Work
 from target_engagevoice.campaigns import Campaign, Directory
+from target_engagevoice.changes import LeadChanges
 from target_engagevoice.checkpoints import Checkpoints
 from target_engagevoice.client import Client
 from target_engagevoice.credentials import ApiToken
@@ -32,6 +33,7 @@ from target_engagevoice.policies import Policy
 from target_engagevoice.reconcile import Reconciler
 from target_engagevoice.refusals import Refusals
 from target_engagevoice.rejects import Rejects
+from target_engagevoice.retiring import Retiring
 from target_engagevoice.runs import OUTCOMES, Run
 from target_engagevoice.sandbox import Sandbox
 from target_engagevoice.server_clock import ServerClock
@@ -71,6 +73,7 @@ class Desk:
     client: Client
     folder: Path
     retry_max_seconds: float
+    policy: Policy = field(default_factory=Policy)
     states: list[str] = field(default_factory=list)
 
     def open(self, search_delay: float) -> None:
@@ -97,10 +100,26 @@ class Desk:
         """See a batch of these leads through."""
         self.load_batch(self.batch(leads, campaign, not_before))
 
-    def load_batch(self, batch: Batch) -> None:
-        """See a batch through."""
+    def load_batch(self, batch: Batch) -> list[str]:
+        """See a batch through; gives the `externId`s of those that are to be compared once more."""
+        return [each.lead.extern_id for each in BatchLoad(self.loading(), batch).load()]
+
+    def change(self, leads: Sequence[Lead], campaign: Campaign = RENEWALS) -> list[str]:
+        """See a batch of changes through; gives the `externId`s of those that are to be loaded anew."""
+        batch = replace(self.batch(leads, campaign), work=Work.CHANGE, number=0)
+        return [each.lead.extern_id for each in LeadChanges(self.loading(), batch).change()]
+
+    def retire(self, leads: Sequence[Lead], campaign: Campaign | None = None, stream: str = "people") -> list[str]:
+        """See a batch of retirements through, or of leads that move to a campaign; gives those that go on to it."""
+        buffer = Buffer(stream, campaign, ListOptions(), Lane())
+        buffered = self.batch(leads, campaign or RENEWALS).leads
+        batch = RetireBatch(stream, buffered, (buffer,) * len(buffered))
+        return [each.lead.extern_id for each in Retiring(self.loading(), stream).retire_batch(batch)]
+
+    def loading(self) -> Loading:
+        """What a batch is seen through with."""
         lead_client = LeadClient(self.client, self.clock, self.halt, self.retry_max_seconds)
-        loading = Loading(
+        return Loading(
             client=self.client,
             pace=self.pace,
             ledger=self.ledger,
@@ -112,12 +131,11 @@ class Desk:
             server_clock=self.server_clock,
             halt=self.halt,
             retry_max_seconds=self.retry_max_seconds,
-            policy=Policy(),
+            policy=self.policy,
             directory=Directory([RENEWALS, WINBACK]),
             lead_client=lead_client,
             lookups=Lookups(lead_client, self.halt, self.clock.time, self.reconciler.delay),
         )
-        BatchLoad(loading, batch).load()
 
     def landed(self, campaign: Campaign = RENEWALS) -> list[str]:
         """`externId` of every lead in the campaign, as often as it is there."""
@@ -213,6 +231,7 @@ def desk(
     search_delay: float = 10.0,
     api_version: str = "v1",
     timeout: float = TIMEOUT,
+    policy: Policy | None = None,
 ) -> Iterator[Desk]:
     """A desk, open."""
     server_clock = ServerClock()
@@ -234,7 +253,7 @@ def desk(
             ready=nothing,
         )
         client.account_id = ACCOUNT
-        made = Desk(sandbox, clock, halt, server_clock, transport, client, folder, retry_max_seconds)
+        made = Desk(sandbox, clock, halt, server_clock, transport, client, folder, retry_max_seconds, policy or Policy())
         made.open(search_delay)
         stack.callback(made.close)
         yield made

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from target_engagevoice.buffers import Batch, BufferedLead, BufferLimits
+from target_engagevoice.buffers import Batch, BufferedLead, BufferLimits, RetireBatch
 from target_engagevoice.campaigns import Directory
 from target_engagevoice.checkpoints import Checkpoints
 from target_engagevoice.dedupe import Dedupe
@@ -22,20 +22,17 @@ from target_engagevoice.lists import ListOptions
 from target_engagevoice.outcomes import Outcomes
 from target_engagevoice.policies import Policy
 from target_engagevoice.rejects import Rejects
+from target_engagevoice.retirements import Retire, Retirement
 from target_engagevoice.runs import OUTCOMES, Run
 from tests.clock import FakeClock
-from tests.parts import ACCOUNT, RENEWALS, nothing
+from tests.parts import ACCOUNT, RENEWALS, WINBACK, nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from target_engagevoice.campaigns import Campaign
     from target_engagevoice.leads import Lead
-
-
-def unused(_batch: object) -> Sequence[BufferedLead]:
-    """For work that a test has none of."""
-    raise AssertionError
+    from target_engagevoice.versions import Versions
 
 
 LIMITS = BufferLimits(rows=3, size=100_000, age=60.0)
@@ -48,6 +45,9 @@ class Room:
         self,
         *,
         load: Callable[[Batch], None] | None = None,
+        change: Callable[[Batch], Sequence[BufferedLead]] | None = None,
+        policy: Policy | None = None,
+        versions: Versions | None = None,
         limits: BufferLimits = LIMITS,
         threads: int = 2,
         skip_unchanged: bool = True,
@@ -66,13 +66,19 @@ class Room:
         self.batches: list[Batch] = []
         self.gate = threading.Event()
         self.gate.set()
+        self.changing = threading.Event()
+        self.changing.set()
+        self.changes: list[Batch] = []
+        self.retirements: list[RetireBatch] = []
         self._extra = load
+        self._extra_change = change
         self.delivery = Delivery(
-            works=Works(self.load, unused, unused),
+            works=Works(self.load, self.change, self.retire_batch),
             drains=Drains(
-                Dedupe(self.ledger, Policy(skip_unchanged=skip_unchanged)),
+                Dedupe(self.ledger, policy or Policy(skip_unchanged=skip_unchanged)),
                 self.outcomes,
-                DryRun(self.run, self.ledger, Directory([RENEWALS])) if dry_run else None,
+                DryRun(self.run, self.ledger, Directory([RENEWALS, WINBACK])) if dry_run else None,
+                versions,
             ),
             limits=limits,
             threads=threads,
@@ -91,6 +97,45 @@ class Room:
         self.ledger.settle(batch.stream, batch.campaign.campaign_id, digests, (), self.clock.time())
         self.outcomes.settle_all([each.record for each in batch.leads], batch.campaign, Outcome.LOADED)
         return ()
+
+    def change(self, batch: Batch) -> Sequence[BufferedLead]:
+        """Changes every lead of the batch, once that gate is open, but those that a test gives back."""
+        with self.lock:
+            self.changes.append(batch)
+        self.changing.wait()
+        again = self._extra_change(batch) if self._extra_change is not None else ()
+        done = [each for each in batch.leads if each not in again]
+        digests = {each.lead.extern_id: each.lead.digest for each in done}
+        if digests:
+            self.ledger.leads.changed(batch.stream, batch.campaign.campaign_id, digests, {})
+        self.ledger.leads.gone(batch.stream, batch.campaign.campaign_id, [each.lead.extern_id for each in again])
+        self.outcomes.settle_all([each.record for each in done], batch.campaign, Outcome.UPDATED)
+        return again
+
+    def retire_batch(self, batch: RetireBatch) -> Sequence[BufferedLead]:
+        """Retires every lead of the batch, once that gate is open, and gives back those that only move."""
+        with self.lock:
+            self.retirements.append(batch)
+        self.changing.wait()
+        moved: list[BufferedLead] = []
+        for each, buffer in zip(batch.leads, batch.buffers, strict=True):
+            stays = buffer.campaign.campaign_id if buffer.campaign else None
+            for held in self.ledger.leads.whereabouts(batch.stream, [each.lead.extern_id]):
+                if held.is_dialled and held.campaign_id != stays:
+                    self.ledger.leads.retired(
+                        batch.stream, held.campaign_id, [held.extern_id], Retire.SUPPRESS, moved=stays is not None
+                    )
+            if isinstance(each.lead, Retirement):
+                self.ledger.leads.mark(batch.stream, [each.lead.extern_id])
+                self.outcomes.settle(each.record, None, each.lead.outcome)
+            else:
+                moved.append(each)
+        return moved
+
+    def flag(self, number: int, stream: str = "people") -> None:
+        """A record that was deleted at the source."""
+        retirement = Retirement.of_record(f"L{number}", Outcome.DELETED, Retire.SUPPRESS, None)
+        self.delivery.retire(self.outcomes.read(stream, {}), retirement)
 
     def add(self, one: Lead, campaign: Campaign = RENEWALS, stream: str = "people") -> None:
         """As the sink does: into the buffer."""

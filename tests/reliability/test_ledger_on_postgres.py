@@ -12,6 +12,7 @@ import pytest
 
 from target_engagevoice.ledger import Accepted
 from tests import test_ledger as on_sqlite
+from tests import test_ledger_leads as leads_on_sqlite
 from tests.end_to_end.postgres import Postgres, running_postgres
 from tests.parts import ACCOUNT
 from tests.test_ledger import CAMPAIGN, opened, settle, versions
@@ -42,7 +43,7 @@ def ledger_url(server: Postgres) -> str:
 OF_A_FILE = {"test_what_is_written_is_on_disk_before_the_call_returns"}
 """Tests that look into SQLite itself."""
 
-for _name, _test in list(vars(on_sqlite).items()):
+for _name, _test in [*vars(on_sqlite).items(), *vars(leads_on_sqlite).items()]:
     if (
         _name.startswith("test_")
         and _name not in OF_A_FILE
@@ -106,4 +107,4 @@ def test_rows_are_locked_in_one_order_whatever_the_databases(server: Postgres, r
 
 
 def test_there_are_tests_to_repeat() -> None:
-    assert sum(name.startswith("test_") for name in globals()) > 20
+    assert sum(name.startswith("test_") for name in globals()) > 50
