@@ -57,13 +57,14 @@ class Dedupe:
         self._gone_on: set[tuple[str, str, str]] = set()
         self._overtaken: set[tuple[str, str, str]] = set()
 
-    def divide(self, stream: str, campaign_id: str, leads: list[BufferedLead]) -> Division:
+    def divide(self, stream: str, campaign_id: str, leads: list[BufferedLead], *, moving: bool = True) -> Division:
         """Compare leads with what their campaign has.
 
         Args:
             stream: Where they come from.
             campaign_id: Where they are bound for.
             leads: No two of the same `externId`.
+            moving: Whether other campaigns that have them are to let go of them first.
 
         Raises:
             LedgerError: The ledger can not be read.
@@ -71,7 +72,7 @@ class Dedupe:
         extern_ids = [buffered.lead.extern_id for buffered in leads]
         accepted = self._ledger.accepted(campaign_id, extern_ids)
         left = self._ledger.left(stream, campaign_id, extern_ids)
-        elsewhere = self._elsewhere(stream, campaign_id, extern_ids)
+        elsewhere = self._elsewhere(stream, campaign_id, extern_ids) if moving else set()
         if not accepted and not left and not elsewhere:
             return Division(to_send=leads)
         division = Division()

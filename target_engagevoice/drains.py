@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, cast
 
 from msgspec.structs import replace
 
-from target_engagevoice.buffers import RetireBatch
+from target_engagevoice.buffers import Batch, RetireBatch, Work
 from target_engagevoice.client import load_body
 from target_engagevoice.leads import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from target_engagevoice.buffers import Batch, Buffer, BufferedLead, BufferLimits
+    from target_engagevoice.buffers import Buffer, BufferedLead, BufferLimits
     from target_engagevoice.dedupe import Dedupe
     from target_engagevoice.dry_runs import DryRun
     from target_engagevoice.outcomes import Outcomes
@@ -164,8 +164,18 @@ class Drains:
             if buffer.campaign is None:
                 self._settle_retirements(buffer, retirements.leads)
             else:
+                self._count_moved(dry_run, buffer, retirements.leads)
                 self._settle(buffer, retirements.leads, Outcome.SKIPPED)
         return Drain()
+
+    def _count_moved(self, dry_run: DryRun, buffer: Buffer, leads: Sequence[BufferedLead]) -> None:
+        """Count what would be done for leads once they left another campaign."""
+        assert buffer.campaign is not None  # noqa: S101 - a lead moves to one
+        stream, campaign = buffer.stream, buffer.campaign
+        rest = self._dedupe.divide(stream, campaign.campaign_id, list(leads), moving=False)
+        for todo, work in ((rest.to_send, Work.LOAD), (rest.to_change, Work.CHANGE)):
+            if todo:
+                dry_run.count(Batch(stream, campaign, buffer.options, 0, tuple(todo), work))
 
 
 _WIDEST_NAMES = dict.fromkeys(("stream", "campaign", "run", "started", "date", "batch"), "-" * 64)
