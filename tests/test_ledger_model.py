@@ -13,9 +13,14 @@ import sqlalchemy as sa
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from msgspec import structs
 
 from target_engagevoice.ledger import Accepted, InFlight, Ledger
 from target_engagevoice.ledger_database import Database
+from target_engagevoice.ledger_leads import HeldLead
+from target_engagevoice.ledger_tables import CHANGE, EVERYWHERE, LOAD, RETIRE
+from target_engagevoice.ledger_versions import ANY_VERSION
+from target_engagevoice.retirements import RETIRED, Retire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +33,9 @@ CAMPAIGNS = ["1001", "1002"]
 STREAMS = ["people", "contacts"]
 
 ids = st.lists(st.sampled_from(IDS), unique=True)
+some = st.lists(st.sampled_from(IDS), unique=True, min_size=1)
+works = st.sampled_from([LOAD, CHANGE, RETIRE])
+ways = st.sampled_from(list(Retire))
 digests = st.dictionaries(st.sampled_from(IDS), st.sampled_from(["d1", "d2"]))
 campaigns = st.sampled_from(CAMPAIGNS)
 streams = st.sampled_from(STREAMS)
@@ -56,6 +64,16 @@ class Remains:
 
 
 @dataclass
+class Known:
+    """What is known of a lead that is loaded, besides what was accepted."""
+
+    stream: str
+    lead_id: str | None = None
+    was: str | None = None
+    content: str | None = None
+
+
+@dataclass
 class Model:
     """All that the ledger holds of one account."""
 
@@ -64,12 +82,15 @@ class Model:
     flying: dict[Key, InFlight] = field(default_factory=dict)
     left: list[Remains] = field(default_factory=list)
     refused: dict[Key, str] = field(default_factory=dict)
+    leads: dict[Key, Known] = field(default_factory=dict)
+    listed: set[str] = field(default_factory=set)
+    seen: set[tuple[str, int, str]] = field(default_factory=set)
 
-    def claim(self, run: str, stream: str, campaign: str, leads: dict[str, str], since: float) -> set[str]:
+    def claim(self, run: str, stream: str, campaign: str, leads: dict[str, str], since: float, work: str) -> set[str]:
         for extern_id, digest in leads.items():
             held = self.flying.get((campaign, extern_id))
             if held is None or held.run == run:
-                self.flying[campaign, extern_id] = InFlight(campaign, stream, extern_id, digest, since, run)
+                self.flying[campaign, extern_id] = InFlight(campaign, stream, extern_id, digest, since, run, work)
         return {extern_id for extern_id in leads if self.flying[campaign, extern_id].run == run}
 
     def holds(self, run: str, campaign: str, extern_id: str) -> bool:
@@ -89,6 +110,21 @@ class Model:
     ) -> None:
         for extern_id, digest in leads.items():
             self.accepted[campaign, extern_id] = Accepted(digest, at)
+            self.leads[campaign, extern_id] = Known(stream)
+        self.land(run, stream, campaign, leads, cleared, dead=dead, refused=refused)
+
+    def land(
+        self,
+        run: str,
+        stream: str,
+        campaign: str,
+        leads: dict[str, str],
+        cleared: list[str],
+        *,
+        dead: set[str],
+        refused: bool = False,
+    ) -> None:
+        for extern_id, digest in leads.items():
             read_before = [
                 each
                 for each in self.left
@@ -107,6 +143,18 @@ class Model:
         for extern_id in (*leads, *cleared):
             if self.holds(run, campaign, extern_id):
                 del self.flying[campaign, extern_id]
+
+    def retire(self, campaign: str, leads: list[str], how: str) -> None:
+        for key in [(campaign, extern_id) for extern_id in leads if (campaign, extern_id) in self.accepted]:
+            self.accepted[key] = structs.replace(self.accepted[key], retired=how)
+            if how == Retire.DELETE:
+                self.leads[key].lead_id = self.leads[key].was = None
+
+    def held(self, key: Key) -> HeldLead:
+        accepted, known = self.accepted[key], self.leads[key]
+        return HeldLead(
+            *key, accepted.digest, accepted.at, accepted.retired, known.lead_id, known.was, known.content
+        )
 
     def finish(self, run: str, predecessors: set[str], dead: set[str], read: list[str]) -> None:
         self.left = [
@@ -163,11 +211,11 @@ class AnyCalls(RuleBasedStateMachine):
     def _seat(self, number: int) -> Seat:
         return self.seats[number % len(self.seats)]
 
-    @rule(number=seats, stream=streams, campaign=campaigns, leads=digests, since=times)
-    def claim(self, number: int, stream: str, campaign: str, leads: dict[str, str], since: float) -> None:
+    @rule(number=seats, stream=streams, campaign=campaigns, leads=digests, since=times, work=works)
+    def claim(self, number: int, stream: str, campaign: str, leads: dict[str, str], since: float, work: str) -> None:
         seat = self._seat(number)
-        mine = self.model.claim(seat.run, stream, campaign, leads, since)
-        claimed = seat.ledger.claim(stream, campaign, leads, since)
+        mine = self.model.claim(seat.run, stream, campaign, leads, since, work)
+        claimed = seat.ledger.claim(stream, campaign, leads, since, work)
         assert claimed == (mine if self.shared else set(leads))
 
     @rule(number=seats, stream=streams, campaign=campaigns, leads=digests, cleared=ids, at=times, refused=st.booleans())
@@ -197,6 +245,83 @@ class AnyCalls(RuleBasedStateMachine):
         seat.ledger.settle(stream, campaign, leads, cleared, at, run)
         known = {key: digest for key, digest in leads.items() if self.model.holds(run, campaign, key)}
         self.model.settle(run, stream, campaign, known, cleared, at, dead=seat.dead)
+
+    @rule(number=seats, stream=streams, campaign=campaigns, leads=some, at=times)
+    def adopt(self, number: int, stream: str, campaign: str, leads: list[str], at: float) -> None:
+        self._seat(number).ledger.leads.adopt(stream, campaign, dict.fromkeys(leads, ("1", at)))
+        for key in [(campaign, extern_id) for extern_id in leads if (campaign, extern_id) not in self.model.accepted]:
+            self.model.accepted[key] = Accepted("", at)
+            self.model.leads[key] = Known(stream, "1")
+
+    @rule(number=seats, campaign=campaigns, leads=some, state=st.sampled_from([None, "READY", "PENDING"]))
+    def note(self, number: int, campaign: str, leads: list[str], state: str | None) -> None:
+        self._seat(number).ledger.leads.note(campaign, dict.fromkeys(leads, ("2", state)))
+        for known in [self.model.leads[campaign, each] for each in leads if (campaign, each) in self.model.leads]:
+            known.lead_id = "2"
+            known.was = known.was if known.was is not None else state
+
+    @rule(number=seats, stream=streams, campaign=campaigns, leads=some, digest=st.sampled_from(["d1", "d2"]))
+    def change(self, number: int, stream: str, campaign: str, leads: list[str], digest: str) -> None:
+        seat, done = self._seat(number), dict.fromkeys(leads, digest)
+        seat.ledger.leads.changed(stream, campaign, done, dict.fromkeys(leads[:1], "content"))
+        for key in [(campaign, extern_id) for extern_id in leads if (campaign, extern_id) in self.model.accepted]:
+            self.model.accepted[key] = Accepted(digest, self.model.accepted[key].at)
+            content = "content" if key[1] == leads[0] else None
+            self.model.leads[key] = Known(stream, self.model.leads[key].lead_id, None, content)
+        self.model.land(seat.run, stream, campaign, done, [], dead=seat.dead)
+
+    @rule(number=seats, stream=streams, campaign=campaigns, leads=some)
+    def find_gone(self, number: int, stream: str, campaign: str, leads: list[str]) -> None:
+        seat = self._seat(number)
+        seat.ledger.leads.gone(stream, campaign, leads)
+        self.model.retire(campaign, leads, "delete")
+        self.model.land(seat.run, stream, campaign, {}, leads, dead=seat.dead)
+
+    @rule(number=seats, stream=streams, campaign=campaigns, leads=some, how=ways, moved=st.booleans())
+    def retire(self, number: int, stream: str, campaign: str, leads: list[str], how: Retire, *, moved: bool) -> None:
+        seat = self._seat(number)
+        seat.ledger.leads.retired(stream, campaign, leads, how, moved=moved)
+        self.model.retire(campaign, leads, how.value)
+        done, cleared = (dict.fromkeys(leads, RETIRED), []) if moved else ({}, leads)
+        self.model.land(seat.run, stream, campaign, done, cleared, dead=seat.dead)
+
+    @rule(number=seats, stream=streams, leads=some)
+    def mark(self, number: int, stream: str, leads: list[str]) -> None:
+        seat = self._seat(number)
+        seat.ledger.leads.mark(stream, leads)
+        self.model.land(seat.run, stream, EVERYWHERE, dict.fromkeys(leads, RETIRED), [], dead=seat.dead)
+
+    @rule(number=seats, dead=st.data(), stream=streams, campaign=campaigns, leads=some, how=st.one_of(st.none(), ways))
+    def doubt(
+        self, number: int, dead: st.DataObject, stream: str, campaign: str, leads: list[str], how: Retire | None
+    ) -> None:
+        seat, model = self._seat(number), self.model
+        if not seat.dead:
+            return
+        run = dead.draw(st.sampled_from(sorted(seat.dead)))
+        seat.ledger.leads.doubt(stream, campaign, leads, run, how)
+        doubtful = [each for each in leads if model.holds(run, campaign, each)]
+        for key in [(campaign, each) for each in doubtful if (campaign, each) in model.accepted]:
+            before = model.accepted[key]
+            perhaps = None if before.retired is None else before.retired.rstrip("?") + "?"
+            after = Accepted("", before.at, perhaps) if how is None else structs.replace(before, retired=f"{how.value}?")
+            model.accepted[key] = after
+        model.land(run, stream, campaign, {}, doubtful, dead=seat.dead)
+
+    @rule(number=seats, phone=st.sampled_from(["p1", "p2"]))
+    def list_phone(self, number: int, phone: str) -> None:
+        self._seat(number).ledger.leads.note_listed(phone)
+        self.model.listed.add(phone)
+
+    @rule(number=seats, stream=streams, version=st.integers(0, 2), leads=ids)
+    def see(self, number: int, stream: str, version: int, leads: list[str]) -> None:
+        self._seat(number).ledger.versions.see(stream, version, leads)
+        self.model.seen |= {(stream, version, extern_id) for extern_id in leads}
+
+    @rule(number=seats, stream=streams)
+    def forget(self, number: int, stream: str) -> None:
+        self._seat(number).ledger.versions.forget(stream)
+        self.model.seen = {each for each in self.model.seen if each[0] != stream}
 
     @rule(number=seats, campaign=campaigns, leads=digests)
     def refuse(self, number: int, campaign: str, leads: dict[str, str]) -> None:
@@ -235,7 +360,9 @@ class AnyCalls(RuleBasedStateMachine):
             accepted = {key: each for (where, key), each in model.accepted.items() if where == campaign}
             assert ledger.accepted(campaign, IDS) == accepted
             remains = [each for each in model.left if each.run in seat.dead and each.campaign == campaign]
-            assert ledger.took_leads(campaign) == any(each.taken for each in remains)
+            assert ledger.took_leads(campaign) == any(each.taken and each.digest != RETIRED for each in remains)
+            held = {key: model.held((where, key)) for where, key in model.accepted if where == campaign}
+            assert ledger.leads.held(campaign, IDS) == held
             for stream in STREAMS:
                 left = ledger.left(stream, campaign, IDS)
                 for extern_id in IDS:
@@ -244,9 +371,37 @@ class AnyCalls(RuleBasedStateMachine):
                         for each in remains
                         if (each.stream, each.extern_id) == (stream, extern_id)
                     ]
-                    assert [(each.digest, each.taken) for each in left.get(extern_id, [])] == versions
+                    known = [each for each in left.get(extern_id, []) if not each.is_mark]
+                    assert [(each.digest, each.taken) for each in known] == versions
             for extern_id in IDS:
                 assert ledger.refused(campaign, extern_id) == model.refused.get((campaign, extern_id))
+        for stream in STREAMS:
+            self._agrees_on_stream(seat, stream)
+        assert ledger.leads.listed(["p1", "p2", "p3"]) == model.listed
+
+    def _agrees_on_stream(self, seat: Seat, stream: str) -> None:
+        ledger, model = seat.ledger, self.model
+        anywhere = {campaign for campaign, _ in model.accepted} | {EVERYWHERE}
+        left = ledger.left(stream, None, IDS)
+        for extern_id in IDS:
+            versions = sorted(
+                (each.digest, each.taken, each.campaign == EVERYWHERE)
+                for each in model.left
+                if (each.stream, each.extern_id) == (stream, extern_id)
+                and each.run in seat.dead
+                and each.campaign in anywhere
+            )
+            assert sorted((each.digest, each.taken, each.is_mark) for each in left.get(extern_id, [])) == versions
+        mine = [key for key, known in model.leads.items() if known.stream == stream]
+        found = {(each.campaign_id, each.extern_id): each for each in ledger.leads.whereabouts(stream, IDS)}
+        assert found == {key: model.held(key) for key in mine}
+        dialled = [key for key in mine if model.held(key).is_dialled]
+        for version in range(1, 3):
+            seen = {each for where, one, each in model.seen if where == stream and one in (version, ANY_VERSION)}
+            missing = [key for key in dialled if key[1] not in seen]
+            assert ledger.versions.is_seen(stream, version) == bool(seen)
+            assert sorted(ledger.versions.missing(stream, version, "", -1)) == sorted(missing)
+            assert ledger.versions.count(stream, version) == (len(missing), len(dialled))
 
     @rule(number=seats)
     def a_dry_run_sees_what_killed_runs_left(self, number: int) -> None:
