@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from msgspec.structs import replace
 
 from target_engagevoice.ledger_tables import EVERYWHERE
-from target_engagevoice.retirements import RETIRED, UNCERTAIN, Retire
+from target_engagevoice.retirements import RETIRED, Retire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,9 +139,8 @@ class Dedupe:
         if last is None or last.retired == Retire.DELETE:
             division.to_send.append(buffered)
             return
-        unknown = last.is_unknown or (last.retired or "").endswith(UNCERTAIN)
         same = last.digest == buffered.lead.digest and self.policy.skip_unchanged
-        change = self.policy.change or unknown or (last.retired is not None and same)
+        change = self.policy.change or last.is_unknown or (last.retired is not None and same)
         (division.to_change if change else division.to_send).append(buffered)
 
     def _elsewhere(self, stream: str, campaign_id: str, extern_ids: Sequence[str]) -> set[str]:

@@ -199,29 +199,34 @@ class LedgerLeads:
             given = {"campaign_id": EVERYWHERE, "stream": stream}
             self._book.land(connection, given, dict.fromkeys(leads, RETIRED))
 
-    def doubt(self, stream: str, campaign_id: str, leads: Collection[str], run: str, how: Retire | None) -> None:
+    def doubt(self, stream: str, campaign_id: str, leads: Mapping[str, str], run: str, how: Retire | None) -> None:
         """A killed run may have changed leads, or retired them: the next record of theirs is applied in any case.
+
+        A lead that was to be put back into the dialer as it was holds what it held.
 
         Args:
             stream: Where they came from.
             campaign_id: Where they are.
-            leads: Their `externId`s.
+            leads: `externId` to the digest of what they were to be.
             run: The killed run.
             how: How it was to retire them; None for a change.
         """
+        known = self.held(campaign_id, list(leads)) if how is None else {}
+        as_it_was = [key for key, lead in known.items() if lead.digest == leads[key]]
         with self._book.writing() as connection:
             theirs = self._book.given(campaign_id, stream=stream, run=run)
-            leads = self._book.rows.held(connection, theirs, leads)  # of the others somebody else knows the fate by now
+            flying = self._book.rows.held(connection, theirs, leads)  # of the others somebody else knows the fate by now
             if how is not None:
-                self._retire(connection, campaign_id, leads, how.value + UNCERTAIN)
+                self._retire(connection, campaign_id, flying, how.value + UNCERTAIN)
             else:
                 perhaps = sa.func.rtrim(ACCEPTED.c.retired, UNCERTAIN, type_=sa.String).concat(UNCERTAIN)
-                values: dict[str, Any] = {"digest": "", "retired": perhaps}
-                given = {"ids": as_json(list(leads))}
-                connection.execute(sa.update(ACCEPTED).where(self._these(campaign_id)).values(values), given)
-            self._book.rows.settle(connection, theirs, {}, leads, placed=(), refused=False)
+                either = sa.update(ACCEPTED).where(self._these(campaign_id)).values(retired=perhaps)
+                connection.execute(either, {"ids": as_json([key for key in as_it_was if key in flying])})
+                changed = [key for key in flying if key not in as_it_was]
+                connection.execute(either.values(digest=""), {"ids": as_json(changed)})
+            self._book.rows.settle(connection, theirs, {}, flying, placed=(), refused=False)
             if isinstance(self._book.flights, BatchFlights):
-                self._book.flights.settled_elsewhere(campaign_id, leads)
+                self._book.flights.settled_elsewhere(campaign_id, flying)
 
     def listed(self, phones: Collection[str]) -> set[str]:
         """Which of these phones, as digests, are on the do-not-call list by our doing."""

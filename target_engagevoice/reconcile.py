@@ -113,15 +113,16 @@ def recover(
         How many leads were looked up.
     """
     groups: dict[tuple[str, str, str], dict[str, InFlight]] = {}
-    doubtful: dict[tuple[str, str, str, str], list[str]] = {}
+    doubtful: dict[tuple[str, str, str, str], dict[str, str]] = {}
     for lead in ledger.in_flight():
         if lead.work == LOAD:
             groups.setdefault((lead.stream, lead.campaign_id, lead.run), {})[lead.extern_id] = lead
         else:
             how = lead.digest if lead.work == RETIRE else ""
-            doubtful.setdefault((lead.stream, lead.campaign_id, lead.run, how), []).append(lead.extern_id)
-    for (stream, campaign_id, run, how), extern_ids in doubtful.items():
-        ledger.leads.doubt(stream, campaign_id, extern_ids, run, Retire(how) if how else None)
+            digests = doubtful.setdefault((lead.stream, lead.campaign_id, lead.run, how), {})
+            digests[lead.extern_id] = lead.digest
+    for (stream, campaign_id, run, how), digests in doubtful.items():
+        ledger.leads.doubt(stream, campaign_id, digests, run, Retire(how) if how else None)
     settled_at = clock.monotonic() + search_delay
     for (stream, campaign_id, run), leads in groups.items():
         held = reconciler.found(campaign_id, {key: lead.since for key, lead in leads.items()}, settled_at)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tests.reliability.crm import Crm, Version
 
 
+BAD_REQUEST, BROKEN = 400, 500
+
+
 class Rules:
     """Holds a sandbox against a CRM."""
 
@@ -46,6 +49,8 @@ class Rules:
             if self._lists and version.phone not in listed:
                 return "is not on the do-not-call list"
             return "is dialled" if dialled else ""
+        if version.fate == "gone" and self._an_action_was_refused():
+            return ""  # there is no record to reject: a warning says so, and the next version is to try again
         if version.fate != "good":
             return "is dialled" if dialled and self._retires else ""
         if version.phone in listed:
@@ -60,6 +65,13 @@ class Rules:
         if self._retires and any(lead not in here for lead in dialled):
             return "is dialled elsewhere"
         return ""
+
+    def _an_action_was_refused(self) -> bool:
+        refusals = (BAD_REQUEST, BROKEN)
+        return any(
+            request["status"] in refusals or request["fault"] == "action_failed"
+            for request in self._sandbox.requests("action")
+        )
 
     def dialled_twice(self) -> list[str]:
         """Who is dialled in two places, whatever the source says."""

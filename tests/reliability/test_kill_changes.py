@@ -1,0 +1,152 @@
+"""`kill -9` of the real executable around changes, actions, the do-not-call list and what the ledger notes of them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.end_to_end.executable import STATE_DIR, against, serving
+from tests.end_to_end.messages import encoded, phone
+from tests.reliability.crm import PROPERTIES, Version
+from tests.reliability.happened import content
+from tests.reliability.launcher import Moment
+from tests.reliability.process import KILLED, Process, table_count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from target_engagevoice.sandbox import Sandbox
+
+PEOPLE = 24
+CHANGE = "target_engagevoice.lead_client:LeadClient.change"
+ACT = "target_engagevoice.lead_client:LeadClient.act"
+LIST_PHONE = "target_engagevoice.lead_client:LeadClient.list_phone"
+CHANGED = "target_engagevoice.ledger_leads:LedgerLeads.changed"
+RETIRED = "target_engagevoice.ledger_leads:LedgerLeads.retired"
+MARK = "target_engagevoice.ledger_leads:LedgerLeads.mark"
+NOTE_LISTED = "target_engagevoice.ledger_leads:LedgerLeads.note_listed"
+DOUBT = "target_engagevoice.ledger_leads:LedgerLeads.doubt"
+CLAIM = "target_engagevoice.ledger:Ledger.claim"
+
+CHAINS: dict[str, Sequence[Moment]] = {
+    "around a change": [
+        Moment(CHANGE, "before", 2),
+        Moment(CHANGE, "after", 1),
+        Moment(CHANGE, "after", 3),
+        Moment(CHANGED, "before", 1),
+        Moment(DOUBT, "after", 1),
+    ],
+    "around an action": [
+        Moment(ACT, "before", 1),
+        Moment(ACT, "after", 1),
+        Moment(RETIRED, "before", 1),
+        Moment(RETIRED, "after", 1),
+        Moment(MARK, "before", 1),
+    ],
+    "around the list": [
+        Moment(LIST_PHONE, "before", 1),
+        Moment(LIST_PHONE, "after", 1),
+        Moment(NOTE_LISTED, "before", 2),
+        Moment(CLAIM, "after", 2),
+        Moment(CHANGED, "after", 1),
+    ],
+}
+"""Where each run of a chain is killed; the run after the last of them is left alone."""
+
+FATES = ("changed", "cleared", "moved", "deleted", "do_not_call", "same")
+
+
+def first_day() -> list[Version]:
+    """Everybody as she is loaded."""
+    return [Version(n, "people", f"L{n}", str(1001 + n % 2), 1, phone(n)) for n in range(PEOPLE)]
+
+
+def second_day() -> list[Version]:
+    """What becomes of each; `cleared` has no last name any more."""
+    rows = []
+    for row in first_day():
+        fate = FATES[row.place % len(FATES)]
+        number = {"changed": 3, "cleared": 2}.get(fate, 1)
+        campaign = "1003" if fate == "moved" else row.campaign_id
+        flag = fate if fate in ("deleted", "do_not_call") else "good"
+        rows.append(Version(row.place, row.stream, row.extern_id, campaign, number, row.phone, flag))
+    return rows
+
+
+def lines(rows: Sequence[Version]) -> list[bytes]:
+    """As a tap sends them, with a STATE at the end."""
+    messages: list[dict[str, Any]] = [
+        {"type": "SCHEMA", "stream": "people", "schema": {"properties": PROPERTIES}, "key_properties": ["id"]},
+        *({"type": "RECORD", "stream": row.stream, "record": row.record()} for row in rows),
+        {"type": "STATE", "value": {"bookmark": len(rows)}},
+    ]
+    return [encoded(message) for message in messages]
+
+
+def play(deaths: Sequence[Moment], folder: Path) -> list[str]:
+    """Load, then go through the second day as often as it is killed and once more; what must not be."""
+    problems = []
+    with serving({"on": "patch", "do": "delay", "seconds": 0.02, "times": None}) as sandbox:
+        config = against(
+            sandbox,
+            load_method="upsert",
+            on_delete="suppress",
+            do_not_call="dnc_list",
+            batch_size_rows=5,
+            max_in_flight=2,
+            search_delay_seconds=0.2,
+            mappings={"*": {"campaign": {"field": "camp"}, "fields": {"externId": "id"}}},
+        )
+        with Process(folder, config, lines(first_day())) as process:
+            assert process.wait() == 0, process.stderr
+        for death in deaths:
+            with Process(folder, config, lines(second_day()), die_at=death) as process:
+                if process.wait() != KILLED:
+                    problems.append(f"it was not killed {death}: {process.stderr[-300:]}")
+                if process.states:
+                    problems.append(f"STATE was written although it was killed {death}")
+        with Process(folder, config, lines(second_day())) as process:
+            if process.wait() != 0 or process.states != [{"bookmark": PEOPLE}]:
+                problems.append(f"the run left alone failed: {process.stderr[-300:]}")
+        problems += differences(sandbox)
+    for table in ("in_flight", "batches", "left"):
+        if table_count(folder / STATE_DIR / "ledger.db", table):
+            problems.append(f"the ledger still has {table}")
+    return problems
+
+
+def differences(sandbox: Sandbox) -> list[str]:
+    """How the server differs from what the second day says."""
+    leads = sandbox.leads()
+    dialled = sorted(
+        (lead["externId"], str(lead["campaignId"]), content(lead["fields"]))
+        for lead in leads
+        if lead["leadState"] == "READY" and not lead["suppressed"]
+    )
+    wanted = sorted((row.extern_id, row.campaign_id, row.content) for row in second_day() if row.fate == "good")
+    problems = [f"is {one}, is to be {other}" for one, other in zip(dialled, wanted, strict=False) if one != other]
+    if len(dialled) != len(wanted):
+        problems.append(f"{len(dialled)} are dialled, {len(wanted)} are to be")
+    if len(leads) != PEOPLE + sum(row.campaign_id == "1003" for row in second_day()):
+        problems.append(f"there are {len(leads)} leads: some were loaded twice, or not at all")
+    listed = sorted(entry["phone"] for entry in sandbox.dnc())
+    if listed != sorted(row.phone for row in second_day() if row.fate == "do_not_call"):
+        problems.append(f"listed are {listed}")
+    return problems
+
+
+def test_after_kills_each_lead_is_what_its_newest_record_says(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(len(CHAINS)) as pool:
+        jobs = {name: pool.submit(play, deaths, tmp_path / name) for name, deaths in CHAINS.items()}
+        problems = {name: job.result() for name, job in jobs.items() if job.result()}
+    assert not problems, problems
+
+
+def test_more_than_a_dozen_points_are_tried() -> None:
+    assert sum(map(len, CHAINS.values())) > 12  # noqa: PLR2004 - a dozen
+
+
+pytestmark = pytest.mark.timeout(240)
