@@ -85,7 +85,9 @@ class LeadChanges:
 
     def _blur(self, todo: Sequence[BufferedLead], held: Mapping[str, HeldLead]) -> None:
         """Note before a change which fields it touches: killed in between, the next run must know what to blank."""
-        contents = {each.lead.extern_id: held[each.lead.extern_id].content for each in todo if each.lead.extern_id in held}
+        contents = {
+            each.lead.extern_id: held[each.lead.extern_id].content for each in todo if each.lead.extern_id in held
+        }
         blurs = {
             each.lead.extern_id: blurred(each.lead, content)
             for each in todo

@@ -215,7 +215,9 @@ class LedgerLeads:
         as_it_was = [key for key, lead in known.items() if lead.digest == leads[key]]
         with self._book.writing() as connection:
             theirs = self._book.given(campaign_id, stream=stream, run=run)
-            flying = self._book.rows.held(connection, theirs, leads)  # of the others somebody else knows the fate by now
+            flying = self._book.rows.held(
+                connection, theirs, leads
+            )  # of the others somebody else knows the fate by now
             if how is not None:
                 self._retire(connection, campaign_id, flying, how.value + UNCERTAIN)
             else:

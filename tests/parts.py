@@ -253,7 +253,9 @@ def desk(
             ready=nothing,
         )
         client.account_id = ACCOUNT
-        made = Desk(sandbox, clock, halt, server_clock, transport, client, folder, retry_max_seconds, policy or Policy())
+        made = Desk(
+            sandbox, clock, halt, server_clock, transport, client, folder, retry_max_seconds, policy or Policy()
+        )
         made.open(search_delay)
         stack.callback(made.close)
         yield made

@@ -76,4 +76,7 @@ def test_equal_values_of_two_leads_do_not_look_it() -> None:
 
 
 def test_a_field_that_no_lead_has_any_more_is_left_alone() -> None:
-    assert differences(lead(0, city="Rome"), json.dumps({"oldField": "1"})) == {"leadPhone": "6505550000", "city": "Rome"}
+    assert differences(lead(0, city="Rome"), json.dumps({"oldField": "1"})) == {
+        "leadPhone": "6505550000",
+        "city": "Rome",
+    }

@@ -39,7 +39,8 @@ POLICIES = {
 }
 
 import os
-N=int(os.environ.get('N','150'))
+
+N = int(os.environ.get("N", "150"))
 number = st.integers(0, 2)
 loads = st.builds(
     lambda which, version, campaign: Read(lead(which, **VERSIONS[version]), campaign),

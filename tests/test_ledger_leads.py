@@ -247,7 +247,9 @@ def test_a_load_that_arrived_unseen_has_the_names_of_its_fields(ledger_url: str)
     with opened(ledger_url) as killed:
         killed.claim("people", CAMPAIGN, {"L0": "a"}, 1.0)
     with opened(ledger_url, "two") as ledger:
-        ledger.settle("people", CAMPAIGN, {"L0": "a"}, [], 2.0, "one", contents={"L0": "the names", "L1": "none of ours"})
+        ledger.settle(
+            "people", CAMPAIGN, {"L0": "a"}, [], 2.0, "one", contents={"L0": "the names", "L1": "none of ours"}
+        )
         assert held(ledger).content == "the names"
 
 

@@ -152,9 +152,7 @@ class Model:
 
     def held(self, key: Key) -> HeldLead:
         accepted, known = self.accepted[key], self.leads[key]
-        return HeldLead(
-            *key, accepted.digest, accepted.at, accepted.retired, known.lead_id, known.was, known.content
-        )
+        return HeldLead(*key, accepted.digest, accepted.at, accepted.retired, known.lead_id, known.was, known.content)
 
     def finish(self, run: str, predecessors: set[str], dead: set[str], read: list[str]) -> None:
         self.left = [
@@ -304,7 +302,9 @@ class AnyCalls(RuleBasedStateMachine):
         for key in [(campaign, each) for each in doubtful if (campaign, each) in model.accepted]:
             before = model.accepted[key]
             perhaps = None if before.retired is None else before.retired.rstrip("?") + "?"
-            after = Accepted("", before.at, perhaps) if how is None else structs.replace(before, retired=f"{how.value}?")
+            after = (
+                Accepted("", before.at, perhaps) if how is None else structs.replace(before, retired=f"{how.value}?")
+            )
             model.accepted[key] = after
         model.land(run, stream, campaign, {}, doubtful, dead=seat.dead)
 

@@ -30,7 +30,10 @@ def test_what_becomes_of_leads_that_are_there(given: dict[str, str], policy: Pol
         ({}, FlagPolicy(None, Retire.SUPPRESS, list_phones=False)),
         ({"on_delete": "delete"}, FlagPolicy(Retire.DELETE, Retire.SUPPRESS, list_phones=False)),
         ({"do_not_call": "dnc_list"}, FlagPolicy(None, Retire.SUPPRESS, list_phones=True)),
-        ({"on_delete": "cancel", "do_not_call": "dnc_list"}, FlagPolicy(Retire.CANCEL, Retire.CANCEL, list_phones=True)),
+        (
+            {"on_delete": "cancel", "do_not_call": "dnc_list"},
+            FlagPolicy(Retire.CANCEL, Retire.CANCEL, list_phones=True),
+        ),
     ],
 )
 def test_what_becomes_of_flagged_records(given: dict[str, str], policy: FlagPolicy) -> None:

@@ -55,9 +55,7 @@ class Room:
 
     def retire(self, *numbers: int, how: Retire = Retire.SUPPRESS, phones: tuple[Phone, ...] = ()) -> None:
         """As for records that are flagged do-not-call."""
-        flagged = [
-            Retirement.of_record(f"L{number}", Outcome.DO_NOT_CALL, how, RENEWALS, phones) for number in numbers
-        ]
+        flagged = [Retirement.of_record(f"L{number}", Outcome.DO_NOT_CALL, how, RENEWALS, phones) for number in numbers]
         self.desk.retire(flagged)
 
     def dialled(self, campaign: Campaign = RENEWALS) -> list[str]:
@@ -171,9 +169,7 @@ def test_each_way_is_noted(room: Room, how: Retire) -> None:
 
 def test_records_of_several_ways_are_retired_each_in_its_own(room: Room) -> None:
     room.load(*(lead(number) for number in range(4)))
-    records = [
-        Retirement.of_record(f"L{number}", Outcome.DELETED, how, RENEWALS) for number, how in enumerate(Retire)
-    ]
+    records = [Retirement.of_record(f"L{number}", Outcome.DELETED, how, RENEWALS) for number, how in enumerate(Retire)]
     room.desk.retire(records)
     assert room.held(0, 1, 2, 3) == [how.value for how in Retire]
 
@@ -216,7 +212,9 @@ def test_those_and_no_others_are_retired(loaded: list[tuple[int, Campaign]], gon
         room.retire(*sorted(gone))
         assert all(campaigns and leads for campaigns, leads in room.sent)
         for campaign in (RENEWALS, WINBACK):
-            there = [f"L{number}" for number, where in dict.fromkeys(loaded) if where is campaign and number not in gone]
+            there = [
+                f"L{number}" for number, where in dict.fromkeys(loaded) if where is campaign and number not in gone
+            ]
             assert room.dialled(campaign) == there
 
 

@@ -93,7 +93,11 @@ class Rules:
         """
         became: Counter[tuple[Any, ...]] = Counter()
         for before, now in pairwise(sent):
-            if now and not self._in_place and any(each.key == now[0].key and each.place > now[0].place for each in before):
+            if (
+                now
+                and not self._in_place
+                and any(each.key == now[0].key and each.place > now[0].place for each in before)
+            ):
                 became[now[0].extern_id, now[0].campaign_id, now[0].content] += 1
         by_lead = defaultdict(list)
         for version in self._crm.log:

@@ -186,7 +186,8 @@ def _readings(dice: random.Random, changes: int, runs: int, *, logged: bool) -> 
         return [Reading(end, 0) for end in [*ends, *[changes] * MOST_RUNS]]
     # What an earlier run has seen is history for the next one.
     return [
-        Reading(end, max(before, end - dice.choice([0, 0, 3, 10]))) for before, end in zip([0, *ends], ends, strict=False)
+        Reading(end, max(before, end - dice.choice([0, 0, 3, 10])))
+        for before, end in zip([0, *ends], ends, strict=False)
     ]
 
 
