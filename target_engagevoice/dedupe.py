@@ -211,9 +211,9 @@ class Dedupe:
 
         STATE did not get past it, so the tap sends it again. Versions are read again in the order they were loaded
         in, so none before the one reached counts any more. The one reached counts again where the same content would
-        not have been loaded twice in a row either, unless this run has done something to the lead since. Behind a version
-        that no killed run had, none counts: those would have come before it. One that was refused, and taken when it
-        came again next, was taken.
+        not have been loaded twice in a row either, unless this run has done something to the lead since. Behind a
+        version that no killed run had, none counts: those would have come before it. One that was refused, and taken
+        when it came again next, was taken.
         """
         key = (stream, campaign_id, buffered.lead.extern_id)
         if key in self._overtaken:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 from target_engagevoice import answers
 from target_engagevoice.claims import wait_for_others
-from target_engagevoice.leads import Rejection, Stage
 from target_engagevoice.lead_client import MOST_ACTED_ON
+from target_engagevoice.leads import Rejection, Stage
 from target_engagevoice.ledger_tables import RETIRE
 from target_engagevoice.lookups import newest
 from target_engagevoice.retirements import ACTIONS, Retire, Retirement

@@ -6,7 +6,6 @@ import json
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.answers import Counted
@@ -40,13 +39,15 @@ from tests.clock import FakeClock
 from tests.parts import ACCOUNT, RENEWALS, WINBACK, nothing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from target_engagevoice.leads import Lead
     from target_engagevoice.policies import Policy
 
 CAMPAIGNS = {each.campaign_id: each for each in (RENEWALS, WINBACK)}
 SEARCH_DELAY = 3.0
+LIMITS = BufferLimits(rows=3, size=100_000, age=60.0)
 
 SETS: Mapping[str, dict[str, Any]] = {
     "READY_LEADS": {"state": "READY"},
@@ -57,7 +58,7 @@ SETS: Mapping[str, dict[str, Any]] = {
 }
 
 
-class Killed(EngageVoiceError):
+class Killed(EngageVoiceError):  # noqa: N818 - what happened, not what went wrong
     """The process is no more."""
 
     code = "killed"
@@ -166,7 +167,9 @@ class Shop:
         with self.life.step():
             for row in self.rows:
                 if (row.campaign_id, row.lead_id) == (campaign_id, lead_id):
-                    row.fields = {key: value for key, value in (row.fields | fields).items() if value not in ("", None)}
+                    row.fields = {
+                        key: value for key, value in {**row.fields, **fields}.items() if value not in ("", None)
+                    }
                     return Done()
         return Gone("no such lead")
 
@@ -235,7 +238,7 @@ def visit(
     run_name: str,
     steps: int | None = None,
     url: str | None = None,
-    limits: BufferLimits = BufferLimits(rows=3, size=100_000, age=60.0),
+    limits: BufferLimits = LIMITS,
 ) -> Visit:
     """See records through, as the target does, unless the run is killed before."""
     shop.life = life = Life(steps)
@@ -325,7 +328,3 @@ def _mortal(ledger: Ledger, life: Life) -> None:
             yield connection
 
     book.writing = step  # type: ignore[method-assign]
-
-
-def leads_of(rows: Collection[tuple[str, dict[str, Any]]]) -> set[str]:
-    return {campaign_id for campaign_id, _ in rows}

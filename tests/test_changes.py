@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_engagevoice.errors import ServerError
-from target_engagevoice.ledger import Ledger
 from target_engagevoice.leads import Outcome
+from target_engagevoice.ledger import Ledger
 from target_engagevoice.lists import ListOptions
 from target_engagevoice.policies import Policy
 from target_engagevoice.reconcile import recover
@@ -299,7 +299,7 @@ def test_five_refused_in_a_row_are_not_the_leads(room: Room) -> None:
 # In doubt after a kill
 
 
-class Dead(Exception):
+class Dead(Exception):  # noqa: N818 - what happened, not what went wrong
     """The run is no more."""
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from target_engagevoice.dedupe import Division
+    from target_engagevoice.leads import Lead
 
     Past = Callable[[Ledger], None]
 
@@ -37,9 +38,8 @@ ANN, BEA = lead(0, firstName="Ann"), lead(0, firstName="Bea")
 FLAGGED = Retirement.of_record("L0", Outcome.DELETED, Retire.SUPPRESS, None)
 
 
-def load(ledger: Ledger, one: object = ANN, campaign: str = "1001", stream: str = "people") -> None:
-    digest = one.digest if one in (ANN, BEA) else ""  # type: ignore[attr-defined]  # of a lead
-    ledger.settle(stream, campaign, {"L0": digest}, [], 5.0)
+def load(ledger: Ledger, one: Lead = ANN, campaign: str = "1001", stream: str = "people") -> None:
+    ledger.settle(stream, campaign, {"L0": one.digest}, [], 5.0)
 
 
 def retire(ledger: Ledger, how: Retire = Retire.SUPPRESS, campaign: str = "1001", *, moved: bool = False) -> None:
@@ -79,8 +79,8 @@ def what(division: Division) -> str:
     return ", ".join(done)
 
 
-def buffered(one: object) -> BufferedLead:
-    return BufferedLead.of(ReadRecord("people", {}, Epoch()), one, 0.0)  # type: ignore[arg-type]  # a lead
+def buffered(one: Lead) -> BufferedLead:
+    return BufferedLead.of(ReadRecord("people", {}, Epoch()), one, 0.0)
 
 
 # After a run that came to its end

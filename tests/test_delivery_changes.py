@@ -164,7 +164,7 @@ def test_a_lead_that_moves_leaves_before_it_is_loaded() -> None:
         assert all("L0" not in batch for batch in room.sent())
         room.changing.set()
         room.delivery.finish()
-        assert sorted(sum(room.sent(), [])) == ["L0", "L500", "L501"]
+        assert sorted(key for batch in room.sent() for key in batch) == ["L0", "L500", "L501"]
         held = {each.campaign_id: each.retired for each in room.ledger.leads.whereabouts("people", ["L0"])}
         assert held == {"1001": "suppress", "1002": None}
 

@@ -22,15 +22,14 @@ def retirement(
     record: dict[str, Any],
     outcome: Outcome = Outcome.DO_NOT_CALL,
     policy: FlagPolicy = LISTING,
-    **phones: str,
 ) -> Retirement | None:
     """What is left to do for a record."""
     given: dict[str, Any] = {
         "stream": "people",
-        "schema": {"type": "object", "properties": dict.fromkeys(FIELDS, {})},
+        "schema": {"type": "object", "properties": {name: {} for name in FIELDS}},
         "key_properties": ["id"],
         "mapping": Mappings.parse({"s": {"preset": "salesforce", "fields": {"externId": "id"}}}).by_pattern["s"],
-        "phones": PhonePolicy(**phones),
+        "phones": PhonePolicy(),
         "extend_unmapped": False,
     }
     return RecordMapping.compile(**given).retirement(record, outcome, policy, None)

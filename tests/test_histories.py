@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from target_engagevoice import delivery as room_of_delivery
-from target_engagevoice.leads import Lead, Outcome
+from target_engagevoice.leads import Outcome
 from target_engagevoice.policies import Policy
 from target_engagevoice.retirements import Retire, Retirement
 from tests.parts import lead
@@ -38,9 +39,6 @@ POLICIES = {
     "all and upsert": Policy(skip_unchanged=False, change=True, move=Retire.SUPPRESS),
 }
 
-import os
-
-N = int(os.environ.get("N", "150"))
 number = st.integers(0, 2)
 loads = st.builds(
     lambda which, version, campaign: Read(lead(which, **VERSIONS[version]), campaign),
@@ -101,7 +99,9 @@ def newest(reads: Sequence[Read]) -> dict[str, Read]:
 
 def play(history: Sequence[Phase], policy: Policy, url: str | None = None) -> tuple[Shop, list[Read], list[Visit]]:
     """Let the runs have their turn, and a last one that comes to its end; gives all that was read, in its order."""
-    shop, behind, left, visits = Shop(), [], [], []
+    shop, visits = Shop(), []
+    behind: list[Read] = []
+    left: list[Read] = []
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").exists() else None) as folder:
         for count, phase in enumerate([*history, Phase((), False, None), Phase((), False, None)]):
             fresh = [read for each in phase.fresh if (read := read_of(each, policy)) is not None]
@@ -145,10 +145,10 @@ def check(shop: Shop, behind: Sequence[Read], policy: Policy) -> None:
     if policy.skip_unchanged:
         for key in {(row.campaign_id, row.extern_id) for row in shop.rows}:
             bodies = [row.fields for row in shop.rows if (row.campaign_id, row.extern_id) == key]
-            assert all(one != other for one, other in zip(bodies, bodies[1:], strict=False)), "loaded twice"
+            assert all(one != other for one, other in pairwise(bodies)), "loaded twice"
 
 
-@settings(max_examples=N, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(phases, st.sampled_from(sorted(POLICIES)))
 def test_the_newest_record_has_the_last_word(history: list[Phase], name: str) -> None:
     policy = POLICIES[name]
