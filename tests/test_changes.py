@@ -360,3 +360,18 @@ def test_a_lead_that_may_be_out_of_the_dialer_comes_back(
     assert next_run(mortal, monkeypatch).accepted("1001", ["L0"])["L0"].retired == f"{how.value}?"
     mortal.desk.change([lead(0)])
     assert (mortal.states(), mortal.retired()) == ([("READY", False)], None)
+
+
+# Where runs share a ledger
+
+
+@pytest.mark.parametrize("change", [False, True])
+def test_a_deleted_lead_of_the_same_content_is_loaded_anew(
+    room: Room, monkeypatch: pytest.MonkeyPatch, change: bool
+) -> None:
+    monkeypatch.setattr(Ledger, "shared", True)
+    room.desk.policy = Policy(change=change)
+    room.load(lead(0))
+    room.retire(Retire.DELETE, 0)
+    room.desk.load([lead(0)], not_before=room.desk.clock.time())
+    assert (room.desk.landed(), room.retired()) == (["L0"], None)

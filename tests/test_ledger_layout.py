@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from target_engagevoice.errors import LedgerError
 from target_engagevoice.ledger import Accepted, InFlight, Ledger
-from target_engagevoice.ledger_tables import SCHEMA_VERSION
+from target_engagevoice.ledger_leads import HeldLead
+from target_engagevoice.ledger_tables import CHANGE, LOAD, SCHEMA_VERSION
 from tests.test_ledger_model import play
 
 if TYPE_CHECKING:
@@ -110,6 +111,61 @@ def test_a_ledger_of_the_first_version_is_brought_up_to_date(first: Path) -> Non
     Ledger.open(None, first.parent, "1", "one").close()
     with closing(sqlite3.connect(first)) as connection:
         assert connection.execute("SELECT version FROM engagevoice_schema").fetchall() == [(SCHEMA_VERSION,)]
+
+
+VERSION_2 = """
+ALTER TABLE engagevoice_left ADD COLUMN taken BOOLEAN DEFAULT 1 NOT NULL;
+UPDATE engagevoice_schema SET version = 2;
+"""
+"""What schema version 2 made of them."""
+
+
+@pytest.fixture(params=[1, 2])
+def earlier(first: Path, request: pytest.FixtureRequest) -> Path:
+    """A ledger of each earlier version, in which a killed run loaded `a`, and perhaps `b`."""
+    with closing(sqlite3.connect(first)) as connection:
+        connection.executescript("""
+            INSERT INTO engagevoice_runs VALUES ('1', 'one');
+            INSERT INTO engagevoice_accepted VALUES ('1', '1001', 'a', 'd1', 1.5, 'one');
+            INSERT INTO engagevoice_left VALUES (1, '1', '1001', 'people', 'a', 'd1', 'one');
+            INSERT INTO engagevoice_in_flight VALUES ('1', '1001', 'b', 'people', 'd2', 2.5, 'one');
+        """)
+        if request.param > 1:
+            connection.executescript(VERSION_2)
+    return first
+
+
+def test_of_leads_that_an_earlier_version_loaded_all_but_their_stream_is_known(earlier: Path) -> None:
+    with closing(Ledger.open(None, earlier.parent, "1", "two")) as ledger:
+        lead = HeldLead("1001", "a", "d1", 1.5, None, None, None, None)
+        assert [ledger.leads.whereabouts(stream, ["a"]) for stream in ("people", "contacts")] == [[lead], [lead]]
+        assert ledger.versions.count("people", 1) == (0, 0)
+
+
+def test_what_an_earlier_version_had_in_flight_is_a_load(earlier: Path) -> None:
+    with closing(Ledger.open(None, earlier.parent, "1", "two")) as ledger:
+        assert [(each.extern_id, each.work) for each in ledger.in_flight()] == [("b", LOAD)]
+
+
+def test_a_lead_of_an_earlier_version_is_of_the_stream_that_changes_it(earlier: Path) -> None:
+    with closing(Ledger.open(None, earlier.parent, "1", "two")) as ledger:
+        ledger.claim("people", "1001", {"a": "d2"}, 3.0, CHANGE)
+        ledger.leads.changed("people", "1001", {"a": "d2"}, {"a": "{}"})
+        assert ledger.leads.whereabouts("contacts", ["a"]) == []
+
+
+def test_a_ledger_is_brought_up_to_date_once(earlier: Path) -> None:
+    for run in ("two", "three"):
+        Ledger.open(None, earlier.parent, "1", run).close()
+    with closing(sqlite3.connect(earlier)) as connection:
+        assert connection.execute("SELECT version FROM engagevoice_schema").fetchall() == [(SCHEMA_VERSION,)]
+
+
+def test_a_dry_run_leaves_a_ledger_of_an_earlier_version_as_it_is(earlier: Path) -> None:
+    before = earlier.read_bytes()
+    with pytest.raises(LedgerError, match="Run once without dry_run"):
+        Ledger.open(None, earlier.parent, "1", "dry", read_only=True)
+    assert earlier.read_bytes() == before
 
 
 def test_a_dry_run_asks_for_a_real_one_to_bring_a_ledger_up_to_date(first: Path) -> None:

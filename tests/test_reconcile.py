@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +14,8 @@ from target_engagevoice import reconcile
 from target_engagevoice.client import HeldLead
 from target_engagevoice.errors import Interrupted, ServerError
 from target_engagevoice.halt import Halt
-from target_engagevoice.ledger import Ledger
+from target_engagevoice.ledger import Accepted, Ledger
+from target_engagevoice.ledger_tables import CHANGE, LOAD, RETIRE
 from target_engagevoice.lists import ListOptions
 from target_engagevoice.reconcile import Reconciler, recover
 from tests.clock import FakeClock
@@ -228,6 +231,48 @@ def test_leads_of_the_same_id_in_two_campaigns_are_looked_up_each(room: Desk, tm
     known = [ledger.accepted(campaign, ["L0"]).keys() for campaign in ("1001", "1002")]
     ledger.close()
     assert known == [set(), {"L0"}]
+
+
+# Changes and retirements
+
+
+@pytest.fixture
+def doubtful(room: Desk, tmp_path: Path) -> Iterator[Ledger]:
+    """The ledger of the next run: the killed one was about to change L0, to retire L1, and to load L2."""
+    ledger = Ledger.open(None, tmp_path, ACCOUNT, "one")
+    ledger.settle("people", "1001", {"L0": "a", "L1": "a"}, [], 1.0)
+    for extern_id, digest, work in (("L0", "b", CHANGE), ("L1", "suppress", RETIRE), ("L2", "a", LOAD)):
+        ledger.claim("people", "1001", {extern_id: digest}, room.clock.time(), work)
+    ledger.close()
+    ledger = Ledger.open(None, tmp_path, ACCOUNT, "two")
+    yield ledger
+    ledger.close()
+
+
+def test_what_was_to_be_changed_or_retired_is_in_doubt(room: Desk, doubtful: Ledger) -> None:
+    recovered(room, doubtful)
+    known = doubtful.accepted("1001", ["L0", "L1", "L2"])
+    assert known == {"L0": Accepted("", 1.0), "L1": Accepted("a", 1.0, "suppress?")}
+    assert doubtful.in_flight() == []
+
+
+def test_only_loads_are_looked_up(room: Desk, doubtful: Ledger) -> None:
+    assert recovered(room, doubtful) == 1
+
+
+def test_where_nothing_was_to_be_loaded_nothing_is_asked_or_waited_for(room: Desk, doubtful: Ledger) -> None:
+    doubtful.settle("people", "1001", {}, ["L2"], 0.0, "one")
+    assert (recovered(room, doubtful), room.sandbox.requests(), passed(room)) == (0, [], 0)
+    assert doubtful.accepted("1001", ["L1"])["L1"].retired == "suppress?"
+
+
+def test_of_a_load_that_arrived_it_is_known_which_fields_it_has(room: Desk, tmp_path: Path) -> None:
+    killed(tmp_path, "one", "L0", since=room.clock.time())
+    load(room, 0)
+    with closing(Ledger.open(None, tmp_path, ACCOUNT, "two")) as ledger:
+        recovered(room, ledger)
+        content = ledger.leads.held("1001", ["L0"])["L0"].content
+    assert {"externId", "leadPhone"} <= json.loads(content or "{}").keys()
 
 
 # Against every delay and every clock
