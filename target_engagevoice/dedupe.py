@@ -54,8 +54,8 @@ class Dedupe:
         self.policy = policy
         self._reached: dict[tuple[str, str, str], int] = {}
         self._reached_last: dict[tuple[str, str], int] = {}
-        self._gone_on: set[tuple[str, str, str]] = set()
-        self._overtaken: set[tuple[str, str, str]] = set()
+        self._gone_on: set[tuple[str, str, str]] = set()  # leads of killed runs that this run did something to since
+        self._overtaken: set[tuple[str, str, str]] = set()  # leads of which a version came that no killed run had
 
     def divide(self, stream: str, campaign_id: str, leads: list[BufferedLead], *, moving: bool = True) -> Division:
         """Compare leads with what their campaign has.

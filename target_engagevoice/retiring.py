@@ -95,7 +95,7 @@ class Retiring:
         while held := self._dialled({key: each for key, each in wanted.items() if key not in refused}):
             claimed = self._claim(held, wanted)
             if not claimed:
-                wait_for_others(self._parts)
+                wait_for_others(self._parts)  # or they have done it
                 continue
             for how in Retire:
                 group = [each for each in claimed if wanted[each.extern_id].how is how]
@@ -117,7 +117,17 @@ class Retiring:
             notes = {each.extern_id: wanted[each.extern_id].how.value for each in leads}
             mine = parts.ledger.claim(self._stream, campaign_id, notes, parts.server_earliest(), RETIRE)
             claimed += [each for each in leads if each.extern_id in mine]
-        return claimed
+        return self._without_what_others_retired(claimed, wanted) if parts.ledger.shared else claimed
+
+    def _without_what_others_retired(self, claimed: list[HeldLead], wanted: Mapping[str, Wanted]) -> list[HeldLead]:
+        """Another run may have retired a lead between our look into the ledger and our claim, or changed it."""
+        now = self._dialled({each.extern_id: wanted[each.extern_id] for each in claimed})
+        mine = {(each.campaign_id, each.extern_id) for each in claimed}
+        still = [each for each in now if (each.campaign_id, each.extern_id) in mine]
+        done = mine - {(each.campaign_id, each.extern_id) for each in still}
+        for campaign_id, extern_id in done:
+            self._parts.ledger.settle(self._stream, campaign_id, {}, [extern_id], 0.0)
+        return still
 
     def _retire(
         self, how: Retire, held: Sequence[HeldLead], wanted: Mapping[str, Wanted]

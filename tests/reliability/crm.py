@@ -57,7 +57,7 @@ class Version:
 
     @property
     def _last_name(self) -> str | None:
-        return None if self.number % 3 == 2 else f"last{self.number % 3}"  # noqa: PLR2004 - every third has none
+        return None if self.number % 3 == 2 else f"last{self.number % 3}"
 
     def record(self) -> dict[str, Any]:
         """As the tap sends it."""

@@ -53,6 +53,11 @@ class Rules:
             return ""  # there is no record to reject: a warning says so, and the next version is to try again
         if version.fate != "good":
             return "is dialled" if dialled and self._retires else ""
+        return self._wrong_if_good(version, leads, dialled, listed)
+
+    def _wrong_if_good(
+        self, version: Version, leads: Sequence[dict[str, Any]], dialled: Sequence[dict[str, Any]], listed: set[str]
+    ) -> str:
         if version.phone in listed:
             # Once another number is not listed, what becomes of the first one again is the server's business.
             return "is dialled, and listed" if dialled and len(self._phones[version.extern_id]) == 1 else ""
@@ -109,7 +114,7 @@ class Rules:
         return [f"{what} was loaded {times} times" for what, times in loaded.items() if times > became[what]]
 
     def out_of_order(self, done: Iterable[Deed], sent: Sequence[Version], run: int) -> Iterator[str]:
-        """What a run did to a lead that no version calls for that is behind the one which called for the deed before."""
+        """What a run did to a lead that no version calls for from the one on that called for the deed before."""
         by_lead: dict[tuple[str, str], list[Deed]] = defaultdict(list)
         for deed in done:
             # Where nothing is retired that moves, campaigns have nothing to do with each other.

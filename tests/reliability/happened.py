@@ -1,4 +1,4 @@
-"""What was done to the leads of a sandbox, one by one, in the order it was done in: written down by its own database."""
+"""What was done to the leads of a sandbox, one by one, in that order: written down by its own database."""
 
 from __future__ import annotations
 
@@ -13,25 +13,17 @@ if TYPE_CHECKING:
 _ROW = "INSERT INTO happened (run, what, campaign_id, extern_id, lead_id, fields)"
 _DIALLED = "{0}.state = 'READY' AND NOT {0}.suppressed"
 
-_STATEMENTS = (
-    "CREATE TABLE run_now (run INTEGER)",
-    "INSERT INTO run_now VALUES (0)",
-    "CREATE TABLE happened (number INTEGER PRIMARY KEY, run INTEGER, what TEXT, campaign_id TEXT, extern_id TEXT,"
-    " lead_id TEXT, fields TEXT)",
-    *(
-        f"CREATE TRIGGER happened_{number} AFTER {event} ON leads WHEN {when} BEGIN {_ROW} SELECT run, '{what}',"
-        f" {row}.campaign_id, {row}.extern_id, {row}.lead_id, {row}.fields FROM run_now; END"
-        for number, (event, what, row, when) in enumerate(
-            (
-                ("INSERT", "loaded", "new", "1"),
-                ("UPDATE", "changed", "new", "old.fields <> new.fields"),
-                ("UPDATE", "retired", "new", f"{_DIALLED.format('old')} AND NOT ({_DIALLED.format('new')})"),
-                ("UPDATE", "revived", "new", f"{_DIALLED.format('new')} AND NOT ({_DIALLED.format('old')})"),
-                ("DELETE", "retired", "old", _DIALLED.format("old")),
-            )
-        )
-    ),
+_COLUMNS = (
+    "number INTEGER PRIMARY KEY, run INTEGER, what TEXT, campaign_id TEXT, extern_id TEXT, lead_id TEXT, fields TEXT"
 )
+_EVENTS = (
+    ("INSERT", "loaded", "new", "1"),
+    ("UPDATE", "changed", "new", "old.fields <> new.fields"),
+    ("UPDATE", "retired", "new", f"{_DIALLED.format('old')} AND NOT ({_DIALLED.format('new')})"),
+    ("UPDATE", "revived", "new", f"{_DIALLED.format('new')} AND NOT ({_DIALLED.format('old')})"),
+    ("DELETE", "retired", "old", _DIALLED.format("old")),
+)
+"""What is watched: event, what it is called, the row that tells of it, and when it counts."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +47,13 @@ class Deed:
 def watch(sandbox: Sandbox) -> None:
     """Have its database write down what is done from here on."""
     with sandbox._store.transaction() as db:
-        for statement in _STATEMENTS:
-            db.execute(statement)
+        db.execute("CREATE TABLE run_now (run INTEGER)")
+        db.execute("INSERT INTO run_now VALUES (0)")
+        db.execute(f"CREATE TABLE happened ({_COLUMNS})")
+        for number, (event, what, row, when) in enumerate(_EVENTS):
+            told = ", ".join(f"{row}.{name}" for name in ("campaign_id", "extern_id", "lead_id", "fields"))
+            deed = f"{_ROW} SELECT run, '{what}', {told} FROM run_now"  # noqa: S608 - from the table above
+            db.execute(f"CREATE TRIGGER happened_{number} AFTER {event} ON leads WHEN {when} BEGIN {deed}; END")
 
 
 def begin(sandbox: Sandbox, run: int) -> None:

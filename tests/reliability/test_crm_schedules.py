@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SCHEDULES = 200
+SCHEDULES = 150
 PARTS = 10
 SOAK_FIRST = int(os.environ.get("SOAK_FIRST", "10000"))
 SOAK_SCHEDULES = int(os.environ.get("SOAK_SCHEDULES", "10000"))
@@ -48,6 +48,11 @@ def test_the_newest_record_holds_at_last_whatever_breaks(part: int, tmp_path: Pa
     for number in range(part * SCHEDULES // PARTS, (part + 1) * SCHEDULES // PARTS):
         killed += play(number, tmp_path).killed
     assert killed > SCHEDULES // PARTS // 4, "the schedules kill too rarely to show anything"
+
+
+@pytest.mark.parametrize("number", [1142, 1177, 1183, 1385, 2000])
+def test_schedules_that_once_broke_a_promise_keep_it(number: int, tmp_path: Path) -> None:
+    play(number, tmp_path)
 
 
 @pytest.mark.soak

@@ -146,7 +146,7 @@ def test_after_kills_each_lead_is_what_its_newest_record_says(tmp_path: Path) ->
 
 
 def test_more_than_a_dozen_points_are_tried() -> None:
-    assert sum(map(len, CHAINS.values())) > 12  # noqa: PLR2004 - a dozen
+    assert sum(map(len, CHAINS.values())) > 12
 
 
 pytestmark = pytest.mark.timeout(240)

@@ -1,4 +1,4 @@
-"""Two real targets at the same time that change and retire the same leads, with PostgreSQL as the ledger between them."""
+"""Two real targets at the same time that change and retire the same leads, on one PostgreSQL ledger."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from target_engagevoice.sandbox import Sandbox
 
-PEOPLE = 40
+PEOPLE = 24
 FIELDS = {"is_deleted": {"type": "boolean"}, "first_name": {"type": "string"}, "phone": {"type": "string"}}
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(240)]
