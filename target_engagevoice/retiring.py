@@ -13,7 +13,7 @@ from target_engagevoice.lead_client import MOST_ACTED_ON
 from target_engagevoice.leads import Rejection, Stage
 from target_engagevoice.ledger_tables import RETIRE
 from target_engagevoice.lookups import newest
-from target_engagevoice.retirements import ACTIONS, Retire, Retirement
+from target_engagevoice.retirements import ACTIONS, REVIVALS, Retire, Retirement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -98,7 +98,7 @@ class Retiring:
                 wait_for_others(self._parts)  # or they have done it
                 continue
             for how in Retire:
-                group = [each for each in claimed if wanted[each.extern_id].how is how]
+                group = [each for each in claimed if _way(each, wanted[each.extern_id].how) is how]
                 for start in range(0, len(group), LEADS_AT_ONCE):
                     part = group[start : start + LEADS_AT_ONCE]
                     refused |= {key[1]: why for key, why in self._retire(how, part, wanted).items()}
@@ -247,3 +247,12 @@ class Retiring:
 
     def _effort(self, campaign_id: str) -> Callable[[str], None]:
         return partial(self._parts.run.count_effort, self._stream, self._parts.directory.by_id(campaign_id))
+
+
+def _way(held: HeldLead, how: Retire) -> Retire:
+    """How a lead is to be retired: one that may be retired in another way already in that way, which can be undone.
+
+    Otherwise it might be retired in both, and only one of them be undone later.
+    """
+    perhaps = held.how
+    return perhaps if perhaps in REVIVALS and how is not Retire.DELETE else how
