@@ -255,4 +255,4 @@ def _way(held: HeldLead, how: Retire) -> Retire:
     Otherwise it might be retired in both, and only one of them be undone later.
     """
     perhaps = held.how
-    return perhaps if perhaps in REVIVALS and how is not Retire.DELETE else how
+    return perhaps if perhaps is not None and perhaps in REVIVALS and how is not Retire.DELETE else how

@@ -162,8 +162,8 @@ def adopted(ledger: Ledger) -> None:
         (deleted, UPSERT, "to_send", "to_send"),
         (listed, APPEND, "to_change", "to_send"),
         (listed, KEEPS_OFF, "forbidden", "forbidden"),
-        (perhaps_suppressed, APPEND, "to_change", "to_change"),
-        (perhaps_deleted, APPEND, "to_change", "to_change"),
+        (perhaps_suppressed, APPEND, "to_change", "to_send"),
+        (perhaps_deleted, APPEND, "to_change", "to_send"),
         (perhaps_changed, APPEND, "to_change", "to_change"),
         (adopted, UPSERT, "to_change", "to_change"),
     ],
@@ -250,7 +250,7 @@ def test_a_retirement_is_done_again_where_a_change_in_doubt_may_have_undone_it(t
         ledger.claim("people", "1001", {"L0": ANN.digest}, 1.0, CHANGE)
 
     with after(tmp_path, past, killed=True) as ledger:
-        ledger.leads.doubt("people", "1001", ["L0"], "one", None)
+        ledger.leads.doubt("people", "1001", {"L0": "another"}, "one", None)
         assert what(Dedupe(ledger, APPEND).divide_retirements("people", [buffered(FLAGGED)])) == "moved"
 
 

@@ -212,7 +212,7 @@ def test_a_retirement_in_doubt_leaves_the_lead_perhaps_in_the_dialer(ledger_url:
         killed.leads.note(CAMPAIGN, {"L0": ("77", "READY")})
         killed.claim("people", CAMPAIGN, {"L0": how.value}, 1.0, RETIRE)
     with opened(ledger_url, "two") as ledger:
-        ledger.leads.doubt("people", CAMPAIGN, ["L0"], "one", how)
+        ledger.leads.doubt("people", CAMPAIGN, {"L0": "another"}, "one", how)
         lead = held(ledger)
         assert (lead.retired, lead.how, lead.is_dialled, lead.was) == (f"{how.value}?", how, True, "READY")
         assert (ledger.in_flight(), held(ledger, "L1").retired) == ([], None)
@@ -227,7 +227,7 @@ def test_a_change_in_doubt_leaves_nothing_certain(ledger_url: str, before: str |
                 killed.leads._retire(connection, CAMPAIGN, ["L0"], before)
         killed.claim("people", CAMPAIGN, {"L0": "b"}, 1.0, CHANGE)
     with opened(ledger_url, "two") as ledger:
-        ledger.leads.doubt("people", CAMPAIGN, ["L0"], "one", None)
+        ledger.leads.doubt("people", CAMPAIGN, {"L0": "another"}, "one", None)
         assert ledger.accepted(CAMPAIGN, ["L0"])["L0"] == Accepted("", 5.0, after)
 
 
@@ -236,10 +236,10 @@ def test_what_somebody_settled_meanwhile_is_not_doubted(ledger_url: str) -> None
         load(killed, "L0")
         killed.claim("people", CAMPAIGN, {"L0": "b"}, 1.0, CHANGE)
     with opened(ledger_url, "two") as ledger:
-        ledger.leads.doubt("people", CAMPAIGN, ["L0"], "one", None)
+        ledger.leads.doubt("people", CAMPAIGN, {"L0": "another"}, "one", None)
         assert ledger.claim("people", CAMPAIGN, {"L0": "c"}, 2.0, CHANGE) == {"L0"}
         ledger.leads.changed("people", CAMPAIGN, {"L0": "c"}, {})
-        ledger.leads.doubt("people", CAMPAIGN, ["L0"], "one", None)
+        ledger.leads.doubt("people", CAMPAIGN, {"L0": "another"}, "one", None)
         assert ledger.accepted(CAMPAIGN, ["L0"])["L0"].holds("c")
 
 
@@ -303,7 +303,7 @@ def test_what_is_perhaps_in_the_dialer_can_be_missing(ledger_url: str) -> None:
         load(killed, "L0")
         killed.claim("people", CAMPAIGN, {"L0": "suppress"}, 1.0, RETIRE)
     with opened(ledger_url, "two") as ledger:
-        ledger.leads.doubt("people", CAMPAIGN, ["L0"], "one", Retire.SUPPRESS)
+        ledger.leads.doubt("people", CAMPAIGN, {"L0": "another"}, "one", Retire.SUPPRESS)
         assert missing(ledger) == ["L0"]
 
 

@@ -297,7 +297,7 @@ class AnyCalls(RuleBasedStateMachine):
         if not seat.dead:
             return
         run = dead.draw(st.sampled_from(sorted(seat.dead)))
-        seat.ledger.leads.doubt(stream, campaign, leads, run, how)
+        seat.ledger.leads.doubt(stream, campaign, dict.fromkeys(leads, "another"), run, how)
         doubtful = [each for each in leads if model.holds(run, campaign, each)]
         for key in [(campaign, each) for each in doubtful if (campaign, each) in model.accepted]:
             before = model.accepted[key]

@@ -45,6 +45,8 @@ chosen_settings = st.fixed_dictionaries(
 def stream_of(source: str, **given: Any) -> Stream:
     schema = {"type": "object", "properties": {name: TYPES[source].get(name, {}) for name in SOURCES[source]}}
     mapping: dict[str, Any] = {"campaign": "Renewals"}
+    if source == "hubspot":
+        mapping["preset"] = "hubspot"
     if source == "csv":
         mapping["fields"] = {"externId": "ID"}
     settings = Settings.parse({"base_url": "sandbox", "api_token": "x", "mappings": {source: mapping}} | given)
