@@ -19,11 +19,21 @@ BAD_REQUEST, BROKEN = 400, 500
 
 
 class Rules:
-    """Holds a sandbox against a CRM."""
+    """Holds a sandbox against a CRM.
 
-    def __init__(self, sandbox: Sandbox, crm: Crm, config: Mapping[str, Any]) -> None:
+    Args:
+        sandbox: It.
+        crm: It.
+        config: Of the target.
+        sent: What the tap sent in each run, as far as it got.
+    """
+
+    def __init__(
+        self, sandbox: Sandbox, crm: Crm, config: Mapping[str, Any], sent: Sequence[Sequence[Version]]
+    ) -> None:
         self._sandbox = sandbox
         self._crm = crm
+        self._sent = sent
         self._in_place = config["load_method"] != "append-only"
         self._retires = config["on_delete"] != "ignore"
         self._lists = config["do_not_call"] == "dnc_list"
@@ -65,6 +75,8 @@ class Rules:
         if self._in_place and len(here) > 1:
             return "is in its campaign more than once"
         latest = here[-1:]
+        if not self._in_place and version.extern_id in {row.extern_id for row in read_again(self._sent)}:
+            latest = [lead for lead in here if content(lead["fields"]) == version.content][-1:]
         if [content(lead["fields"]) for lead in latest if _is_dialled(lead)] != [version.content]:
             return "is not dialled with its content in its campaign"
         if self._retires and any(lead not in here for lead in dialled):
@@ -89,21 +101,14 @@ class Rules:
         )
         return [f"{key} is dialled {times} times" for key, times in seen.items() if times > 1]
 
-    def loaded_too_often(self, done: Iterable[Deed], sent: Sequence[Sequence[Version]]) -> list[str]:
+    def loaded_too_often(self, done: Iterable[Deed]) -> list[str]:
         """Leads that were loaded more often than their source became what they are.
 
-        A version that came to its end in a run that did not die, is read again for its bookmark by two runs, and of
-        which the first of these loads a later version before it is killed, looks to the second as if the source had
-        gone back to it: where each version is a lead of its own, it is loaded once more.
+        Where each version is a lead of its own, what `read_again` names may be loaded once more.
         """
         became: Counter[tuple[Any, ...]] = Counter()
-        for before, now in pairwise(sent):
-            if (
-                now
-                and not self._in_place
-                and any(each.key == now[0].key and each.place > now[0].place for each in before)
-            ):
-                became[now[0].extern_id, now[0].campaign_id, now[0].content] += 1
+        for row in read_again(self._sent) if not self._in_place else ():
+            became[row.extern_id, row.campaign_id, row.content] += 1
         by_lead = defaultdict(list)
         for version in self._crm.log:
             by_lead[version.key].append(version)
@@ -130,6 +135,19 @@ class Rules:
                     yield f"run {run}: {deed} after number {place} of {called}"
                     break
                 place = place if found is None else found
+
+
+def read_again(sent: Sequence[Sequence[Version]]) -> list[Version]:
+    """Versions that STATE names, and that look to a run as if the source had gone back to them.
+
+    They came to their end in a run that did not die, are read again for their bookmark by two runs, and the first of
+    these, which is killed, goes on to a later version: the ledger knows only that one.
+    """
+    return [
+        now[0]
+        for before, now in pairwise(sent)
+        if now and any(each.key == now[0].key and each.place > now[0].place for each in before)
+    ]
 
 
 def _calls_for(version: Version, deed: Deed) -> bool:
