@@ -90,10 +90,22 @@ class Dedupe:
             elif again is not None and again.taken and not self._is_undone(last):
                 division.there.append(buffered)
             else:
-                if versions:
+                if versions and extern_id not in off:
                     (self._overtaken if again is None else self._gone_on).add((stream, campaign_id, extern_id))
                 self._to_do(division, last, buffered, off=extern_id in off, elsewhere=extern_id in elsewhere)
         return division
+
+    def note(self, stream: str, campaign_id: str, there: Sequence[BufferedLead]) -> None:
+        """Note leads that their campaign has, before they have their outcome, see `Ledger.note_again`.
+
+        Where everything is sent, only what a killed run had loaded is there, and its place is known.
+
+        Raises:
+            LedgerError: That can not be noted.
+        """
+        if there and self.policy.skip_unchanged:
+            digests = {buffered.lead.extern_id: buffered.lead.digest for buffered in there}
+            self._ledger.note_again(stream, campaign_id, digests)
 
     def _later(
         self,

@@ -106,6 +106,8 @@ class Drains:
             if buffer.campaign is None:
                 self._settle_retirements(buffer, division.there)
             else:
+                if self._dry_run is None:
+                    self._dedupe.note(buffer.stream, buffer.campaign.campaign_id, division.there)
                 self._settle(buffer, division.there, Outcome.UNCHANGED)
             for buffered, later in division.unclear:
                 extern_id = buffered.lead.extern_id

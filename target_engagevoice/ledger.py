@@ -257,6 +257,21 @@ class Ledger:
             if not mine and isinstance(self._book.flights, BatchFlights):
                 self._book.flights.settled_elsewhere(campaign_id, [*accepted, *cleared])
 
+    def note_again(self, stream: str, campaign_id: str, digests: Mapping[str, str]) -> None:
+        """Leads came that the campaign has as they are: for the next run, should this one be killed.
+
+        Without it a version of theirs that is read again then, before a later one that this run is about to load, would
+        look as if the source had gone back to it.
+
+        Args:
+            stream: Where they came from.
+            campaign_id: Where they are.
+            digests: `externId` to digest.
+        """
+        given = self._book.given(campaign_id, stream=stream, run=self._book.run)
+        with self._book.writing() as connection:
+            self._book.flights.settle(connection, given, digests, (), placed=(), refused=False)
+
     def in_flight(self) -> list[InFlight]:
         """What killed runs left without a known fate; `find_the_dead` says which those are."""
         query = sa.select(IN_FLIGHT).where(

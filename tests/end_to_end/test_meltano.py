@@ -257,7 +257,7 @@ def test_a_run_with_nothing_changed_loads_nothing(second: Loaded, third: Loaded)
 
 def test_what_the_loader_says_reads_well_in_meltanos_log(first: Loaded) -> None:
     lines = [line for line in first.output.splitlines() if " target-engagevoice " in line]
-    told = [line for line in lines if f"Run {first.record['run']}: ok; {ROWS} read, {ROWS} loaded" in line]
+    told = [line for line in lines if f"Run {first.record['run']}: ok; {ROWS:,} read, {ROWS:,} loaded" in line]
     assert len(told) == 1
     assert "[info " in told[0], "the level is the line's own"
     assert any("metric_name=record_count" in line and f"metric_value={ROWS}" in line for line in lines)
