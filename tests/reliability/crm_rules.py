@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from tests.reliability.happened import Deed, content
@@ -25,15 +25,11 @@ class Rules:
         sandbox: It.
         crm: It.
         config: Of the target.
-        sent: What the tap sent in each run, as far as it got.
     """
 
-    def __init__(
-        self, sandbox: Sandbox, crm: Crm, config: Mapping[str, Any], sent: Sequence[Sequence[Version]]
-    ) -> None:
+    def __init__(self, sandbox: Sandbox, crm: Crm, config: Mapping[str, Any]) -> None:
         self._sandbox = sandbox
         self._crm = crm
-        self._sent = sent
         self._in_place = config["load_method"] != "append-only"
         self._retires = config["on_delete"] != "ignore"
         self._lists = config["do_not_call"] == "dnc_list"
@@ -75,8 +71,6 @@ class Rules:
         if self._in_place and len(here) > 1:
             return "is in its campaign more than once"
         latest = here[-1:]
-        if not self._in_place and version.extern_id in {row.extern_id for row in read_again(self._sent)}:
-            latest = [lead for lead in here if content(lead["fields"]) == version.content][-1:]
         if [content(lead["fields"]) for lead in latest if _is_dialled(lead)] != [version.content]:
             return "is not dialled with its content in its campaign"
         if self._retires and any(lead not in here for lead in dialled):
@@ -102,13 +96,8 @@ class Rules:
         return [f"{key} is dialled {times} times" for key, times in seen.items() if times > 1]
 
     def loaded_too_often(self, done: Iterable[Deed]) -> list[str]:
-        """Leads that were loaded more often than their source became what they are.
-
-        Where each version is a lead of its own, what `read_again` names may be loaded once more.
-        """
+        """Leads that were loaded more often than their source became what they are."""
         became: Counter[tuple[Any, ...]] = Counter()
-        for row in read_again(self._sent) if not self._in_place else ():
-            became[row.extern_id, row.campaign_id, row.content] += 1
         by_lead = defaultdict(list)
         for version in self._crm.log:
             by_lead[version.key].append(version)
@@ -135,19 +124,6 @@ class Rules:
                     yield f"run {run}: {deed} after number {place} of {called}"
                     break
                 place = place if found is None else found
-
-
-def read_again(sent: Sequence[Sequence[Version]]) -> list[Version]:
-    """Versions that STATE names, and that look to a run as if the source had gone back to them.
-
-    They came to their end in a run that did not die, are read again for their bookmark by two runs, and the first of
-    these, which is killed, goes on to a later version: the ledger knows only that one.
-    """
-    return [
-        now[0]
-        for before, now in pairwise(sent)
-        if now and any(each.key == now[0].key and each.place > now[0].place for each in before)
-    ]
 
 
 def _calls_for(version: Version, deed: Deed) -> bool:

@@ -232,7 +232,7 @@ class CrmChain:
         with Sandbox(config=dict(SANDBOX) | dict(self.schedule.sandbox), clock=self.clock.time) as sandbox:
             self._sandbox = sandbox
             watch(sandbox)
-            self._rules = Rules(sandbox, self.schedule.crm, self.schedule.config, self.sent)
+            self._rules = Rules(sandbox, self.schedule.crm, self.schedule.config)
             self._config = {
                 "base_url": sandbox.base_url,
                 "username": "somebody",

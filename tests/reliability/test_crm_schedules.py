@@ -50,7 +50,7 @@ def test_the_newest_record_holds_at_last_whatever_breaks(part: int, tmp_path: Pa
     assert killed > SCHEDULES // PARTS // 4, "the schedules kill too rarely to show anything"
 
 
-@pytest.mark.parametrize("number", [1142, 1177, 1183, 1385, 2000, 10705])
+@pytest.mark.parametrize("number", [1142, 1177, 1183, 1385, 2000, 10705, 20119, 20327])
 def test_schedules_that_once_broke_a_promise_keep_it(number: int, tmp_path: Path) -> None:
     play(number, tmp_path)
 
