@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 TICK_SECONDS = 0.25
 """How often buffers are looked at for their age, and a waiting reader for a reason to stop."""
 
+IN_HAND = 40
+"""So many leads are put into their buffers together: the lock, the clock and the limits are asked once for all."""
+
 CHANGES_IN_FLIGHT = 4
 """Threads that change leads: at a second a request, so many use the limit of 150 a minute (reference, section 5)."""
 
@@ -81,6 +84,7 @@ class Delivery:
         self._halt = halt
         self._lock = threading.RLock()
         self._buffers: dict[tuple[str, str | None], Buffer] = {}
+        self._in_hand: list[tuple[Buffer, ReadRecord, Lead]] = []  # the reading thread's own
         self._lane = Lane(moves=drains.moves)
         self._room = 0  # bytes taken up by the leads that have no outcome yet, but for those to be changed
         self._room_of_changes = 0
@@ -111,29 +115,52 @@ class Delivery:
             buffer.options = options
             return buffer
 
-    def add(self, buffer: Buffer, record: ReadRecord, lead: Lead) -> None:
-        """Put a lead into its buffer, and drain what is full then.
+    def take(self, buffer: Buffer, record: ReadRecord, lead: Lead) -> None:
+        """Take a lead in hand; `hand_over` must come before the reading thread waits for anything.
+
+        Raises:
+            EngageVoiceError: The run stopped.
+        """
+        in_hand = self._in_hand
+        in_hand.append((buffer, record, lead))
+        if len(in_hand) >= IN_HAND:
+            self.hand_over()
+
+    def hand_over(self) -> None:
+        """Put what is in hand into its buffers, and drain what is full then.
 
         Waits while enough is on its way already, so that memory stays bounded.
 
         Raises:
             EngageVoiceError: The run stopped.
         """
-        if self._halt.error is not None:
-            self._halt.check()
-        room = len(record.source) + len(lead.body) + ROOM_OF_A_LEAD
-        buffered = BufferedLead(record, lead, self._now(), room)
+        in_hand, self._in_hand = self._in_hand, []
+        if not in_hand:
+            return
+        self._halt.check()
+        now, enter = self._now(), self._lane.enter
         with self._lock:
-            self._room += room
-            self._lane.enter(buffer, buffered)
-            if self._drains.unclear:
-                self._drains.clear_up(lead.extern_id)
-            if buffer.is_full(self._limits):
-                self._drain(buffer)
+            for buffer, record, lead in in_hand:
+                room = len(record.source) + len(lead.body) + ROOM_OF_A_LEAD
+                self._room += room
+                enter(buffer, BufferedLead(record, lead, now, room))
+                if self._drains.unclear:
+                    self._drains.clear_up(lead.extern_id)
+                if buffer.is_full(self._limits):
+                    self._drain(buffer)
             if self._room > self._limits.room:
                 self._make_room()
             if self._room_of_changes > MOST_ROOM_OF_CHANGES:
                 self._wait_for_changes()
+
+    def add(self, buffer: Buffer, record: ReadRecord, lead: Lead) -> None:
+        """Put a lead into its buffer at once.
+
+        Raises:
+            EngageVoiceError: The run stopped.
+        """
+        self._in_hand.append((buffer, record, lead))
+        self.hand_over()
 
     def retire(self, record: ReadRecord, retirement: Retirement) -> None:
         """Take in a record whose leads are to be retired, or whose phones are to be listed.
@@ -141,7 +168,7 @@ class Delivery:
         Raises:
             EngageVoiceError: The run stopped.
         """
-        self.add(self.buffer(record.stream, None, _NO_LIST), record, retirement)
+        self.take(self.buffer(record.stream, None, _NO_LIST), record, retirement)
 
     def finish(self) -> None:
         """Nothing more is read: send everything and wait until it is out.
@@ -149,6 +176,7 @@ class Delivery:
         Raises:
             EngageVoiceError: The run stopped.
         """
+        self.hand_over()
         with self._lock:
             self._catch_up()
             while self._drains.unclear:
@@ -161,6 +189,7 @@ class Delivery:
         Raises:
             EngageVoiceError: The run stopped.
         """
+        self.hand_over()
         with self._lock:
             self._catch_up()
             self._drains.see(self._lane.held())

@@ -29,11 +29,13 @@ class LineReader:
         line_number: Of the line that was read last, from 1.
         line: It, without its end.
         fate: What becomes of the lines before one that is no message, for the words about it.
+        before_waiting: Called each time before more is waited for; what it raises ends the reading.
         bytes_read: Of what is read now, counted by the block.
         bytes_total: Of what is to be read, where that can be known: from a regular file.
     """
 
     fate = "loaded"
+    before_waiting: Callable[[], None] = staticmethod(lambda: None)
 
     def __init__(self, logger_warning: Callable[..., None]) -> None:
         self._warning = logger_warning
@@ -129,6 +131,7 @@ class LineReader:
 
     def _block(self, source: IO[Any]) -> bytes:
         """What the source has, waiting for it where it has nothing; empty at its end."""
+        self.before_waiting()
         self._waiting = True
         try:
             if self._stop is not None:

@@ -67,8 +67,11 @@ class LeadTaker(Protocol):
     def buffer(self, stream: str, campaign: Campaign, options: ListOptions) -> Buffer:
         """The buffer of a stream and campaign."""
 
-    def add(self, buffer: Buffer, record: ReadRecord, lead: Lead) -> None:
+    def take(self, buffer: Buffer, record: ReadRecord, lead: Lead) -> None:
         """Take a lead over."""
+
+    def hand_over(self) -> None:
+        """The reading thread is about to wait: let on their way what was taken."""
 
     def retire(self, record: ReadRecord, retirement: Retirement) -> None:
         """Take over a record whose leads are to be retired, or whose phones are to be listed."""

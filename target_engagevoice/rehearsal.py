@@ -128,7 +128,10 @@ class LeadShow:
         """The buffer of a stream and campaign, which stays empty."""
         return Buffer(stream, campaign, options, Lane())
 
-    def add(self, buffer: Buffer, record: ReadRecord, lead: Lead) -> None:
+    def hand_over(self) -> None:
+        """Nothing is kept in hand."""
+
+    def take(self, buffer: Buffer, record: ReadRecord, lead: Lead) -> None:
         """Show a lead, if not enough have been shown."""
         if self._left > 0 and buffer.campaign is not None:
             self._left -= 1

@@ -107,7 +107,7 @@ class LeadSink(Sink):
             if buffer is None:
                 buffer = run.delivery.buffer(stream.name, campaign, stream.options)
                 self._buffers[campaign.campaign_id] = buffer
-            run.delivery.add(buffer, read, outcome)
+            run.delivery.take(buffer, read, outcome)
             return
         known = None if isinstance(campaign, Rejection) else campaign
         if not isinstance(outcome, Outcome):

@@ -116,6 +116,7 @@ class TargetEngageVoice(Target):
         self._ways: dict[str, tuple[_Way, ...]] = {}
         self._good_keys: set[str] = set()
         self._lines = LineReader(logger.warning)
+        self._lines.before_waiting = self._hand_over
         options.setdefault("message_reader", cast("GenericSingerReader[str]", _Reading(self, self._lines)))
         super().__init__(**options)
 
@@ -220,6 +221,11 @@ class TargetEngageVoice(Target):
         self._lines.stop(error)
         if self._opening:
             raise error
+
+    def _hand_over(self) -> None:
+        """Nothing may be kept in hand while the tap is waited for."""
+        if self._load_run is not None and not self._opening:
+            self._load_run.delivery.hand_over()
 
     def discard(self, source: IO[bytes]) -> None:
         """Let the tap finish writing, to nobody; a signal ends it."""
