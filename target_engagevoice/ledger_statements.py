@@ -210,7 +210,7 @@ class _Postgres:
         # A name of its own: beside a table with a column `extern_id`, `column_valued("extern_id")` would mean that one.
         return sa.select(sa.func.json_array_elements_text(sa.cast(_IDS, sa.JSON)).table_valued("value").c.value)
 
-    def _values(self) -> sa.TableValuedColumn[Any]:
+    def _values(self) -> sa.ColumnElement[Any]:
         return sa.func.json_array_elements_text(sa.cast(_IDS, sa.JSON)).column_valued("extern_id")
 
     def _among(self, table: sa.Table, leads: sa.CTE) -> _Condition:
