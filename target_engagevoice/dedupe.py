@@ -237,9 +237,22 @@ class Dedupe:
             if version.place >= first and version.digest == buffered.lead.digest:
                 taken = next((later for later in left[number:] if later.taken and later.digest != RETIRED), None)
                 again = taken if taken is not None and taken.digest == version.digest else version
+                if self.policy.skip_unchanged:
+                    again = _last_in_a_row(again, left)
                 self._reached[key] = again.place
                 self._gone_on.discard(key)
                 last = self._reached_last.get(key[::2], -1)
                 self._reached_last[key[::2]] = max(last, again.place)
                 return again
         return None
+
+
+def _last_in_a_row(version: Left, left: Sequence[Left]) -> Left:
+    """The last of the same versions in a row: each but the first was only noted, see `Ledger.note_again`."""
+    last = version
+    for later in left:
+        if later.place > version.place:
+            if later.digest != version.digest:
+                break
+            last = later if later.taken else last
+    return last

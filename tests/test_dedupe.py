@@ -204,11 +204,19 @@ def noted_without_a_mark(ledger: Ledger) -> None:
     ledger.leads.retired("people", "1001", ["L0"], Retire.SUPPRESS, moved=False)
 
 
+def noted_twice_and_changed_by_another_stream(ledger: Ledger) -> None:
+    load(ledger)
+    for _ in range(2):
+        ledger.note_again("people", "1001", {"L0": ANN.digest})
+    load(ledger, BEA, stream="contacts")
+
+
 @pytest.mark.parametrize(
     ("past", "policy", "done", "later"),
     [
         (loaded, APPEND, "there", set()),
         (loaded, ALL, "there", set()),
+        (noted_twice_and_changed_by_another_stream, APPEND, "there", set()),
         (twice, APPEND, "unclear", {BEA.digest}),
         (twice, UPSERT, "unclear", {BEA.digest}),
         (suppressed, APPEND, "unclear", {RETIRED}),
