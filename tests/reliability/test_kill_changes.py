@@ -50,6 +50,9 @@ CHAINS: dict[str, Sequence[Moment]] = {
         Moment(LIST_PHONE, "before", 1),
         Moment(LIST_PHONE, "after", 1),
         Moment(NOTE_LISTED, "before", 2),
+    ],
+    # Of its own: where the list is, other threads may have been through with all changes by then.
+    "between a claim and its change": [
         Moment(CLAIM, "after", 2),
         Moment(CHANGED, "after", 1),
     ],
