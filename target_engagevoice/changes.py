@@ -85,13 +85,10 @@ class LeadChanges:
 
     def _blur(self, todo: Sequence[BufferedLead], held: Mapping[str, HeldLead]) -> None:
         """Note before a change which fields it touches: killed in between, the next run must know what to blank."""
-        contents = {
-            each.lead.extern_id: held[each.lead.extern_id].content for each in todo if each.lead.extern_id in held
-        }
         blurs = {
-            each.lead.extern_id: blurred(each.lead, content)
+            each.lead.extern_id: blurred(each.lead, known.content)
             for each in todo
-            if (content := contents.get(each.lead.extern_id)) is not None
+            if (known := held.get(each.lead.extern_id)) is not None and known.content is not None
         }
         if blurs:
             self._parts.ledger.leads.blur(self._campaign.campaign_id, blurs)
@@ -113,9 +110,7 @@ class LeadChanges:
         """
         ids = {each.extern_id: each.lead_id for each in held if each.lead_id is not None and each.retired is None}
         found = newest(self._parts.lookups.find([each for each in held if each.extern_id not in ids]))
-        self._parts.ledger.leads.note(
-            self._campaign.campaign_id, {lead.extern_id: (lead.lead_id, None) for lead in found}
-        )
+        self._note(found)
         return ids | {lead.extern_id: lead.lead_id for lead in found}
 
     def _patch(self, buffered: BufferedLead, known: HeldLead, lead_id: str, ids: dict[str, str]) -> bool:

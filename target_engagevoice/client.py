@@ -60,7 +60,7 @@ _ADMIN, _LOADER = "admin API", "lead loader"
 
 
 @dataclass(frozen=True)
-class HeldLead:
+class LoadedLead:
     """A lead the server holds, as its search shows it.
 
     Attributes:
@@ -197,7 +197,7 @@ class Client:
                 return answers.Unknown(last.what)  # this form answers elsewhere: a page from something in between
         return last
 
-    def search(self, campaign_id: str, extern_ids: Sequence[str], since: float) -> list[HeldLead]:
+    def search(self, campaign_id: str, extern_ids: Sequence[str], since: float) -> list[LoadedLead]:
         """Leads of the campaign with these ids, loaded at or after `since` (reference, section 5).
 
         The rows are filtered again here: one integration found `externIds` ignored. Pages are asked for until an
@@ -214,7 +214,7 @@ class Client:
         wanted = set(extern_ids)
         start = datetime.fromtimestamp(floor(since), tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
         criteria = {"campaignIds": [int(campaign_id)], "externIds": list(extern_ids), "loadedDtsStart": start}
-        held: list[HeldLead] = []
+        held: list[LoadedLead] = []
         seen: set[str] = set()
         for rows in self.search_pages(criteria):
             for row in _rows(rows, "leadId"):
@@ -417,8 +417,8 @@ def _campaign(group: Mapping[str, Any], row: Mapping[str, Any]) -> Campaign:
     )
 
 
-def _held(row: Mapping[str, Any]) -> HeldLead:
-    return HeldLead(
+def _held(row: Mapping[str, Any]) -> LoadedLead:
+    return LoadedLead(
         extern_id=str(row.get("externId") or ""),
         campaign_id=str(row.get("campaignId") or ""),
         lead_id=str(row["leadId"]),

@@ -153,15 +153,6 @@ class Delivery:
             if self._room_of_changes > MOST_ROOM_OF_CHANGES:
                 self._wait_for_changes()
 
-    def add(self, buffer: Buffer, record: ReadRecord, lead: Lead) -> None:
-        """Put a lead into its buffer at once.
-
-        Raises:
-            EngageVoiceError: The run stopped.
-        """
-        self._in_hand.append((buffer, record, lead))
-        self.hand_over()
-
     def retire(self, record: ReadRecord, retirement: Retirement) -> None:
         """Take in a record whose leads are to be retired, or whose phones are to be listed.
 

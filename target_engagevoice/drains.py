@@ -75,7 +75,7 @@ class Drains:
         Args:
             buffer: It.
             limits: Rows and bytes of a request.
-            everything: Whether leads to be loaded stay until they fill a request.
+            everything: Whether to leave nothing; otherwise leads to be loaded stay until they fill a request.
 
         Raises:
             LedgerError: The ledger can not be read.
@@ -103,12 +103,9 @@ class Drains:
                 leads = tuple(division.moved[start : start + rows])
                 drain.retirements.append(RetireBatch(buffer.stream, leads, (buffer,) * len(leads)))
             self._settle(buffer, division.forbidden, Outcome.DO_NOT_CALL)
-            if buffer.campaign is None:
-                self._settle_retirements(buffer, division.there)
-            else:
-                if self._dry_run is None:
-                    self._dedupe.note(buffer.stream, buffer.campaign.campaign_id, division.there)
-                self._settle(buffer, division.there, Outcome.UNCHANGED)
+            if buffer.campaign is not None and self._dry_run is None:
+                self._dedupe.note(buffer.stream, buffer.campaign.campaign_id, division.there)
+            self._let_out(buffer, division.there, Outcome.UNCHANGED)
             for buffered, later in division.unclear:
                 extern_id = buffered.lead.extern_id
                 self.unclear.setdefault(extern_id, []).append(Unclear(buffer, buffered, later))
@@ -133,10 +130,7 @@ class Drains:
             waiting.remove(unclear)
             if not waiting:
                 del self.unclear[extern_id]
-            if buffer.campaign is None:
-                self._settle_retirements(buffer, [unclear.lead])
-            else:
-                self._settle(buffer, [unclear.lead], Outcome.UNCHANGED)
+            self._let_out(buffer, [unclear.lead], Outcome.UNCHANGED)
 
     def take_as_new(self) -> None:
         """Nothing more comes that could tell: the source went back to these versions."""
@@ -144,17 +138,21 @@ class Drains:
         for each in (each for waiting in unclear.values() for each in waiting):
             each.buffer.put(replace(each.lead, certain=True))
 
+    def _let_out(self, buffer: Buffer, leads: Sequence[BufferedLead], outcome: Outcome) -> None:
+        """Leads have this outcome, retirements the one they were made for."""
+        if buffer.campaign is not None:
+            self._settle(buffer, leads, outcome)
+        elif leads:
+            for buffered in leads:
+                retirement = cast("Retirement", buffered.lead)
+                self._outcomes.settle(buffered.record, retirement.campaign, retirement.outcome)
+            self.settled(buffer, leads)
+
     def _settle(self, buffer: Buffer, leads: Sequence[BufferedLead], outcome: Outcome) -> None:
         """These need no request: out they go."""
         if leads:
             self._outcomes.settle_all([buffered.record for buffered in leads], buffer.campaign, outcome)
             self.settled(buffer, leads)
-
-    def _settle_retirements(self, buffer: Buffer, leads: Sequence[BufferedLead]) -> None:
-        for buffered in leads:
-            retirement = cast("Retirement", buffered.lead)
-            self._outcomes.settle(buffered.record, retirement.campaign, retirement.outcome)
-        self.settled(buffer, leads)
 
     def _without_doing(self, dry_run: DryRun, buffer: Buffer, drain: Drain) -> Drain:
         """Count what would be done, and settle it."""
@@ -163,11 +161,9 @@ class Drains:
             self._settle(buffer, batch.leads, Outcome.SKIPPED)
         for retirements in drain.retirements:
             dry_run.count_retirements(retirements)
-            if buffer.campaign is None:
-                self._settle_retirements(buffer, retirements.leads)
-            else:
+            if buffer.campaign is not None:
                 self._count_moved(dry_run, buffer, retirements.leads)
-                self._settle(buffer, retirements.leads, Outcome.SKIPPED)
+            self._let_out(buffer, retirements.leads, Outcome.SKIPPED)
         return Drain()
 
     def _count_moved(self, dry_run: DryRun, buffer: Buffer, leads: Sequence[BufferedLead]) -> None:

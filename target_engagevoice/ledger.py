@@ -252,10 +252,8 @@ class Ledger:
                 if contents:
                     self.leads.keep_contents(connection, campaign_id, contents)
                 placed = self._book.place(connection, given, accepted)
-            flights = self._book.flights if mine else self._book.rows
-            flights.settle(connection, given, accepted, cleared, placed=placed, refused=refused)
-            if not mine and isinstance(self._book.flights, BatchFlights):
-                self._book.flights.settled_elsewhere(campaign_id, [*accepted, *cleared])
+            land = self._book.flights.settle if mine else self._book.land_theirs
+            land(connection, given, accepted, cleared, placed=placed, refused=refused)
 
     def note_again(self, stream: str, campaign_id: str, digests: Mapping[str, str]) -> None:
         """Leads came that the campaign has as they are: for the next run, should this one be killed.

@@ -83,6 +83,30 @@ class LedgerBook:
         placed = self.place(connection, given, done) if done else ()
         self.flights.settle(connection, given, done, cleared, placed=placed, refused=False)
 
+    def land_theirs(
+        self,
+        connection: sa.Connection,
+        given: Mapping[str, Any],
+        done: Mapping[str, str],
+        cleared: Collection[str],
+        *,
+        placed: Collection[str] = (),
+        refused: bool = False,
+    ) -> None:
+        """Claims of a killed run end.
+
+        Args:
+            connection: In a transaction.
+            given: `campaign_id`, `stream` and `run`, as parameters of a statement.
+            done: `externId` to digest of what the next run is to know of.
+            cleared: `externId` of the others.
+            placed: Those of `done` that have their place among what is left already.
+            refused: Whether the others are left to the next run as well, as refused.
+        """
+        self.rows.settle(connection, given, done, cleared, placed=placed, refused=refused)
+        if isinstance(self.flights, BatchFlights):
+            self.flights.settled_elsewhere(given["campaign_id"], [*done, *cleared])
+
     def place(self, connection: sa.Connection, given: dict[str, Any], accepted: Mapping[str, str]) -> Collection[str]:
         """Which of these versions have their place among what killed runs left: each in the one it was first read in.
 

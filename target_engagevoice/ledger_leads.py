@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import sqlalchemy as sa
 
-from target_engagevoice.ledger_flights import BatchFlights
 from target_engagevoice.ledger_statements import as_json, extern_ids, insert
 from target_engagevoice.ledger_tables import ACCEPTED, EVERYWHERE, LISTED
 from target_engagevoice.retirements import RETIRED, UNCERTAIN, Retire, phone_digest
@@ -215,9 +214,8 @@ class LedgerLeads:
         as_it_was = [key for key, lead in known.items() if lead.digest == leads[key]]
         with self._book.writing() as connection:
             theirs = self._book.given(campaign_id, stream=stream, run=run)
-            flying = self._book.rows.held(
-                connection, theirs, leads
-            )  # of the others somebody else knows the fate by now
+            # Of the others somebody else knows the fate by now.
+            flying = self._book.rows.held(connection, theirs, leads)
             if how is not None:
                 self._retire(connection, campaign_id, flying, how.value + UNCERTAIN)
             else:
@@ -226,9 +224,7 @@ class LedgerLeads:
                 connection.execute(either, {"ids": as_json([key for key in as_it_was if key in flying])})
                 changed = [key for key in flying if key not in as_it_was]
                 connection.execute(either.values(digest=""), {"ids": as_json(changed)})
-            self._book.rows.settle(connection, theirs, {}, flying, placed=(), refused=False)
-            if isinstance(self._book.flights, BatchFlights):
-                self._book.flights.settled_elsewhere(campaign_id, flying)
+            self._book.land_theirs(connection, theirs, {}, flying)
 
     def listed(self, phones: Collection[str]) -> set[str]:
         """Which of these phones, as digests, are on the do-not-call list by our doing."""

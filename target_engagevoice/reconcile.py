@@ -13,7 +13,7 @@ from target_engagevoice.server_clock import RESOLUTION_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from target_engagevoice.client import Client, HeldLead
+    from target_engagevoice.client import Client, LoadedLead
     from target_engagevoice.halt import Halt
     from target_engagevoice.ledger import InFlight, Ledger
     from target_engagevoice.pacing import Clock
@@ -41,7 +41,7 @@ class Reconciler:
 
     def found(
         self, campaign_id: str, since: Mapping[str, float], settled_at: float | None = None
-    ) -> dict[str, HeldLead]:
+    ) -> dict[str, LoadedLead]:
         """Those of these leads that the campaign holds by a load that began no earlier than their `since`.
 
         Looks at once and again until all are found; a lead counts as missing only when a look that began after the
@@ -56,7 +56,7 @@ class Reconciler:
             ServerError: The search keeps failing, or a row does not say when it was loaded.
         """
         missing = dict(since)
-        found: dict[str, HeldLead] = {}
+        found: dict[str, LoadedLead] = {}
         if settled_at is None:
             settled_at = self._clock.monotonic() + self.delay
         pause = FIRST_PAUSE_SECONDS
@@ -70,7 +70,7 @@ class Reconciler:
             self._halt.sleep(min(pause, max(0.0, settled_at - self._clock.monotonic())))
             pause *= 2
 
-    def _look(self, campaign_id: str, since: Mapping[str, float]) -> list[HeldLead]:
+    def _look(self, campaign_id: str, since: Mapping[str, float]) -> list[LoadedLead]:
         found = []
         extern_ids = sorted(since)
         for start in range(0, len(extern_ids), LOOK_UP_AT_ONCE):

@@ -94,7 +94,7 @@ class Watch:
                 last = self._progress()
             finally:
                 view.end(last)
-        except Exception:
+        except Exception:  # a run is not to fail because it can not be shown: its numbers are in its record
             logger.debug("The progress can not be shown any more.", exc_info=True)
 
     def _progress(self) -> Progress:

@@ -136,11 +136,13 @@ class Room:
         """A record that was deleted at the source."""
         retirement = Retirement.of_record(f"L{number}", Outcome.DELETED, Retire.SUPPRESS, None)
         self.delivery.retire(self.outcomes.read(stream, {}), retirement)
+        self.delivery.hand_over()
 
     def add(self, one: Lead, campaign: Campaign = RENEWALS, stream: str = "people") -> None:
         """As the sink does: into the buffer."""
         buffer = self.delivery.buffer(stream, campaign, ListOptions())
-        self.delivery.add(buffer, self.outcomes.read(stream, {}), one)
+        self.delivery.take(buffer, self.outcomes.read(stream, {}), one)
+        self.delivery.hand_over()
 
     def add_all(self, leads: list[Lead]) -> None:
         """One after another."""

@@ -14,7 +14,7 @@ from target_engagevoice.buffers import BufferLimits
 from target_engagevoice.campaigns import Directory
 from target_engagevoice.changes import LeadChanges
 from target_engagevoice.checkpoints import Checkpoints
-from target_engagevoice.client import HeldLead
+from target_engagevoice.client import LoadedLead
 from target_engagevoice.dedupe import Dedupe
 from target_engagevoice.delivery import Delivery, Works
 from target_engagevoice.drains import Drains
@@ -137,10 +137,10 @@ class Shop:
                 )
         return Counted(len(bodies), len(bodies))
 
-    def search(self, campaign_id: str, extern_ids: Sequence[str], since: float) -> list[HeldLead]:
+    def search(self, campaign_id: str, extern_ids: Sequence[str], since: float) -> list[LoadedLead]:
         """The search of the reconciler."""
         return [
-            HeldLead(each.extern_id, campaign_id, each.lead_id, each.loaded_at, frozenset(each.fields))
+            LoadedLead(each.extern_id, campaign_id, each.lead_id, each.loaded_at, frozenset(each.fields))
             for each in list(self.rows)
             if each.campaign_id == campaign_id and each.extern_id in extern_ids and each.loaded_at >= since - 1
         ]
@@ -299,7 +299,8 @@ def visit(
             else:
                 assert each.campaign_id is not None
                 buffer = delivery.buffer(each.stream, CAMPAIGNS[each.campaign_id], ListOptions())
-                delivery.add(buffer, record, each.lead)
+                delivery.take(buffer, record, each.lead)
+            delivery.hand_over()
             checkpoints.state(number)
         delivery.finish()
         loading.refusals.finish()

@@ -86,7 +86,7 @@ def test_batches_are_cut_by_the_size_of_the_whole_request() -> None:
     with open_room(limits=BufferLimits(500, 2000, 60.0)) as room:
         buffer = room.delivery.buffer(stream, wide, options)
         for number in range(60):
-            room.delivery.add(buffer, room.outcomes.read(stream, {}), lead(number))
+            room.delivery.take(buffer, room.outcomes.read(stream, {}), lead(number))
         room.delivery.finish()
         for batch in room.batches:
             envelope = batch.options.envelope(list_names(batch, room.run))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from target_engagevoice import reconcile
-from target_engagevoice.client import HeldLead
+from target_engagevoice.client import LoadedLead
 from target_engagevoice.errors import Interrupted, ServerError
 from target_engagevoice.halt import Halt
 from target_engagevoice.ledger import Accepted, Ledger
@@ -84,7 +84,7 @@ def test_what_is_found_is_not_asked_for_again(room: Desk, monkeypatch: pytest.Mo
     asked: list[list[str]] = []
     search = room.client.search
 
-    def listen(campaign_id: str, extern_ids: Sequence[str], since: float) -> list[HeldLead]:
+    def listen(campaign_id: str, extern_ids: Sequence[str], since: float) -> list[LoadedLead]:
         asked.append(list(extern_ids))
         return search(campaign_id, extern_ids, since)
 
@@ -132,7 +132,7 @@ def test_nobody_is_looked_up_for_nobody(room: Desk) -> None:
 
 
 def test_a_row_that_does_not_say_when_it_was_loaded_ends_the_run(room: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    row = HeldLead("L0", "1001", "7", None)
+    row = LoadedLead("L0", "1001", "7", None)
     monkeypatch.setattr(room.client, "search", lambda *_: [row])
     with pytest.raises(ServerError, match="does not say when lead L0 was loaded"):
         held(room, "L0")
@@ -286,10 +286,10 @@ class Slow:
         self._visible_at = visible_at
         self._loaded_at = loaded_at
 
-    def search(self, campaign_id: str, extern_ids: Sequence[str], since: float) -> list[HeldLead]:
+    def search(self, campaign_id: str, extern_ids: Sequence[str], since: float) -> list[LoadedLead]:
         now = self._clock.monotonic()
         return [
-            HeldLead(each, campaign_id, each, self._loaded_at[each])
+            LoadedLead(each, campaign_id, each, self._loaded_at[each])
             for each in extern_ids
             if each in self._visible_at and self._visible_at[each] <= now and self._loaded_at[each] >= since
         ]

@@ -23,6 +23,7 @@ from tests.reliability.schedule import (
     SANDBOX,
     SEARCH_FAULTS,
     STREAMS,
+    config_against,
     end_run,
     miscounted,
     play_run,
@@ -233,15 +234,7 @@ class CrmChain:
             self._sandbox = sandbox
             watch(sandbox)
             self._rules = Rules(sandbox, self.schedule.crm, self.schedule.config)
-            self._config = {
-                "base_url": sandbox.base_url,
-                "username": "somebody",
-                "password": "something",
-                "platform_id": "somewhere",
-                "state_dir": str(self.folder),
-                "mappings": {"*": {"campaign": {"field": "camp"}, "fields": {"externId": "id"}}},
-                **self.schedule.config,
-            }
+            self._config = config_against(sandbox, self.folder, self.schedule.config)
             done = False
             while not done:
                 assert self.runs < MOST_RUNS, "the chain comes to no end"

@@ -203,6 +203,19 @@ def miscounted(folder: Path, failure: BaseException | None, sent: int) -> list[s
     return problems
 
 
+def config_against(sandbox: Sandbox, folder: Path, own: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration for a sandbox: what all runs of a chain need, and what a schedule says besides."""
+    return {
+        "base_url": sandbox.base_url,
+        "username": "somebody",
+        "password": "something",
+        "platform_id": "somewhere",
+        "state_dir": str(folder),
+        "mappings": {"*": {"campaign": {"field": "camp"}, "fields": {"externId": "id"}}},
+        **own,
+    }
+
+
 @dataclass
 class Chain:
     """The runs of a schedule, one after the other, until one comes to its end.
@@ -224,15 +237,7 @@ class Chain:
         """Run until a run comes to its end, then hold the server against the source."""
         with Sandbox(config=dict(SANDBOX) | dict(self.schedule.sandbox), clock=self.clock.time) as sandbox:
             self._sandbox = sandbox
-            self._config = {
-                "base_url": sandbox.base_url,
-                "username": "somebody",
-                "password": "something",
-                "platform_id": "somewhere",
-                "state_dir": str(self.folder),
-                "mappings": {"*": {"campaign": {"field": "camp"}, "fields": {"externId": "id"}}},
-                **self.schedule.config,
-            }
+            self._config = config_against(sandbox, self.folder, self.schedule.config)
             done = False
             while not done:
                 assert self.runs < MOST_RUNS, "the chain comes to no end"

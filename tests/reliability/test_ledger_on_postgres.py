@@ -13,13 +13,12 @@ import pytest
 from target_engagevoice.ledger import Accepted
 from tests import test_ledger as on_sqlite
 from tests import test_ledger_leads as leads_on_sqlite
-from tests.end_to_end.postgres import Postgres, running_postgres
 from tests.parts import ACCOUNT
 from tests.test_ledger import CAMPAIGN, opened, settle, versions
 from tests.test_ledger_model import test_any_calls_do_what_the_model_says
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.end_to_end.postgres import Postgres
 
 __all__ = ["test_any_calls_do_what_the_model_says"]
 
@@ -27,12 +26,6 @@ pytestmark = pytest.mark.postgres
 
 ledger = on_sqlite.ledger
 """The fixture, on the database named below."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with running_postgres() as running:
-        yield running
 
 
 @pytest.fixture

@@ -20,29 +20,18 @@ from target_engagevoice.windows import Window
 from tests.clock import FakeClock
 from tests.end_to_end.executable import against
 from tests.end_to_end.messages import encoded, record, schema, state
-from tests.end_to_end.postgres import Postgres, running_postgres
 from tests.reliability.process import Process, run_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.end_to_end.postgres import Postgres
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(240)]
 
 WINDOWS = (Window(10, 2), Window(24, 6))
 MARGIN = 0.1
 QUOTA = "127.0.0.1 99990001"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with running_postgres() as running:
-        yield running
-
-
-@pytest.fixture
-def store_url(server: Postgres) -> str:
-    return server.new_database().url
 
 
 def opened(url: str, windows: tuple[Window, ...] = WINDOWS, quota: str = QUOTA) -> SharedQuota:
@@ -54,11 +43,11 @@ def source(first: int, count: int) -> list[bytes]:
     return [encoded(line) for line in lines]
 
 
-def test_two_targets_keep_one_quota_together(store_url: str, tmp_path: Path) -> None:
+def test_two_targets_keep_one_quota_together(database_url: str, tmp_path: Path) -> None:
     limits = ["10/2s", "24/6s"]
     with Sandbox(store=None, config={"rate_limits": {"load": limits}}) as sandbox:
         settings = against(
-            sandbox, rate_limits=limits, rate_limit_store=store_url, batch_size_rows=1, max_in_flight=8, dedupe="off"
+            sandbox, rate_limits=limits, rate_limit_store=database_url, batch_size_rows=1, max_in_flight=8, dedupe="off"
         )
         with (
             Process(tmp_path / "first", settings, source(0, 20)) as one,
@@ -73,8 +62,8 @@ def test_two_targets_keep_one_quota_together(store_url: str, tmp_path: Path) -> 
     assert there == {f"L{number}": 1 for number in range(40)}
 
 
-def test_of_many_that_ask_at_once_only_as_many_as_fit_are_let_through(store_url: str) -> None:
-    quotas = [opened(store_url) for _ in range(4)]
+def test_of_many_that_ask_at_once_only_as_many_as_fit_are_let_through(database_url: str) -> None:
+    quotas = [opened(database_url) for _ in range(4)]
     barrier = threading.Barrier(len(quotas))
 
     def ask(quota: SharedQuota) -> int:
@@ -87,8 +76,8 @@ def test_of_many_that_ask_at_once_only_as_many_as_fit_are_let_through(store_url:
         quota.close()
 
 
-def test_the_next_place_comes_when_it_is_said_to_for_both(store_url: str) -> None:
-    first, second = opened(store_url, (Window(1, 0.2),)), opened(store_url, (Window(1, 0.2),))
+def test_the_next_place_comes_when_it_is_said_to_for_both(database_url: str) -> None:
+    first, second = opened(database_url, (Window(1, 0.2),)), opened(database_url, (Window(1, 0.2),))
     paces = [Pace(quota, SystemClock()) for quota in (first, second)]
     places: list[float] = []
     threads = [
@@ -105,8 +94,8 @@ def test_the_next_place_comes_when_it_is_said_to_for_both(store_url: str) -> Non
     second.close()
 
 
-def test_a_429_of_one_slows_and_pauses_the_other(store_url: str) -> None:
-    first, second = opened(store_url), opened(store_url)
+def test_a_429_of_one_slows_and_pauses_the_other(database_url: str) -> None:
+    first, second = opened(database_url), opened(database_url)
     place = first.take().at
     first.throttled(place, 40.0)
     assert second.take().wait == pytest.approx(40, abs=5)
@@ -116,8 +105,8 @@ def test_a_429_of_one_slows_and_pauses_the_other(store_url: str) -> None:
     second.close()
 
 
-def test_a_request_that_left_late_counts_from_then(store_url: str) -> None:
-    quota = opened(store_url, (Window(1, 60),))
+def test_a_request_that_left_late_counts_from_then(database_url: str) -> None:
+    quota = opened(database_url, (Window(1, 60),))
     place = quota.take().at
     quota.left(place, 0.5)
     with quota._row() as (windows, _):
@@ -125,19 +114,22 @@ def test_a_request_that_left_late_counts_from_then(store_url: str) -> None:
     quota.close()
 
 
-def test_accounts_and_hosts_do_not_share(store_url: str) -> None:
-    one, other = opened(store_url, (Window(1, 60),)), opened(store_url, (Window(1, 60),), quota="127.0.0.1 99990002")
+def test_accounts_and_hosts_do_not_share(database_url: str) -> None:
+    one, other = (
+        opened(database_url, (Window(1, 60),)),
+        opened(database_url, (Window(1, 60),), quota="127.0.0.1 99990002"),
+    )
     assert [one.take().wait > 0, other.take().wait > 0, one.take().wait > 0] == [False, False, True]
     one.close()
     other.close()
 
 
-def test_the_table_does_not_grow(store_url: str) -> None:
-    quota = opened(store_url, (Window(3, 0.01),))
+def test_the_table_does_not_grow(database_url: str) -> None:
+    quota = opened(database_url, (Window(3, 0.01),))
     pace = Pace(quota, SystemClock())
     for _ in range(30):
         pace.wait()
-    with psycopg.connect(store_url) as connection:
+    with psycopg.connect(database_url) as connection:
         rows = connection.execute("SELECT quota, cardinality(places) FROM engagevoice_quotas").fetchall()
     ((name, places),) = rows
     assert name == QUOTA
@@ -145,9 +137,9 @@ def test_the_table_does_not_grow(store_url: str) -> None:
     quota.close()
 
 
-def test_a_clock_of_the_database_that_was_set_back_does_not_stop_the_load(store_url: str) -> None:
-    quota = opened(store_url, (Window(1, 1),))
-    with psycopg.connect(store_url, autocommit=True) as connection:
+def test_a_clock_of_the_database_that_was_set_back_does_not_stop_the_load(database_url: str) -> None:
+    quota = opened(database_url, (Window(1, 1),))
+    with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
             "UPDATE engagevoice_quotas SET places = ARRAY[(extract(epoch FROM now()) * 1000000)::bigint + 3600000000]"
         )
@@ -155,8 +147,8 @@ def test_a_clock_of_the_database_that_was_set_back_does_not_stop_the_load(store_
     quota.close()
 
 
-def test_what_all_have_taken_is_known_to_who_asked_last(store_url: str) -> None:
-    first, second = opened(store_url), opened(store_url)
+def test_what_all_have_taken_is_known_to_who_asked_last(database_url: str) -> None:
+    first, second = opened(database_url), opened(database_url)
     assert [quota.take().wait for quota in (first, first, second)] == [0, 0, 0]
     assert [each.taken for each in first.in_use()] == [2, 2]
     assert [each.taken for each in second.in_use()] == [3, 3]
@@ -164,18 +156,18 @@ def test_what_all_have_taken_is_known_to_who_asked_last(store_url: str) -> None:
         quota.close()
 
 
-def test_many_that_come_first_at_the_same_moment_all_find_a_table(store_url: str) -> None:
+def test_many_that_come_first_at_the_same_moment_all_find_a_table(database_url: str) -> None:
     with ThreadPoolExecutor(6) as pool:
-        quotas = list(pool.map(lambda _: opened(store_url), range(6)))
+        quotas = list(pool.map(lambda _: opened(database_url), range(6)))
     assert sum(quota.take().wait == 0 for quota in quotas) == 6
     for quota in quotas:
         quota.close()
 
 
-def test_a_store_that_answers_again_is_waited_for(store_url: str, server: Postgres) -> None:
+def test_a_store_that_answers_again_is_waited_for(database_url: str, server: Postgres) -> None:
     clock = FakeClock()
-    quota = SharedQuota.open(store_url, QUOTA, WINDOWS, MARGIN, clock)
-    name = store_url.rpartition("/")[2]
+    quota = SharedQuota.open(database_url, QUOTA, WINDOWS, MARGIN, clock)
+    name = database_url.rpartition("/")[2]
     with psycopg.connect(server.url, autocommit=True) as admin:
         admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
@@ -187,11 +179,11 @@ def test_a_store_that_answers_again_is_waited_for(store_url: str, server: Postgr
 
 
 def test_a_store_that_is_gone_ends_the_wait_with_an_error_without_the_password(
-    store_url: str, server: Postgres
+    database_url: str, server: Postgres
 ) -> None:
     clock = FakeClock()
-    quota = SharedQuota.open(store_url.replace("@", ":s3cret@"), QUOTA, WINDOWS, MARGIN, clock)
-    name = store_url.rpartition("/")[2]
+    quota = SharedQuota.open(database_url.replace("@", ":s3cret@"), QUOTA, WINDOWS, MARGIN, clock)
+    name = database_url.rpartition("/")[2]
     with psycopg.connect(server.url, autocommit=True) as admin:
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     with pytest.raises(

@@ -11,12 +11,11 @@ import pytest
 
 from tests.end_to_end.executable import against, serving, wait_until
 from tests.end_to_end.messages import encoded, record, schema, state
-from tests.end_to_end.postgres import Postgres, running_postgres
 from tests.reliability.launcher import Moment
 from tests.reliability.process import KILLED, Process, run_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from target_engagevoice.sandbox import Sandbox
@@ -26,17 +25,6 @@ SHARED = range(80, 160)
 """Who is in both sources."""
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(240)]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with running_postgres() as running:
-        yield running
-
-
-@pytest.fixture
-def ledger_url(server: Postgres) -> str:
-    return server.new_database().url
 
 
 def source(numbers: Sequence[int], stream: str, seed: int, start: int = 0) -> list[bytes]:
@@ -51,9 +39,9 @@ def source(numbers: Sequence[int], stream: str, seed: int, start: int = 0) -> li
     return [encoded(line) for line in lines]
 
 
-def config(sandbox: Sandbox, ledger_url: str, **settings: Any) -> dict[str, Any]:
+def config(sandbox: Sandbox, database_url: str, **settings: Any) -> dict[str, Any]:
     """Of both targets; none has a state folder of the other's."""
-    common = {"ledger_url": ledger_url, "batch_size_rows": 7, "max_in_flight": 3, "search_delay_seconds": 0.5}
+    common = {"ledger_url": database_url, "batch_size_rows": 7, "max_in_flight": 3, "search_delay_seconds": 0.5}
     return against(sandbox, **{**common, **settings})
 
 
@@ -65,13 +53,13 @@ def times_there(sandbox: Sandbox) -> dict[int, int]:
 
 
 @pytest.mark.parametrize("streams", [("people", "people"), ("people", "guests")], ids=["one stream", "two streams"])
-def test_what_is_in_both_sources_is_loaded_once(streams: tuple[str, str], ledger_url: str, tmp_path: Path) -> None:
+def test_what_is_in_both_sources_is_loaded_once(streams: tuple[str, str], database_url: str, tmp_path: Path) -> None:
     with serving({"on": "load", "do": "delay", "seconds": 0.05, "times": None}) as sandbox:
         first = source(range(SHARED.stop), streams[0], seed=1)
         second = source(range(SHARED.start, PEOPLE), streams[1], seed=2)
         with (
-            Process(tmp_path / "first", config(sandbox, ledger_url), first) as one,
-            Process(tmp_path / "second", config(sandbox, ledger_url), second) as two,
+            Process(tmp_path / "first", config(sandbox, database_url), first) as one,
+            Process(tmp_path / "second", config(sandbox, database_url), second) as two,
         ):
             assert (one.wait(), two.wait()) == (0, 0), one.stderr + two.stderr
         assert times_there(sandbox) == {1: PEOPLE}
@@ -83,14 +71,14 @@ def test_what_is_in_both_sources_is_loaded_once(streams: tuple[str, str], ledger
 
 
 @pytest.mark.parametrize("fault", ["timeout_after", "timeout_before"], ids=["arrived", "did not arrive"])
-def test_a_run_takes_over_what_a_killed_one_had_in_flight(fault: str, ledger_url: str, tmp_path: Path) -> None:
+def test_a_run_takes_over_what_a_killed_one_had_in_flight(fault: str, database_url: str, tmp_path: Path) -> None:
     # Everything the first one sends hangs, and is everything the second one wants.
     hang = {"on": "load", "do": fault, "after": 1, "times": 3}
     with serving(hang) as sandbox:
         lines = source(range(40), "people", seed=1)
-        with Process(tmp_path / "first", config(sandbox, ledger_url), lines) as one:
+        with Process(tmp_path / "first", config(sandbox, database_url), lines) as one:
             wait_until(lambda: len(sandbox.requests("load")) == 4)
-            with Process(tmp_path / "second", config(sandbox, ledger_url), lines) as two:
+            with Process(tmp_path / "second", config(sandbox, database_url), lines) as two:
                 wait_until(lambda: sandbox.requests("accounts")[1:])
                 one.kill()
                 assert one.wait() == KILLED
@@ -98,7 +86,7 @@ def test_a_run_takes_over_what_a_killed_one_had_in_flight(fault: str, ledger_url
         assert two.states[-1] == {"bookmark": 39}
         there = Counter(lead["externId"] for lead in sandbox.leads())
         assert there == {f"L{number}": 1 for number in range(40)}
-        with Process(tmp_path / "first", config(sandbox, ledger_url), lines) as one:
+        with Process(tmp_path / "first", config(sandbox, database_url), lines) as one:
             assert one.wait() == 0
         assert len(sandbox.leads()) == 40
     (again,) = run_records(tmp_path / "first")
@@ -118,37 +106,37 @@ DEATHS: Sequence[Moment | int] = (
 
 @pytest.mark.parametrize("death", DEATHS, ids=str)
 def test_while_one_is_killed_and_started_again_the_other_goes_on(
-    death: Moment | int, ledger_url: str, tmp_path: Path
+    death: Moment | int, database_url: str, tmp_path: Path
 ) -> None:
     first, second = range(SHARED.stop), range(SHARED.start, PEOPLE)
     with serving({"on": "load", "do": "delay", "seconds": 0.05, "times": None}) as sandbox:
-        other = Process(tmp_path / "second", config(sandbox, ledger_url), source(second, "people", seed=2))
+        other = Process(tmp_path / "second", config(sandbox, database_url), source(second, "people", seed=2))
         with other:
             place = 0
             for _ in range(2):
                 lines = source(first, "people", seed=1, start=place)
                 die_at = death if isinstance(death, Moment) else None
-                with Process(tmp_path / "first", config(sandbox, ledger_url), lines, die_at=die_at) as one:
+                with Process(tmp_path / "first", config(sandbox, database_url), lines, die_at=die_at) as one:
                     if isinstance(death, int):
                         one.kill_when(lambda one=one: len(one.states) >= death)  # type: ignore[misc]
                     assert one.wait() == KILLED, one.stderr
                 place = one.states[-1]["bookmark"] if one.states else place
             lines = source(first, "people", seed=1, start=place)
-            with Process(tmp_path / "first", config(sandbox, ledger_url), lines) as one:
+            with Process(tmp_path / "first", config(sandbox, database_url), lines) as one:
                 assert (one.wait(), other.wait()) == (0, 0), one.stderr + other.stderr
         assert (one.states[-1], other.states[-1]) == ({"bookmark": 159}, {"bookmark": 159})
         assert times_there(sandbox) == {1: PEOPLE}
 
 
 def test_the_end_of_one_does_not_make_another_forget_what_its_killed_run_had_loaded(
-    ledger_url: str, tmp_path: Path
+    database_url: str, tmp_path: Path
 ) -> None:
     # The first has loaded two versions of a lead, and something that hangs; STATE is behind all of it.
     first = [schema(), record(1, first_name="one"), record(1, first_name="two"), record(2), record(3), state("first")]
     second = [schema(), record(3), record(4), state("second")]
     hang = {"on": "load", "do": "timeout_after", "extern_ids": ["L3"]}
     with serving(hang) as sandbox:
-        settings = config(sandbox, ledger_url, batch_size_rows=1, max_in_flight=2)
+        settings = config(sandbox, database_url, batch_size_rows=1, max_in_flight=2)
         with Process(tmp_path / "first", settings, map(encoded, first)) as one:
             wait_until(lambda: len(sandbox.requests("load")) == 4)
             with Process(tmp_path / "second", settings, map(encoded, second)) as two:
@@ -163,12 +151,12 @@ def test_the_end_of_one_does_not_make_another_forget_what_its_killed_run_had_loa
     assert there == {(f"L{n}", name): 1 for n, name in [(1, "one"), (1, "two"), *((n, f"First{n}") for n in (2, 3, 4))]}
 
 
-def test_two_that_come_first_at_the_same_moment_both_find_a_ledger(ledger_url: str, tmp_path: Path) -> None:
+def test_two_that_come_first_at_the_same_moment_both_find_a_ledger(database_url: str, tmp_path: Path) -> None:
     with serving() as sandbox, ThreadPoolExecutor(4) as pool:
 
         def run(number: int) -> int:
             lines = source(range(20), "people", seed=number)
-            with Process(tmp_path / str(number), config(sandbox, ledger_url), lines) as process:
+            with Process(tmp_path / str(number), config(sandbox, database_url), lines) as process:
                 return process.wait()
 
         assert list(pool.map(run, range(4))) == [0, 0, 0, 0]

@@ -10,12 +10,10 @@ import pytest
 
 from tests.end_to_end.executable import against, serving
 from tests.end_to_end.messages import encoded, record, schema, state
-from tests.end_to_end.postgres import Postgres, running_postgres
 from tests.reliability.launcher import Moment
 from tests.reliability.process import KILLED, Process, run_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from target_engagevoice.sandbox import Sandbox
@@ -24,17 +22,6 @@ PEOPLE = 24
 FIELDS = {"is_deleted": {"type": "boolean"}, "first_name": {"type": "string"}, "phone": {"type": "string"}}
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(240)]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with running_postgres() as running:
-        yield running
-
-
-@pytest.fixture
-def ledger_url(server: Postgres) -> str:
-    return server.new_database().url
 
 
 def day(number: int, seed: int) -> list[bytes]:
@@ -46,11 +33,11 @@ def day(number: int, seed: int) -> list[bytes]:
     return [encoded(line) for line in (schema(properties=properties), *rows, state(number))]
 
 
-def config(sandbox: Sandbox, ledger_url: str) -> dict[str, Any]:
+def config(sandbox: Sandbox, database_url: str) -> dict[str, Any]:
     """Of both targets."""
     return against(
         sandbox,
-        ledger_url=ledger_url,
+        ledger_url=database_url,
         load_method="upsert",
         on_delete="cancel",
         batch_size_rows=7,
@@ -71,9 +58,9 @@ SLOW = ({"on": kind, "do": "delay", "seconds": 0.03, "times": None} for kind in 
 FAULTS = [*SLOW, {"on": "load", "do": "delay", "seconds": 0.05, "times": None}]
 
 
-def test_what_both_change_and_retire_is_done_once(ledger_url: str, tmp_path: Path) -> None:
+def test_what_both_change_and_retire_is_done_once(database_url: str, tmp_path: Path) -> None:
     with serving(*FAULTS) as sandbox:
-        settings = config(sandbox, ledger_url)
+        settings = config(sandbox, database_url)
         for number in (1, 2):
             with (
                 Process(tmp_path / "first", settings, day(number, seed=1)) as one,
@@ -98,10 +85,10 @@ def test_what_both_change_and_retire_is_done_once(ledger_url: str, tmp_path: Pat
     ids=str,
 )
 def test_while_one_is_killed_the_other_changes_and_retires_what_it_had(
-    death: Moment, ledger_url: str, tmp_path: Path
+    death: Moment, database_url: str, tmp_path: Path
 ) -> None:
     with serving(*FAULTS) as sandbox:
-        settings = config(sandbox, ledger_url)
+        settings = config(sandbox, database_url)
         with Process(tmp_path / "first", settings, day(1, seed=1)) as one:
             assert one.wait() == 0, one.stderr
         with (
