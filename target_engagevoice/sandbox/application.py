@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
@@ -38,11 +39,20 @@ DELIVERY = "sandbox.delivery"
 
 CONTROL = "/sandbox"
 
+_ONE_AT_A_TIME = threading.Lock()
+"""Held while an application is made: werkzeug makes its rules with `ast.parse`, which CPython 3.11 (until gh-106905 was
+mended) may end with a SystemError when another thread is in it too."""
+
 logger = logging.getLogger(__name__)
 
 
 def create(world: World) -> Flask:
-    """The application that serves `world`."""
+    """The application that serves `world`. Several threads may ask for theirs at the same time."""
+    with _ONE_AT_A_TIME:
+        return _application(world)
+
+
+def _application(world: World) -> Flask:
     app = Flask("target_engagevoice.sandbox", static_folder=None)
     app.url_map.strict_slashes = False
     for endpoint in ENDPOINTS:

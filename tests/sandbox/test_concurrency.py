@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sqlite3
@@ -8,12 +9,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import pytest
 import requests
 
 from target_engagevoice.sandbox import Sandbox
 from tests.sandbox.client import Client, leads
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.clock import FakeClock
@@ -25,6 +28,34 @@ from pathlib import Path
 from target_engagevoice.sandbox import serve
 sys.exit(serve(0, Path(sys.argv[1]), {"rate_limits": {"load": []}}, sys.stdout))
 """
+
+
+@pytest.fixture
+def restless_threads() -> Iterator[None]:
+    """Threads take turns in the middle of everything: garbage is collected often, and Python code runs each time."""
+    before, thresholds = sys.getswitchinterval(), gc.get_threshold()
+
+    def run_python(_phase: str, _info: dict[str, int]) -> None:
+        for _number in range(20):
+            pass
+
+    gc.callbacks.append(run_python)
+    gc.set_threshold(50, 2, 2)
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+    gc.set_threshold(*thresholds)
+    gc.callbacks.remove(run_python)
+
+
+@pytest.mark.usefixtures("restless_threads")
+def test_many_threads_start_theirs_at_once() -> None:
+    def start(_worker: int) -> str:
+        with Sandbox() as sandbox:
+            return sandbox.base_url
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(base_url.endswith("/voice") for base_url in pool.map(start, range(16)))
 
 
 def test_many_threads_load_at_once_and_nothing_is_lost(clock: FakeClock) -> None:
