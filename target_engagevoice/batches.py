@@ -209,7 +209,7 @@ class BatchLoad:
             if isinstance(answer, answers.Refused):
                 return RefusedLeads(leads, answer)
             if isinstance(answer, answers.Denied):
-                raise parts.client.denied("the load", answer.what)
+                raise parts.client.admin.denied("the load", answer.what)
             if isinstance(answer, answers.NoRoute):
                 raise parts.client.no_loader(answer.what)
             if isinstance(answer, answers.Throttled):

@@ -1,46 +1,33 @@
-"""The endpoints of the API, in both its forms (reference, sections 1, 3, 4, 5)."""
+"""The account's endpoints: its campaigns, its loader, the search of its leads (reference, sections 1, 3, 4, 5)."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from math import floor
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice import answers
-from target_engagevoice.campaigns import DAYS, Campaign, Directory
-from target_engagevoice.errors import ConfigError, ServerError
+from target_engagevoice.admin_api import FORMS, NOTHING_MORE, AdminApi
+from target_engagevoice.campaigns import Directory
+from target_engagevoice.errors import ConfigError
 from target_engagevoice.exchanges import LOAD
-from target_engagevoice.leads import LEAD_FIELDS
-from target_engagevoice.pacing import Pace, parse_retry_after, waits
+from target_engagevoice.pacing import Pace
 from target_engagevoice.request_journal import RequestJournal
+from target_engagevoice.server_rows import campaign_of, loaded_lead_of, rows_of
 from target_engagevoice.transport import HttpAnswer
 from target_engagevoice.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from target_engagevoice.admin_api import Reply
+    from target_engagevoice.errors import ServerError
     from target_engagevoice.halt import Halt
     from target_engagevoice.pacing import Clock
+    from target_engagevoice.server_rows import LoadedLead
     from target_engagevoice.transport import Transport
 
-
-@dataclass(frozen=True)
-class Form:
-    """One form of the API: where the admin API and the loader are."""
-
-    admin: str
-    loader: str
-
-
-FORMS: Mapping[str, Form] = MappingProxyType(
-    {
-        "v1": Form("/api/v1/admin", "leadLoader/direct"),
-        "legacy": Form("/api/admin", "loader/direct"),
-    },
-)
 
 SEARCH_WINDOWS = (Window(15, 10), Window(60, 30))
 """Rate limit of the lead search (reference, section 5)."""
@@ -53,26 +40,6 @@ LEAD_PHONE_ID = "1"
 """The `phoneId` that stands for `leadPhone` itself; its label is none to load other phones under."""
 
 PHONE_LABELS_SECONDS = 30.0
-NOTHING_MORE: Mapping[str, Any] = MappingProxyType({})
-
-_TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
-_ADMIN, _LOADER = "admin API", "lead loader"
-
-
-@dataclass(frozen=True)
-class LoadedLead:
-    """A lead the server holds, as its search shows it.
-
-    Attributes:
-        loaded_at: Epoch seconds on the server's clock; None when the row does not say.
-        fields: Names of the lead's fields that hold something.
-    """
-
-    extern_id: str
-    campaign_id: str
-    lead_id: str
-    loaded_at: float | None
-    fields: frozenset[str] = frozenset()
 
 
 class Client:
@@ -83,6 +50,9 @@ class Client:
         ready: Renews a token that is due; called before a place in a rate limit's window is taken, so that the
             renewal does not come between the place and the request.
         journal: Notes each request; None for nobody who does.
+
+    Attributes:
+        admin: The server's admin API, which all but loads go through.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root passes parts, not a bag of them
@@ -100,15 +70,21 @@ class Client:
     ) -> None:
         self._base_url = base_url
         self._transport = transport
-        self._clock = clock
         self._halt = halt
-        self._retry_max_seconds = retry_max_seconds
-        self._advice = advice
         self.ready = ready
         self._journal = journal or RequestJournal(None, clock)
-        candidates = tuple(FORMS.values()) if api_version == "auto" else (FORMS[api_version],)
-        self._forms = {_ADMIN: candidates, _LOADER: candidates}
-        self._admin_has_answered = False
+        forms = tuple(FORMS.values()) if api_version == "auto" else (FORMS[api_version],)
+        self._loaders = forms
+        self.admin = AdminApi(
+            base_url=base_url,
+            forms=forms,
+            transport=transport,
+            clock=clock,
+            halt=halt,
+            retry_max_seconds=retry_max_seconds,
+            advice=advice,
+            journal=self._journal,
+        )
         self._search_pace = Pace(SEARCH_WINDOWS, clock)
         self._read_pace = Pace(READ_WINDOWS, clock)
         self.account_id = "~"
@@ -121,7 +97,7 @@ class Client:
             ServerError: The server does not say.
         """
         if account_id == "~":
-            rows = _rows(self._get("/accounts"), "accountId")
+            rows = rows_of(self._get("/accounts"), "accountId")
             if len(rows) != 1:
                 shown = ", ".join(f"{row['accountId']} ({row.get('accountName', '')})" for row in rows) or "none"
                 msg = f"account_id: set it; the accounts this user can see are: {shown}."
@@ -137,9 +113,9 @@ class Client:
             ServerError: The server does not say.
         """
         campaigns = []
-        for group in _rows(self._get(f"/accounts/{self.account_id}/dialGroups"), "dialGroupId"):
+        for group in rows_of(self._get(f"/accounts/{self.account_id}/dialGroups"), "dialGroupId"):
             path = f"/accounts/{self.account_id}/dialGroups/{group['dialGroupId']}/campaigns"
-            campaigns += [_campaign(group, row) for row in _rows(self._get(path), "campaignId")]
+            campaigns += [campaign_of(group, row) for row in rows_of(self._get(path), "campaignId")]
         return Directory(campaigns)
 
     def phone_labels(self) -> list[str]:
@@ -153,7 +129,7 @@ class Client:
         """
         path = f"/accounts/{self.account_id}/persona-phone-config"
         self._read_pace.wait(self._halt.sleep)
-        rows = _rows(self._call("GET", path, seconds=PHONE_LABELS_SECONDS), "phoneLabel")
+        rows = rows_of(self.admin.ask("GET", path, seconds=PHONE_LABELS_SECONDS), "phoneLabel")
         return [str(row["phoneLabel"]) for row in rows if str(row.get("phoneId")) != LEAD_PHONE_ID]
 
     def load(
@@ -179,9 +155,9 @@ class Client:
         """
         body = load_body(envelope, leads)
         noted = {**about, "campaign_id": campaign_id, "list": envelope.get("description"), "leads": len(leads)}
-        known = self._forms[_ADMIN]
+        known = self.admin.forms
         last: answers.Answer = answers.NoRoute("no answer")
-        for form in sorted(self._forms[_LOADER], key=lambda form: form not in known):
+        for form in sorted(self._loaders, key=lambda form: form not in known):
             url = f"{self._base_url}{form.admin}/accounts/{self.account_id}/campaigns/{campaign_id}/{form.loader}"
             request = self._journal.begin(LOAD, **noted)
             reply = self._transport.send("POST", url, body=body, left=left)
@@ -190,7 +166,7 @@ class Client:
                 return reply
             last = answers.classify(reply.status, reply.content_type, reply.body, reply.headers.get("retry-after"))
             if isinstance(last, (answers.Counted, answers.Refused)):
-                self._forms[_LOADER] = (form,)
+                self._loaders = (form,)
             if not isinstance(last, answers.NoRoute):
                 return last
             if known == (form,) and reply.status < 300:  # noqa: PLR2004
@@ -217,8 +193,8 @@ class Client:
         held: list[LoadedLead] = []
         seen: set[str] = set()
         for rows in self.search_pages(criteria):
-            for row in _rows(rows, "leadId"):
-                lead = _held(row)
+            for row in rows_of(rows, "leadId"):
+                lead = loaded_lead_of(row)
                 seen_before = lead.lead_id in seen
                 seen.add(lead.lead_id)
                 fits = lead.campaign_id in ("", campaign_id) and lead.extern_id in wanted
@@ -243,7 +219,7 @@ class Client:
         while True:
             self._search_pace.wait(self._halt.sleep)
             params = {"page": page, "maxRows": SEARCH_PAGE_ROWS}
-            rows = _rows(self._call("POST", path, params=params, body=body, kind="search", about=about))
+            rows = rows_of(self.admin.ask("POST", path, params=params, body=body, kind="search", about=about))
             if not rows or rows == previous:
                 return
             yield rows
@@ -260,7 +236,7 @@ class Client:
         left: Callable[[], None] | None = None,
         kind: str,
         about: Mapping[str, Any] = NOTHING_MORE,
-    ) -> HttpAnswer | answers.NotSent | answers.Unknown | answers.Denied:
+    ) -> Reply:
         """Send one request of the account's admin API, once, in the form that has answered so far, else the first.
 
         Args:
@@ -275,162 +251,19 @@ class Client:
         Raises:
             SignInError: A token was needed and can not be had.
         """
-        url = f"{self._base_url}{self._forms[_ADMIN][0].admin}/accounts/{self.account_id}{path}"
-        request = self._journal.begin(kind, **about)
-        reply = self._transport.send(method, url, params=params, body=body, left=left)
-        request.end(reply)
-        return reply
-
-    def _get(self, path: str) -> Any:
-        self._read_pace.wait(self._halt.sleep)
-        return self._call("GET", path)
-
-    def _call(  # noqa: PLR0913 - what a request is made of
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, Any] | None = None,
-        body: bytes | None = None,
-        *,
-        seconds: float | None = None,
-        kind: str = "list",
-        about: Mapping[str, Any] = NOTHING_MORE,
-    ) -> Any:
-        """Call something that changes nothing, so that it can be repeated until it answers, in JSON.
-
-        Args:
-            method: HTTP's.
-            path: Behind the admin API's prefix.
-            params: The query.
-            body: JSON.
-            seconds: How long at most, where that is less than `retry_max_seconds`.
-            kind: For the journal of requests; see `Exchange`.
-            about: What else it notes of the request.
-        """
-        longest = self._retry_max_seconds
-        end = self._clock.monotonic() + (longest if seconds is None else min(seconds, longest))
-        for wait in waits():
-            problem, retry_after = "", None
-            for form in self._forms[_ADMIN]:
-                request = self._journal.begin(kind, **about)
-                reply = self._transport.send(method, self._base_url + form.admin + path, params=params, body=body)
-                request.end(reply)
-                if isinstance(reply, answers.Denied):
-                    msg = (
-                        f"{self._base_url} can not be talked to: {reply.what}. Check base_url and what certificates "
-                        "this machine trusts."
-                    )
-                    raise ServerError(msg)
-                if not isinstance(reply, HttpAnswer):
-                    problem = reply.what
-                    break
-                problem = f"HTTP {reply.status}"
-                retry_after = parse_retry_after(reply.headers.get("retry-after"), self._clock.time())
-                if reply.status in _TRANSIENT:
-                    break
-                page = "html" in reply.content_type.casefold()
-                if page and reply.status < 300 and self._admin_has_answered:  # noqa: PLR2004
-                    problem += " with an HTML page"
-                    break  # from something in between
-                if page or reply.status in (404, 405):
-                    continue
-                self._raise_for(reply, path)
-                try:
-                    content = json.loads(reply.body)
-                except (ValueError, RecursionError):
-                    problem = f"HTTP {reply.status} with a body that is not JSON"
-                    break
-                self._forms[_ADMIN] = (form,)
-                self._admin_has_answered = True
-                return content
-            else:
-                raise self.no_route(_ADMIN, problem)
-            pause = max(wait, retry_after or 0)
-            if self._clock.monotonic() + pause > end:
-                msg = (
-                    f"{path.rsplit('/', 1)[-1]}: no answer within retry_max_seconds; the last was: {problem}. "
-                    "Check base_url and the network, or run again later."
-                )
-                raise ServerError(msg)
-            self._halt.sleep(pause)
-        raise AssertionError  # `waits` has no end
-
-    def _raise_for(self, reply: HttpAnswer, path: str) -> None:
-        if reply.status < 300:  # noqa: PLR2004 - success
-            return
-        what = path.rsplit("/", 1)[-1]
-        answer = answers.classify(reply.status, reply.content_type, reply.body)
-        raise self.denied(what, answer.what if isinstance(answer, answers.Denied) else f"HTTP {reply.status}")
-
-    def denied(self, what: str, problem: str) -> ServerError:
-        """The error for an answer that no repetition will change."""
-        advice = self._advice if problem.startswith("HTTP 401") else "Check the user's permissions and account_id."
-        return ServerError(f"the server refuses {what}: {problem}. {advice}")
-
-    def no_route(self, what: str, problem: str) -> ServerError:
-        """The error for a deployment where nothing of the API answers."""
-        return ServerError(
-            f"no {what} answers under {self._base_url} ({problem}). Check base_url (the host of RingCX and of the "
-            "older Engage ends in /voice, a legacy portal does not) and api_version.",
-        )
+        path = f"/accounts/{self.account_id}{path}"
+        return self.admin.send(method, path, params=params, body=body, left=left, kind=kind, about=about)
 
     def no_loader(self, problem: str) -> ServerError:
         """The error for a deployment where no form of the loader answers."""
-        return self.no_route(_LOADER, problem)
+        return self.admin.no_route("lead loader", problem)
+
+    def _get(self, path: str) -> Any:
+        self._read_pace.wait(self._halt.sleep)
+        return self.admin.ask("GET", path)
 
 
 def load_body(envelope: Mapping[str, Any], leads: Sequence[bytes]) -> bytes:
     """The request body of a load, UTF-8."""
     head = json.dumps(dict(envelope), ensure_ascii=False, separators=(",", ":")).encode()
     return head[:-1] + b',"uploadLeads":[' + b",".join(leads) + b"]}"
-
-
-def _rows(content: Any, key: str | None = None) -> list[dict[str, Any]]:
-    """A list of objects, each with this key.
-
-    Raises:
-        ServerError: It is something else.
-    """
-    if not isinstance(content, list) or not all(
-        isinstance(row, dict) and (key is None or key in row) for row in content
-    ):
-        expected = "a list of objects" if key is None else f"a list of objects with {key}"
-        msg = f"the server answered something that is not {expected}; check base_url."
-        raise ServerError(msg)
-    return content
-
-
-def _campaign(group: Mapping[str, Any], row: Mapping[str, Any]) -> Campaign:
-    active = row.get("isActive", 1)
-    days = [f"{day}Sched" for day in DAYS]
-    return Campaign(
-        campaign_id=str(row["campaignId"]),
-        name=str(row.get("campaignName") or row["campaignId"]),
-        dial_group_id=str(group["dialGroupId"]),
-        dial_group=str(group.get("dialGroupName") or group["dialGroupId"]),
-        dial_mode=str(group.get("dialMode") or ""),
-        active=int(active) if isinstance(active, (bool, int)) else 1,
-        configuration=str(row.get("callingConfiguration") or "SIMPLE"),
-        starts=epoch_of(row.get("startDate")),
-        ends=epoch_of(row.get("endDate")),
-        schedule=tuple(str(row.get(day) or "").strip() for day in days) if not row.keys().isdisjoint(days) else (),
-    )
-
-
-def _held(row: Mapping[str, Any]) -> LoadedLead:
-    return LoadedLead(
-        extern_id=str(row.get("externId") or ""),
-        campaign_id=str(row.get("campaignId") or ""),
-        lead_id=str(row["leadId"]),
-        loaded_at=epoch_of(row.get("loadedDts")),
-        fields=frozenset(name for name, value in row.items() if name in LEAD_FIELDS and value not in (None, "", {})),
-    )
-
-
-def epoch_of(text: Any) -> float | None:
-    """Epoch seconds of `2026-07-24T16:00:00.000+0000` (reference, section 5); None where it can not be read."""
-    pattern = "%Y-%m-%dT%H:%M:%S.%f%z" if "." in str(text) else "%Y-%m-%dT%H:%M:%S%z"
-    try:
-        return datetime.strptime(str(text), pattern).timestamp()  # noqa: DTZ007 - both patterns have a zone
-    except ValueError:
-        return None

@@ -162,7 +162,7 @@ class LeadClient:
             effort,
         )
         if isinstance(answer, answers.NoRoute):
-            raise self._client.no_route("lead action", answer.what)
+            raise self._client.admin.no_route("lead action", answer.what)
         if isinstance(answer, Done) and max(answer.updated, answer.deleted) > len(lead_ids):
             msg = (
                 f"{action} was asked for {len(lead_ids)} leads of campaign {', '.join(campaign_ids)}, and the server "
@@ -203,7 +203,7 @@ class LeadClient:
             effort,
         )
         if isinstance(answer, answers.NoRoute):
-            raise self._client.no_route("do-not-call list", answer.what)
+            raise self._client.admin.no_route("do-not-call list", answer.what)
         return Done() if isinstance(answer, answers.Refused) and answer.reason == "http_409" else answer
 
     def _check_gone(self, campaign_id: str, lead_id: str, answer: answers.NoRoute) -> None:
@@ -219,7 +219,7 @@ class LeadClient:
                 return
         criteria = {**EVERY_LEAD, "campaignIds": numbers([campaign_id]), "leadIds": numbers([lead_id])}
         if any(lead_id in page for page in self._search.lead_ids(criteria)):
-            raise self._client.no_route("change of leads", f"{answer.what}, of a lead that is there")
+            raise self._client.admin.no_route("change of leads", f"{answer.what}, of a lead that is there")
 
     def _check_lead_ids(self, criteria: Mapping[str, Any], lead_ids: Sequence[str]) -> None:
         """Search by the criteria of the first action; once is enough, when it found anything.

@@ -19,6 +19,7 @@ from target_engagevoice.transport import HttpAnswer
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from target_engagevoice.admin_api import Reply
     from target_engagevoice.client import Client
     from target_engagevoice.halt import Halt
     from target_engagevoice.pacing import Clock, Pace, Place
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     Problem: TypeAlias = (
         answers.Refused | answers.Throttled | answers.NotSent | answers.Unknown | answers.NoRoute | answers.Denied
     )
-    Reply: TypeAlias = HttpAnswer | answers.NotSent | answers.Unknown | answers.Denied
 
 PATIENCE_WITH_500 = 3
 """So many times in a row a request is answered 500 before it is taken for one that breaks the server."""
@@ -95,7 +95,7 @@ class LeadRequests:
             if isinstance(answer, (Done, answers.Refused, answers.NoRoute)):
                 return answer
             if isinstance(answer, answers.Denied):
-                raise self._client.denied(request.what, answer.what)
+                raise self._client.admin.denied(request.what, answer.what)
             asked = None if isinstance(answer, answers.NotSent) else answer.retry_after
             seconds = parse_retry_after(asked, self._clock.time())
             if isinstance(answer, answers.Throttled):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from target_engagevoice.client import epoch_of
+from target_engagevoice.server_rows import epoch_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

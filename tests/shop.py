@@ -14,7 +14,6 @@ from target_engagevoice.buffers import BufferLimits
 from target_engagevoice.campaigns import Directory
 from target_engagevoice.changes import LeadChanges
 from target_engagevoice.checkpoints import Checkpoints
-from target_engagevoice.client import LoadedLead
 from target_engagevoice.dedupe import Dedupe
 from target_engagevoice.delivery import Delivery, Works
 from target_engagevoice.drains import Drains
@@ -34,6 +33,7 @@ from target_engagevoice.retirements import Retirement
 from target_engagevoice.retiring import Retiring
 from target_engagevoice.runs import OUTCOMES, Run
 from target_engagevoice.server_clock import ServerClock
+from target_engagevoice.server_rows import LoadedLead
 from target_engagevoice.windows import Window
 from tests.clock import FakeClock
 from tests.parts import ACCOUNT, RENEWALS, WINBACK, nothing

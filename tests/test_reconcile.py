@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from target_engagevoice import reconcile
-from target_engagevoice.client import LoadedLead
 from target_engagevoice.errors import Interrupted, ServerError
 from target_engagevoice.halt import Halt
 from target_engagevoice.ledger import Accepted, Ledger
 from target_engagevoice.ledger_tables import CHANGE, LOAD, RETIRE
 from target_engagevoice.lists import ListOptions
 from target_engagevoice.reconcile import Reconciler, recover
+from target_engagevoice.server_rows import LoadedLead
 from tests.clock import FakeClock
 from tests.parts import ACCOUNT, Desk, desk, lead
 

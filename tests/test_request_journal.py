@@ -137,7 +137,7 @@ def test_lines_of_many_threads_do_not_mix(path: Path) -> None:
 
 def test_the_clients_requests_are_noted(path: Path) -> None:
     with desk() as room, closing(RequestJournal(path, room.clock)) as journal:
-        room.client._journal = journal
+        room.client._journal = room.client.admin._journal = journal
         room.sandbox.faults([{"on": "load", "do": "status", "status": 502}])
         room.load([lead(number) for number in range(3)])
     told = [(one.kind, one.campaign_id, one.leads, one.status, one.retry) for one in read_requests(path).exchanges]
