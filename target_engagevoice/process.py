@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
+    from target_engagevoice.run_life import RunLife
+
 NAME = "target-engagevoice"
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -27,24 +29,10 @@ logger = logging.getLogger(NAME)
 class Target(Protocol):
     """What the process is for."""
 
-    @property
-    def load_run(self) -> object:
-        """The run, opened when first asked for."""
-
-    def watch(self) -> None:
-        """Show how far the run is, until it is over."""
+    run_life: RunLife
 
     def listen(self, file_input: IO[Any] | None = None) -> None:
         """Read a file, or standard input, to its end."""
-
-    def stop(self, error: EngageVoiceError) -> None:
-        """Stop as soon as possible. For signal handlers."""
-
-    def close(self, error: EngageVoiceError | None) -> None:
-        """End the run; a second call does nothing."""
-
-    def discard(self, source: IO[bytes]) -> None:
-        """Read to the end and throw away."""
 
 
 def run_to_its_end(make: Callable[[], Target], file_input: IO[bytes] | None) -> None:
@@ -61,9 +49,9 @@ def run_to_its_end(make: Callable[[], Target], file_input: IO[bytes] | None) -> 
     failure: EngageVoiceError | None = None
     try:
         target = make()
-        end_on_signals(target.stop)
-        _ = target.load_run
-        target.watch()
+        end_on_signals(target.run_life.stop)
+        _ = target.run_life.run
+        target.run_life.watch()
         target.listen(file_input)
     except EngageVoiceError as error:
         failure = error
@@ -74,14 +62,14 @@ def run_to_its_end(make: Callable[[], Target], file_input: IO[bytes] | None) -> 
         )
     if target is not None:
         try:
-            target.close(failure)
+            target.run_life.close(failure)
         except EngageVoiceError as error:
             failure = failure or error
     let_go_of_stdout()
     if failure is None:
         return
     if file_input is None and sys.stdin is not None and not isinstance(failure, Interrupted):
-        (target.discard if target is not None else discard)(sys.stdin.buffer)
+        (target.run_life.discard if target is not None else discard)(sys.stdin.buffer)
     logger.error("%s", failure)
     sys.exit(failure.exit_code)
 

@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-import copy
 import logging
-import os
-import sys
-from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
+from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 from singer_sdk import Target
 from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchemaException
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TargetCapabilities
-from singer_sdk.mapper import PluginMapper, RemoveRecordTransform, SameRecordTransform
 
 from target_engagevoice.checkpoints import write_to_stdout
 from target_engagevoice.config_files import read_config
-from target_engagevoice.errors import ConfigError, EngageVoiceError, InputError
-from target_engagevoice.leads import Outcome, Rejection, Stage
+from target_engagevoice.errors import ConfigError, InputError
 from target_engagevoice.lines import LineReader
 from target_engagevoice.load_run import LoadRun
 from target_engagevoice.pacing import SystemClock
 from target_engagevoice.process import NAME, environment, run_to_its_end
-from target_engagevoice.progress import Position
+from target_engagevoice.run_life import RunLife, RunReader
 from target_engagevoice.settings import Settings, json_schema
-from target_engagevoice.sinks import METADATA_PREFIX, READ_RECORD, LeadSink, batch_timer
+from target_engagevoice.sinks import METADATA_PREFIX, READ_RECORD, LeadSink, Mapper, Way, batch_timer, ways_of
 from target_engagevoice.streams import compile_stream
-from target_engagevoice.watch import Watch, view_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import click
     from singer_sdk.singerlib.encoding.base import GenericSingerReader
     from singer_sdk.sinks import Sink
 
-    from target_engagevoice.outcomes import Outcomes, ReadRecord
-    from target_engagevoice.progress import Snapshot
     from target_engagevoice.streams import Stream
-
-    Transform: TypeAlias = "Callable[[dict[str, Any]], dict[str, Any] | None]"
 
 logger = logging.getLogger(NAME)
 
@@ -50,40 +39,6 @@ class RecordBeforeSchemaError(InputError, RecordsWithoutSchemaException):
 
 class KeyMissingError(InputError, MissingKeyPropertiesError):
     """A stream's records lack the key that its SCHEMA message names."""
-
-
-class Mapper(PluginMapper):
-    """The SDK's stream maps and flattening, whose mistakes are the user's."""
-
-    def register_raw_stream_schema(
-        self, stream_name: str, schema: dict[str, Any], key_properties: Sequence[str] | None
-    ) -> None:
-        """Prepare them for a stream.
-
-        Raises:
-            ConfigError: They do not fit it.
-        """
-        try:
-            super().register_raw_stream_schema(stream_name, schema, key_properties)
-        except Exception as error:  # noqa: BLE001 - the mapper raises whatever a bad expression does
-            msg = f"stream_maps or flattening do not fit stream {stream_name}; correct them: {error}"
-            raise ConfigError(msg) from None
-
-
-@dataclass(frozen=True)
-class _Way:
-    """Where the records of a stream go, through one stream map.
-
-    Attributes:
-        alias: The stream's name behind the stream map.
-        transform: The stream map; None for one that gives back the very record, which need not be copied nor asked.
-    """
-
-    alias: str
-    outcomes: Outcomes
-    transform: Transform | None
-    sink: LeadSink
-    add_metadata: bool
 
 
 class TargetEngageVoice(Target):
@@ -110,14 +65,12 @@ class TargetEngageVoice(Target):
         Raises:
             ConfigError: A setting is wrong.
         """
-        self._load_run: LoadRun | None = None
-        self._opening = False
         self._streams: dict[str, Stream | None] = {}
-        self._ways: dict[str, tuple[_Way, ...]] = {}
+        self._ways: dict[str, tuple[Way, ...]] = {}
         self._good_keys: set[str] = set()
         self._lines = LineReader(logger.warning)
-        self._lines.before_waiting = self._hand_over
-        options.setdefault("message_reader", cast("GenericSingerReader[str]", _Reading(self, self._lines)))
+        self.run_life = RunLife(self.new_run, self._lines, self._clean_up)
+        options.setdefault("message_reader", cast("GenericSingerReader[str]", RunReader(self.run_life, self._lines)))
         super().__init__(**options)
 
     # What the SDK asks for before reading
@@ -138,98 +91,29 @@ class TargetEngageVoice(Target):
         Raises:
             ConfigError: They can not be understood.
         """
-        config = {key: value for key, value in copy.deepcopy(self._config).items() if value is not None}
-        try:
-            self._mapper = Mapper(plugin_config=config, logger=self.logger)
-        except Exception as error:  # noqa: BLE001 - the mapper raises whatever a bad expression does
-            msg = f"stream_maps can not be understood; correct them: {error}"
-            raise ConfigError(msg) from None
+        self._mapper = Mapper.of(self._config, self.logger)
 
     def _setup_signal_handlers(self) -> None:
         """Leave the process's signals alone: `process.run_to_its_end` sets them."""
 
-    # Life of a run
-
-    @property
-    def load_run(self) -> LoadRun:
-        """The run, opened when first asked for.
-
-        Raises:
-            FatalError: It can not begin.
-        """
-        if self._load_run is None:
-            self._load_run = self.new_run()
-            self._opening = True
-            try:
-                self._load_run.open()
-            finally:
-                self._opening = False
-        return self._load_run
+    # The run
 
     def new_run(self) -> LoadRun:
         """A run, not yet opened."""
         return LoadRun(self._settings, SystemClock(), self.plugin_version, write_to_stdout, batch_timer)
 
-    def watch(self) -> None:
-        """Show how far the run is until it is over: live on a terminal, in the log elsewhere."""
-        run, lines = self.load_run, self._lines
-
-        def look(at: float) -> Snapshot:
-            return run.snapshot(at, Position(lines.bytes_read, lines.bytes_total))
-
-        watch = Watch(look, lambda: view_for(sys.stderr, os.environ), SystemClock().monotonic)
-        run.when_settled = watch.stop
-        watch.start()
+    @property
+    def load_run(self) -> LoadRun:
+        """The run, see `RunLife.run`."""
+        return self.run_life.run
 
     def process_endofpipe(self) -> None:
-        """Standard input is at its end: see every lead out.
+        """Standard input is at its end: see every lead out, see `RunLife.finish`."""
+        self.run_life.finish()
 
-        Raises:
-            EngageVoiceError: The run can not come to its end, or too many records were rejected.
-        """
-        try:
-            self.load_run.finish()
-        except EngageVoiceError as error:
-            self.close(error)
-            raise
-        self.close(None)
-
-    def close(self, error: EngageVoiceError | None) -> None:
-        """End the run and write its record; a second call does nothing.
-
-        Args:
-            error: What ended it; None when it came to its end.
-        """
-        run, self._load_run = self._load_run, None
-        if run is None:
-            return
+    def _clean_up(self) -> None:
         for sink in self._sinks_active.values():
             sink.clean_up()
-        try:
-            run.close(error)
-        finally:
-            run.when_settled()
-
-    def stop(self, error: EngageVoiceError) -> None:
-        """Stop as soon as possible, whatever the program is doing. For signal handlers.
-
-        Raises:
-            EngageVoiceError: At once, where nothing is lost by it: while a line is waited for, or a run is opening.
-        """
-        if self._load_run is not None:
-            self._load_run.halt.set(error)
-        self._lines.stop(error)
-        if self._opening:
-            raise error
-
-    def _hand_over(self) -> None:
-        """Nothing may be kept in hand while the tap is waited for."""
-        if self._load_run is not None and not self._opening:
-            self._load_run.delivery.hand_over()
-
-    def discard(self, source: IO[bytes]) -> None:
-        """Let the tap finish writing, to nobody; a signal ends it."""
-        self._lines.discard(source)
 
     # Messages
 
@@ -253,13 +137,12 @@ class TargetEngageVoice(Target):
 
     def _new_stream(self, name: str, schema: dict[str, Any], key_properties: Sequence[str] | None) -> Sink:
         keys = tuple(key_properties or ())
-        removed = any(
-            stream_map.stream_alias == name and isinstance(stream_map, RemoveRecordTransform)
-            for stream_maps in self.mapper.stream_maps.values()
-            for stream_map in stream_maps
-        )
         run = self.load_run
-        stream = None if removed else compile_stream(name, schema, keys, self._settings, run.directory)
+        stream = (
+            None
+            if cast("Mapper", self.mapper).removes(name)
+            else compile_stream(name, schema, keys, self._settings, run.directory)
+        )
         for warning in stream.warnings if stream is not None else ():
             logger.warning("%s", warning)
         self._streams[name] = stream
@@ -296,7 +179,7 @@ class TargetEngageVoice(Target):
         line = self._lines.line
         for way in self._ways.get(name) or self._ways_of(name):
             read = way.outcomes.read(way.alias, line)
-            transformed = record if way.transform is None else self._transformed(way, way.transform, read, record)
+            transformed = record if way.transform is None else way.transformed(way.transform, read, record)
             if transformed is None:
                 continue
             if way.add_metadata:
@@ -307,24 +190,7 @@ class TargetEngageVoice(Target):
                 self._check_key(way.alias, transformed)
             way.sink.process_record(transformed, {READ_RECORD: read})
 
-    def _transformed(
-        self, way: _Way, transform: Transform, read: ReadRecord, record: dict[str, Any]
-    ) -> dict[str, Any] | None:
-        """A record behind its stream map; None when it has its outcome."""
-        try:
-            transformed = transform(copy.copy(record))
-        except Exception as error:  # noqa: BLE001 - a user's expression may raise anything for one record
-            words = (
-                f"a stream map of {way.alias} fails on this record: {type(error).__name__}. Let its expression take "
-                "what this record holds, or lacks."
-            )
-            way.outcomes.reject(read, None, Rejection(Stage.MAP, "stream_map", words))
-            return None
-        if transformed is None:
-            way.outcomes.settle(read, None, Outcome.SKIPPED)
-        return transformed
-
-    def _ways_of(self, name: str) -> tuple[_Way, ...]:
+    def _ways_of(self, name: str) -> tuple[Way, ...]:
         """The ways of a stream's records, found once after each SCHEMA message.
 
         Raises:
@@ -333,18 +199,9 @@ class TargetEngageVoice(Target):
         if name not in self.mapper.stream_maps:
             msg = f"a record came on stream {name} before its SCHEMA message: the tap does not speak Singer."
             raise RecordBeforeSchemaError(msg)
-        stream_maps = self.mapper.stream_maps[name]
-        alone = len(stream_maps) == 1
-        self._ways[name] = tuple(
-            _Way(
-                each.stream_alias,
-                self.load_run.outcomes,
-                None if alone and type(each) is SameRecordTransform and not each.flattening_enabled else each.transform,
-                cast("LeadSink", self._sinks_active[each.stream_alias]),
-                add_metadata=bool(self._config.get("add_record_metadata")),
-            )
-            for each in stream_maps
-        )
+        add_metadata = bool(self._config.get("add_record_metadata"))
+        outcomes, stream_maps = self.load_run.outcomes, self.mapper.stream_maps[name]
+        self._ways[name] = ways_of(stream_maps, self._sinks_active, outcomes, add_metadata=add_metadata)
         return self._ways[name]
 
     def _check_key(self, name: str, record: Mapping[str, Any]) -> None:
@@ -406,31 +263,3 @@ class TargetEngageVoice(Target):
         logging.getLogger("urllib3").setLevel(logging.WARNING)  # its debug lines hold URLs, and those a password
         cls.print_version(print_fn=logger.info)
         run_to_its_end(lambda: cls(config=read_config(config, environment)), file_input)
-
-
-class _Reading:
-    """The SDK's reader: ours, with the run closed when a message ends it."""
-
-    def __init__(self, target: TargetEngageVoice, lines: LineReader) -> None:
-        self._target = target
-        self._lines = lines
-        self.assert_line_requires = lines.assert_line_requires
-
-    def process_lines(self, file_input: IO[Any] | None, callbacks: Mapping[Any, Any]) -> Any:
-        """Read everything; see `LineReader.process_lines`."""
-        try:
-            return self._lines.process_lines(file_input, callbacks)
-        except InputError as error:
-            self._see_out(error)
-            raise
-        except EngageVoiceError as error:
-            self._target.close(error)
-            raise
-
-    def _see_out(self, error: InputError) -> None:
-        """What came before the line that can not be read is good: load it, and let STATE follow."""
-        try:
-            self._target.load_run.finish()
-        except EngageVoiceError as worse:
-            logger.warning("%s", worse)
-        self._target.close(error)

@@ -62,7 +62,7 @@ def preview(sources: tuple[str, ...], file_input: IO[Any] | None, limit: int, of
     leads = _Leads(sheet)
     target = RehearsalTarget(config, limit=limit, show=leads.show, directory=AnyDirectory() if offline else None)
     rehearsal = target.rehearsal
-    end_on_signals(target.stop)
+    end_on_signals(target.run_life.stop)
     failure: EngageVoiceError | None = None
     try:
         _ = target.load_run

@@ -177,7 +177,7 @@ def end_run(target: MortalTarget) -> list[str]:
     """Close what is left of a run; what must not be."""
     problems = []
     try:
-        target.close(EngageVoiceError("killed"))
+        target.run_life.close(EngageVoiceError("killed"))
     except (EngageVoiceError, Killed):
         problems.append("the run could not be closed")
     target.bury()
