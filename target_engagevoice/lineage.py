@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice import presets
-from target_engagevoice.grammar import Constant, FieldPath
 from target_engagevoice.lead_phones import usable_numbers
 from target_engagevoice.leads import (
     EXTENDED,
@@ -19,6 +18,7 @@ from target_engagevoice.leads import (
     Rejection,
 )
 from target_engagevoice.plans import AUX_PHONE, Plan, sources
+from target_engagevoice.sources import Constant, FieldPath
 from target_engagevoice.stream_fields import StreamFields
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from target_engagevoice import presets
 from target_engagevoice.compiled_plans import Unusual, compile_flags, compile_plan
 from target_engagevoice.do_not_call import phones_to_list
 from target_engagevoice.errors import ConfigError
-from target_engagevoice.grammar import Constant
 from target_engagevoice.lead_phones import number_aside, plain_number, usable_numbers
 from target_engagevoice.leads import (
     EXTENDED,
@@ -26,6 +25,7 @@ from target_engagevoice.leads import (
 )
 from target_engagevoice.plans import Plan, Record, Value, converter, sources
 from target_engagevoice.retirements import Phone, Retirement
+from target_engagevoice.sources import Constant
 from target_engagevoice.stream_fields import StreamFields
 from target_engagevoice.values import Unfit, is_flagged
 

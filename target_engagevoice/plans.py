@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from target_engagevoice import presets
-from target_engagevoice.grammar import CampaignByRecord, Constant, FieldPath
+from target_engagevoice.grammar import CampaignByRecord
 from target_engagevoice.leads import (
     EXTENDED,
     EXTERN_ID,
@@ -19,6 +19,7 @@ from target_engagevoice.leads import (
     Rejection,
     Stage,
 )
+from target_engagevoice.sources import Constant, FieldPath
 from target_engagevoice.values import Unfit, clean, code_text, integer, key_text, plain_text, text
 
 if TYPE_CHECKING:

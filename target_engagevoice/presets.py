@@ -7,8 +7,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from target_engagevoice.grammar import FieldPath
 from target_engagevoice.leads import EXTERN_ID, LEAD_FIELDS, LEAD_PHONE, FieldType
+from target_engagevoice.sources import FieldPath
 from target_engagevoice.values import Unfit, key_text
 
 if TYPE_CHECKING:

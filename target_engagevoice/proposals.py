@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice import presets
-from target_engagevoice.grammar import FieldPath
 from target_engagevoice.leads import EXTERN_ID, LEAD_FIELDS, LEAD_PHONE, FieldType
+from target_engagevoice.sources import FieldPath
 from target_engagevoice.stream_fields import StreamFields, inner_schema
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.campaigns import Campaign, Directory, NotFound
 from target_engagevoice.errors import ConfigError
-from target_engagevoice.grammar import CampaignByRecord, FieldPath
+from target_engagevoice.grammar import CampaignByRecord
 from target_engagevoice.leads import Rejection, Stage
 from target_engagevoice.values import code_text
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from target_engagevoice.grammar import StreamMapping
+    from target_engagevoice.sources import FieldPath
 
 _MOST_VALUES = 10_000
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.errors import ConfigError
-from target_engagevoice.grammar import FieldPath
 from target_engagevoice.nearest import did_you_mean
+from target_engagevoice.sources import FieldPath
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

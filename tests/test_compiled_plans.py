@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from target_engagevoice import compiled_plans
 from target_engagevoice.compiled_plans import Unusual, compile_flags, compile_plan
 from target_engagevoice.errors import ConfigError
-from target_engagevoice.grammar import FieldPath, Mappings
+from target_engagevoice.grammar import Mappings
 from target_engagevoice.leads import LEAD_FIELDS, FieldType, Lead, Outcome, Rejection
 from target_engagevoice.mapping import RecordMapping
 from target_engagevoice.phones import PhonePolicy
+from target_engagevoice.sources import FieldPath
 from tests.records import CSV, HUBSPOT, POSTGRES, SALESFORCE, records, schema_of, values
 
 if TYPE_CHECKING:

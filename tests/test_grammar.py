@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_engagevoice.errors import ConfigError
-from target_engagevoice.grammar import CampaignByRecord, Constant, FieldPath, Mappings, StreamMapping
+from target_engagevoice.grammar import CampaignByRecord, Mappings, StreamMapping
+from target_engagevoice.sources import Constant, FieldPath
 
 names = st.text(st.sampled_from("ab.\\ _é"), min_size=0, max_size=6)
 

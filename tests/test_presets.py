@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_engagevoice import presets
-from target_engagevoice.grammar import PRESETS, FieldPath
+from target_engagevoice.grammar import PRESETS
 from target_engagevoice.leads import LEAD_FIELDS, LEAD_PHONE, FieldType
 from target_engagevoice.presets import JoinedKey
+from target_engagevoice.sources import FieldPath
 
 
 def first(preset: str, field: str, *names: str, key: tuple[str, ...] = ()) -> Any:

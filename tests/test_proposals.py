@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_engagevoice.grammar import FieldPath, Mappings
+from target_engagevoice.grammar import Mappings
 from target_engagevoice.leads import LEAD_FIELDS
 from target_engagevoice.mapping import RecordMapping
 from target_engagevoice.phones import PhonePolicy
 from target_engagevoice.presets import SYNONYMS
 from target_engagevoice.proposals import DO_NOT_CALL, Confidence, Guess, Proposal, propose
+from target_engagevoice.sources import FieldPath
 from tests.end_to_end.messages import sample
 
 if TYPE_CHECKING:
