@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from target_engagevoice import answers
 from target_engagevoice.errors import ServerError
+from target_engagevoice.exchanges import LISTING
 from target_engagevoice.pacing import parse_retry_after, waits
 from target_engagevoice.transport import HttpAnswer
 
@@ -41,6 +42,27 @@ FORMS: Mapping[str, Form] = MappingProxyType(
 NOTHING_MORE: Mapping[str, Any] = MappingProxyType({})
 
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True)
+class AdminRequest:
+    """What is asked of the admin API.
+
+    Attributes:
+        method: HTTP's.
+        path: Behind the admin API's prefix.
+        params: The query.
+        body: JSON.
+        kind: For the journal of requests; see `Exchange`.
+        about: What else it notes of the request.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, Any] | None = None
+    body: bytes | None = None
+    kind: str = LISTING
+    about: Mapping[str, Any] = NOTHING_MORE
 
 
 class AdminApi:
@@ -78,82 +100,36 @@ class AdminApi:
         self._journal = journal
         self._has_answered = False
 
-    def send(  # noqa: PLR0913 - what a request is made of
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        body: bytes | None = None,
-        left: Callable[[], None] | None = None,
-        kind: str,
-        about: Mapping[str, Any] = NOTHING_MORE,
-    ) -> Reply:
-        """Send one request, once, in the form that has answered so far, else the first.
+    def send(self, request: AdminRequest, left: Callable[[], None] | None = None) -> Reply:
+        """Send a request, once, in the form that has answered so far, else the first.
 
         Args:
-            method: HTTP's.
-            path: Behind the admin API's prefix.
-            params: The query.
-            body: JSON.
-            left: Called when the request has been written.
-            kind: For the journal of requests; see `Exchange`.
-            about: What else it notes of the request.
+            request: What to send.
+            left: Called when it has been written.
 
         Raises:
             SignInError: A token was needed and can not be had.
         """
-        return self._send(self.forms[0], method, path, params, body, left, kind=kind, about=about)
+        return self._send(self.forms[0], request, left)
 
-    def _send(  # noqa: PLR0913 - what a request is made of
-        self,
-        form: Form,
-        method: str,
-        path: str,
-        params: Mapping[str, Any] | None,
-        body: bytes | None,
-        left: Callable[[], None] | None = None,
-        *,
-        kind: str,
-        about: Mapping[str, Any],
-    ) -> Reply:
-        request = self._journal.begin(kind, **about)
-        reply = self._transport.send(method, self._base_url + form.admin + path, params=params, body=body, left=left)
-        request.end(reply)
-        return reply
-
-    def ask(  # noqa: PLR0913 - what a request is made of
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, Any] | None = None,
-        body: bytes | None = None,
-        *,
-        seconds: float | None = None,
-        kind: str = "list",
-        about: Mapping[str, Any] = NOTHING_MORE,
-    ) -> Any:
+    def ask(self, request: AdminRequest, seconds: float | None = None) -> Any:
         """Ask what changes nothing, so that it can be repeated until it is answered, in JSON.
 
         Args:
-            method: HTTP's.
-            path: Behind the admin API's prefix.
-            params: The query.
-            body: JSON.
+            request: What to ask.
             seconds: How long at most, where that is less than `retry_max_seconds`.
-            kind: For the journal of requests; see `Exchange`.
-            about: What else it notes of the request.
 
         Raises:
             SignInError: A token was needed and can not be had.
             ServerError: There is no answer in time, or one that no repetition will change.
         """
+        what = request.path.rsplit("/", 1)[-1]
         longest = self._retry_max_seconds
         end = self._clock.monotonic() + (longest if seconds is None else min(seconds, longest))
         for wait in waits():
             problem, retry_after = "", None
             for form in self.forms:
-                reply = self._send(form, method, path, params, body, kind=kind, about=about)
+                reply = self._send(form, request)
                 if isinstance(reply, answers.Denied):
                     msg = (
                         f"{self._base_url} can not be talked to: {reply.what}. Check base_url and what certificates "
@@ -173,7 +149,7 @@ class AdminApi:
                     break  # from something in between
                 if page or reply.status in (404, 405):
                     continue
-                self._raise_for(reply, path)
+                self._raise_for(reply, what)
                 try:
                     content = json.loads(reply.body)
                 except (ValueError, RecursionError):
@@ -187,17 +163,23 @@ class AdminApi:
             pause = max(wait, retry_after or 0)
             if self._clock.monotonic() + pause > end:
                 msg = (
-                    f"{path.rsplit('/', 1)[-1]}: no answer within retry_max_seconds; the last was: {problem}. "
+                    f"{what}: no answer within retry_max_seconds; the last was: {problem}. "
                     "Check base_url and the network, or run again later."
                 )
                 raise ServerError(msg)
             self._halt.sleep(pause)
         raise AssertionError  # `waits` has no end
 
-    def _raise_for(self, reply: HttpAnswer, path: str) -> None:
+    def _send(self, form: Form, request: AdminRequest, left: Callable[[], None] | None = None) -> Reply:
+        url = self._base_url + form.admin + request.path
+        noted = self._journal.begin(request.kind, **request.about)
+        reply = self._transport.send(request.method, url, params=request.params, body=request.body, left=left)
+        noted.end(reply)
+        return reply
+
+    def _raise_for(self, reply: HttpAnswer, what: str) -> None:
         if reply.status < 300:  # noqa: PLR2004 - success
             return
-        what = path.rsplit("/", 1)[-1]
         answer = answers.classify(reply.status, reply.content_type, reply.body)
         raise self.denied(what, answer.what if isinstance(answer, answers.Denied) else f"HTTP {reply.status}")
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timezone
 from math import floor
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice import answers
-from target_engagevoice.admin_api import FORMS, NOTHING_MORE, AdminApi
+from target_engagevoice.admin_api import FORMS, NOTHING_MORE, AdminApi, AdminRequest
 from target_engagevoice.campaigns import Directory
 from target_engagevoice.errors import ConfigError
-from target_engagevoice.exchanges import LOAD
+from target_engagevoice.exchanges import LOAD, SEARCH
 from target_engagevoice.pacing import Pace
 from target_engagevoice.request_journal import RequestJournal
 from target_engagevoice.server_rows import campaign_of, loaded_lead_of, rows_of
@@ -129,7 +130,7 @@ class Client:
         """
         path = f"/accounts/{self.account_id}/persona-phone-config"
         self._read_pace.wait(self._halt.sleep)
-        rows = rows_of(self.admin.ask("GET", path, seconds=PHONE_LABELS_SECONDS), "phoneLabel")
+        rows = rows_of(self.admin.ask(AdminRequest("GET", path), PHONE_LABELS_SECONDS), "phoneLabel")
         return [str(row["phoneLabel"]) for row in rows if str(row.get("phoneId")) != LEAD_PHONE_ID]
 
     def load(
@@ -219,40 +220,24 @@ class Client:
         while True:
             self._search_pace.wait(self._halt.sleep)
             params = {"page": page, "maxRows": SEARCH_PAGE_ROWS}
-            rows = rows_of(self.admin.ask("POST", path, params=params, body=body, kind="search", about=about))
+            rows = rows_of(self.admin.ask(AdminRequest("POST", path, params, body, SEARCH, about)))
             if not rows or rows == previous:
                 return
             yield rows
             previous = rows
             page += 1
 
-    def send(  # noqa: PLR0913 - what a request is made of
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        body: bytes | None = None,
-        left: Callable[[], None] | None = None,
-        kind: str,
-        about: Mapping[str, Any] = NOTHING_MORE,
-    ) -> Reply:
-        """Send one request of the account's admin API, once, in the form that has answered so far, else the first.
+    def send(self, request: AdminRequest, left: Callable[[], None] | None = None) -> Reply:
+        """Send a request to this account, once.
 
         Args:
-            method: HTTP's.
-            path: Behind the account.
-            params: The query.
-            body: JSON.
-            left: Called when the request has been written.
-            kind: For the journal of requests; see `Exchange`.
-            about: What else it notes of the request.
+            request: What to send; its path is that behind the account.
+            left: Called when it has been written.
 
         Raises:
             SignInError: A token was needed and can not be had.
         """
-        path = f"/accounts/{self.account_id}{path}"
-        return self.admin.send(method, path, params=params, body=body, left=left, kind=kind, about=about)
+        return self.admin.send(replace(request, path=f"/accounts/{self.account_id}{request.path}"), left)
 
     def no_loader(self, problem: str) -> ServerError:
         """The error for a deployment where no form of the loader answers."""
@@ -260,7 +245,7 @@ class Client:
 
     def _get(self, path: str) -> Any:
         self._read_pace.wait(self._halt.sleep)
-        return self.admin.ask("GET", path)
+        return self.admin.ask(AdminRequest("GET", path))
 
 
 def load_body(envelope: Mapping[str, Any], leads: Sequence[bytes]) -> bytes:

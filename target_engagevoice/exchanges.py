@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 LOAD, CHANGE, ACTION, DO_NOT_CALL = "load", "change", "action", "do_not_call"
+SEARCH, LISTING = "search", "list"
 FULL = "full"
 """The kind of a journal's last line when there was no room for more; it is no request."""
 

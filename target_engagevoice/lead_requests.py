@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from target_engagevoice import answers
+from target_engagevoice.admin_api import AdminRequest
 from target_engagevoice.errors import ServerError
 from target_engagevoice.pacing import parse_retry_after, waits
 from target_engagevoice.transport import HttpAnswer
@@ -135,15 +136,9 @@ class LeadRequests:
             nonlocal place
             place = request.pace.left(place)
 
-        reply = self._client.send(
-            request.method,
-            request.path,
-            params=request.params,
-            body=body,
-            left=left,
-            kind=request.kind,
-            about={**request.about, "retry": again},
-        )
+        about = {**request.about, "retry": again}
+        sent = AdminRequest(request.method, request.path, request.params, body, request.kind, about)
+        reply = self._client.send(sent, left)
         return place, reply
 
     def _sleep_until(self, end: float, too_late: ServerError, seconds: float) -> None:

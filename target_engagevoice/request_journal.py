@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import msgspec
 
 from target_engagevoice.answers import Denied, NotSent, Unknown
-from target_engagevoice.exchanges import FULL, Exchange
+from target_engagevoice.exchanges import FULL, LISTING, SEARCH, Exchange
 from target_engagevoice.server_words import told
 from target_engagevoice.state_dir import open_private
 
@@ -32,7 +32,7 @@ MOST_BYTES = 32_000_000
 """About 110,000 requests: 15 hours at the account's limit."""
 
 BAD_REQUEST = 400
-_LISTINGS = frozenset({"list", "search"})
+_LISTINGS = frozenset({SEARCH, LISTING})
 """Kinds whose answers are rows, which are not read here."""
 
 logger = logging.getLogger("target-engagevoice")

@@ -20,6 +20,7 @@ from tests.parts import ACCOUNT, RENEWALS, Desk, desk, lead
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from target_engagevoice.admin_api import AdminRequest
     from target_engagevoice.leads import Lead
 
 UPSERT = Policy(change=True, move=Retire.SUPPRESS)
@@ -37,10 +38,10 @@ class Room:
         self.sent: list[tuple[Any, dict[str, Any]]] = []
         send = made.client.send
 
-        def listen(method: str, path: str, **more: Any) -> Any:
-            if method == "PATCH":
-                self.sent.append((more["params"], json.loads(more["body"])))
-            return send(method, path, **more)
+        def listen(request: AdminRequest, left: Any = None) -> Any:
+            if request.method == "PATCH":
+                self.sent.append((request.params, json.loads(request.body or b"")))
+            return send(request, left)
 
         made.client.send = listen  # type: ignore[method-assign]
 

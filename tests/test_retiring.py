@@ -22,6 +22,7 @@ from tests.parts import RENEWALS, WINBACK, Desk, desk, lead
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from target_engagevoice.admin_api import AdminRequest
     from target_engagevoice.campaigns import Campaign
     from target_engagevoice.leads import Lead
 
@@ -40,11 +41,11 @@ class Room:
         self.sent: list[tuple[list[int], list[int]]] = []
         send = made.client.send
 
-        def listen(method: str, path: str, **more: Any) -> Any:
-            if path.endswith("/actions"):
-                criteria = json.loads(more["body"])["campaignLeadSearchCriteria"]
+        def listen(request: AdminRequest, left: Any = None) -> Any:
+            if request.path.endswith("/actions"):
+                criteria = json.loads(request.body or b"")["campaignLeadSearchCriteria"]
                 self.sent.append((criteria["campaignIds"], criteria["leadIds"]))
-            return send(method, path, **more)
+            return send(request, left)
 
         made.client.send = listen  # type: ignore[method-assign]
 
