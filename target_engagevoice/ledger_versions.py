@@ -21,6 +21,9 @@ ANY_VERSION = 0
 NO_VERSION = -1
 """A version that holds nothing."""
 
+NAMELESS = ""
+"""Stands for the `externId` of a record of which it can not be told."""
+
 
 class LedgerVersions:
     """The versions of a ledger's streams. Any thread may call it: each call is one transaction of the ledger's."""
@@ -36,11 +39,11 @@ class LedgerVersions:
             with self._book.writing() as connection:
                 connection.execute(insert(self._book.dialect, SEEN).on_conflict_do_nothing(), rows)
 
-    def is_seen(self, stream: str, version: int) -> bool:
-        """Whether a version holds any lead at all."""
-        some = sa.select(SEEN.c.extern_id).where(self._of_version(stream, version)).limit(1)
+    def holds(self, stream: str, version: int, extern_id: str) -> bool:
+        """Whether a version holds a lead of this id, or `NAMELESS`."""
+        that = sa.select(SEEN.c.version).where(self._of_version(stream, version), SEEN.c.extern_id == extern_id)
         with self._book.reading() as connection:
-            return connection.execute(some).first() is not None
+            return connection.execute(that.limit(1)).first() is not None
 
     def count(self, stream: str, version: int) -> tuple[int, int]:
         """How many leads of a stream are in the dialer that a version does not hold, and how many are there at all."""

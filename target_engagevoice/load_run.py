@@ -257,8 +257,11 @@ class LoadRun:
         )
         return Pace(shared, clock)
 
-    def finish(self) -> None:
+    def finish(self, *, whole: bool = True) -> None:
         """Standard input is at its end: see every lead out.
+
+        Args:
+            whole: Whether it came to its end, rather than to a line that can not be read.
 
         Raises:
             EngageVoiceError: The run can not come to its end.
@@ -266,7 +269,7 @@ class LoadRun:
         assert self._delivery is not None  # noqa: S101 - a mistake of this program, not of a user
         self._delivery.finish()
         if self.versions is not None:
-            self.versions.finish()
+            self.versions.finish(whole=whole)
         if self._refusals is not None:
             self._refusals.finish()
         self._complete = True

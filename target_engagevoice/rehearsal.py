@@ -195,8 +195,9 @@ class Rehearsal(LoadRun):
         self._connection = connect(self._settings, self._clock, self.halt, self._version)
         self._check_campaigns(self._connection.directory)
 
-    def finish(self) -> None:
+    def finish(self, *, whole: bool = True) -> None:
         """Standard input is at its end: there is nothing more to see out."""
+        del whole
 
     def close(self, error: EngageVoiceError | None) -> None:
         """Sign off."""

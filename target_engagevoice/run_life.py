@@ -143,7 +143,7 @@ class RunReader:
     def _see_out(self, error: InputError) -> None:
         """What came before the line that can not be read is good: load it, and let STATE follow."""
         try:
-            self._life.run.finish()
+            self._life.run.finish(whole=False)
         except EngageVoiceError as worse:
             logger.warning("%s", worse)
         self._life.close(error)

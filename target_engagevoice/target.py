@@ -200,8 +200,8 @@ class TargetEngageVoice(Target):
             msg = f"a record came on stream {name} before its SCHEMA message: the tap does not speak Singer."
             raise RecordBeforeSchemaError(msg)
         add_metadata = bool(self._config.get("add_record_metadata"))
-        outcomes, stream_maps = self.load_run.outcomes, self.mapper.stream_maps[name]
-        self._ways[name] = ways_of(stream_maps, self._sinks_active, outcomes, add_metadata=add_metadata)
+        stream_maps = self.mapper.stream_maps[name]
+        self._ways[name] = ways_of(stream_maps, self._sinks_active, self.load_run, add_metadata=add_metadata)
         return self._ways[name]
 
     def _check_key(self, name: str, record: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Protocol
 
 from target_engagevoice.errors import RetiredTooMany
-from target_engagevoice.ledger_versions import ANY_VERSION, NO_VERSION
+from target_engagevoice.ledger_versions import ANY_VERSION, NAMELESS, NO_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -26,8 +26,8 @@ class Seen(Protocol):
     def see(self, stream: str, version: int, leads: Collection[str]) -> None:
         """A version holds these leads."""
 
-    def is_seen(self, stream: str, version: int) -> bool:
-        """Whether a version holds any."""
+    def holds(self, stream: str, version: int, extern_id: str) -> bool:
+        """Whether a version holds this one."""
 
     def count(self, stream: str, version: int) -> tuple[int, int]:
         """How many leads in the dialer a version does not hold, and how many there are."""
@@ -54,9 +54,9 @@ class SeenInMemory:
         """See `Seen`."""
         self._seen[stream, version].update(leads)
 
-    def is_seen(self, stream: str, version: int) -> bool:
+    def holds(self, stream: str, version: int, extern_id: str) -> bool:
         """See `Seen`."""
-        return bool(self._seen[stream, version] or self._seen[stream, ANY_VERSION])
+        return not self._is_missing(stream, version, extern_id)
 
     def count(self, stream: str, version: int) -> tuple[int, int]:
         """See `Seen`."""
@@ -80,7 +80,8 @@ class SeenInMemory:
 class Versions:
     """What versions hold, and what becomes of the rest.
 
-    `see` is called by whoever holds the lock of `Delivery`, or reads; everything else only by the thread that reads.
+    `see` is called by whoever holds the lock of `Delivery`, or reads; everything else only by the thread that reads,
+    and what is seen is looked at only when all that was read is out.
 
     Args:
         seen: Where it is kept what they hold.
@@ -99,41 +100,57 @@ class Versions:
         self._retire = retire
         self._most = max_retired_percent
         self._early: dict[str, int] = {}
+        self._came: dict[str, set[int]] = defaultdict(set)  # of each stream, versions of which this run read records
+        self._swept: set[str] = set()
 
     def see(self, stream: str, records: Iterable[tuple[ReadRecord, str]]) -> None:
         """Records and their `externId`s: noted before they have their outcome, and before STATE passes them."""
         by_version: dict[int, list[str]] = defaultdict(list)
         for record, extern_id in records:
+            leads = by_version[record.version or ANY_VERSION]
             if extern_id:
-                by_version[record.version or ANY_VERSION].append(extern_id)
+                leads.append(extern_id)
         for version, extern_ids in by_version.items():
-            self._seen.see(stream, version, extern_ids)
+            self._came[stream].add(version)
+            if extern_ids:
+                self._seen.see(stream, version, extern_ids)
+
+    def doubt(self, stream: str, record: ReadRecord) -> None:
+        """Which lead a record is can not be told: its version may hold any of those that it seems to lack."""
+        version = record.version or ANY_VERSION
+        self._came[stream].add(version)
+        self._seen.see(stream, version, [NAMELESS])
 
     def activate(self, stream: str, version: int) -> None:
         """A version is whole, and everything of it has its outcome.
 
         Taps also activate a version before its first record, so that it is of use at once: such a one says nothing of
-        what it does not hold. It counts at the end of the input, if no record of it came.
+        what it does not hold. It counts at the end of the input, if no record of its stream came. A version may be
+        activated again, with or without further records: all of it that this run read, and what a run before left of
+        it, is remembered until the end.
 
         Raises:
             RetiredTooMany: It lacks more leads than may be retired.
             EngageVoiceError: The run can not go on.
         """
-        if self._seen.is_seen(stream, version):
+        if not self._came[stream].isdisjoint((version, ANY_VERSION)):
             self._early.pop(stream, None)
             self._sweep(stream, version)
         else:
             self._early[stream] = version
 
-    def finish(self) -> None:
+    def finish(self, *, whole: bool = True) -> None:
         """The input is at its end: versions without a record are whole as well.
+
+        Args:
+            whole: Whether it came to its end; where it broke off, nobody knows what would have come.
 
         Raises:
             RetiredTooMany: One lacks more leads than may be retired.
             EngageVoiceError: The run can not go on.
         """
         for stream, version in self._early.items():
-            if not self._seen.is_seen(stream, version):
+            if whole and not self._came[stream]:
                 self._sweep(stream, version)
             else:
                 logger.warning(
@@ -141,8 +158,18 @@ class Versions:
                     stream,
                     version,
                 )
+        for stream in self._swept:
+            self._seen.forget(stream)
 
     def _sweep(self, stream: str, version: int) -> None:
+        self._swept.add(stream)
+        if self._seen.holds(stream, version, NAMELESS):
+            logger.warning(
+                "Stream %s: a stream map failed on a record of version %d, which may be any lead; nothing is retired.",
+                stream,
+                version,
+            )
+            return
         missing, total = self._seen.count(stream, version)
         if missing * 100 > self._most * total:
             msg = (
@@ -159,4 +186,3 @@ class Versions:
             logger.warning("Stream %s: the server would not retire %d leads that it no longer holds.", stream, kept)
         if missing:
             logger.info("Stream %s: version %d holds %d leads no longer.", stream, version, missing)
-        self._seen.forget(stream)

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap
     from singer_sdk.sinks import Sink
 
+    from target_engagevoice.load_run import LoadRun
     from target_engagevoice.outcomes import Outcomes, ReadRecord
     from target_engagevoice.sinks.lead_sink import LeadSink
+    from target_engagevoice.versions import Versions
 
     Transform: TypeAlias = "Callable[[dict[str, Any]], dict[str, Any] | None]"
 
@@ -32,6 +34,7 @@ class Way:
         transform: The stream map; None for one that gives back the very record, which need not be copied nor asked.
         sink: Takes the records behind it.
         add_metadata: Whether the SDK's metadata are to be added.
+        versions: Told of a record on which the stream map fails.
     """
 
     alias: str
@@ -39,6 +42,7 @@ class Way:
     transform: Transform | None
     sink: LeadSink
     add_metadata: bool
+    versions: Versions | None
 
     def transformed(self, transform: Transform, read: ReadRecord, record: dict[str, Any]) -> dict[str, Any] | None:
         """A record behind its stream map; None when it has its outcome."""
@@ -49,6 +53,8 @@ class Way:
                 f"a stream map of {self.alias} fails on this record: {type(error).__name__}. Let its expression take "
                 "what this record holds, or lacks."
             )
+            if self.versions is not None:
+                self.versions.doubt(self.alias, read)
             self.outcomes.reject(read, None, Rejection(Stage.MAP, "stream_map", words))
             return None
         if transformed is None:
@@ -57,7 +63,7 @@ class Way:
 
 
 def ways_of(
-    stream_maps: Sequence[StreamMap], sinks: Mapping[str, Sink], outcomes: Outcomes, *, add_metadata: bool
+    stream_maps: Sequence[StreamMap], sinks: Mapping[str, Sink], run: LoadRun, *, add_metadata: bool
 ) -> tuple[Way, ...]:
     """The ways of the records of a stream that has these stream maps, to the sinks of these names."""
     alone = len(stream_maps) == 1
@@ -68,10 +74,11 @@ def ways_of(
     return tuple(
         Way(
             each.stream_alias,
-            outcomes,
+            run.outcomes,
             None if changes_nothing(each) else each.transform,
             cast("LeadSink", sinks[each.stream_alias]),
             add_metadata,
+            run.versions,
         )
         for each in stream_maps
     )

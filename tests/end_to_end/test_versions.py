@@ -137,6 +137,23 @@ def test_a_row_that_is_rejected_is_still_held(table: Table) -> None:
     assert (second.outcomes, table.paused()) == ({"read": 8, "unchanged": 7, "rejected": 1}, [])
 
 
+def test_a_row_that_a_stream_map_fails_on_keeps_every_lead(table: Table) -> None:
+    maps = {"leads": {"last_name": "last_name + '!'"}}
+    table.run(whole(1, EIGHT), stream_maps=maps)
+    lines = whole(2, range(7))
+    second = table.run([*lines[:-2], {**record(7, last_name=None), "version": 2}, *lines[-2:]], stream_maps=maps)
+    assert (second.outcomes, table.paused()) == ({"read": 8, "unchanged": 7, "rejected": 1}, [])
+    assert "a stream map failed on a record of version 2" in second.stderr
+
+
+def test_a_version_that_a_line_broke_off_after_it_was_activated_early_retires_nothing(table: Table) -> None:
+    table.run(whole(1, EIGHT))
+    broken_off = run_target(
+        table.folder, {**table.config, "max_retired_percent": 100}, [schema(), activate(2), "{broken"]
+    )
+    assert (broken_off.code, table.paused()) == (1, [])
+
+
 def test_a_row_that_is_flagged_is_retired_as_flagged(table: Table) -> None:
     table.run(whole(1, EIGHT))
     lines = whole(2, range(7))

@@ -1,0 +1,146 @@
+"""When a version of a stream counts, and which leads it lacks then."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from target_engagevoice.checkpoints import Checkpoints
+from target_engagevoice.ledger import Ledger
+from target_engagevoice.outcomes import ReadRecord
+from target_engagevoice.versions import Seen, SeenInMemory, Versions
+from tests.parts import ACCOUNT, nothing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FOUR = ("L0", "L1", "L2", "L3")
+
+
+class Table:
+    """A stream whose four leads are loaded, and the versions of it that a run reads."""
+
+    def __init__(self, ledger: Ledger, *, dry: bool) -> None:
+        self.ledger = ledger
+        self.retired: list[str] = []
+        self.checkpoints = Checkpoints(nothing, None)
+        self.seen: Seen = SeenInMemory(ledger.versions) if dry else ledger.versions
+        ledger.settle("people", "1001", dict.fromkeys(FOUR, "a"), [], 5.0)
+        self.begin()
+
+    def begin(self) -> None:
+        """Another run."""
+        self.versions = Versions(self.seen, self._retire, 100)
+
+    def _retire(self, _stream: str, leads: list[tuple[str, str]]) -> int:
+        self.retired += [extern_id for _, extern_id in leads]
+        return 0
+
+    def record(self, version: int | None) -> ReadRecord:
+        """A record of a version."""
+        line = json.dumps({"version": version}) if version is not None else "{}"
+        return ReadRecord("people", line.encode(), self.checkpoints.open_record())
+
+    def read(self, version: int | None, *extern_ids: str) -> None:
+        """Records of a version come."""
+        self.versions.see("people", [(self.record(version), extern_id) for extern_id in extern_ids])
+
+
+@pytest.fixture(params=[False, True], ids=["run", "dry run"])
+def table(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Table]:
+    ledger = Ledger.open("sqlite://", tmp_path, ACCOUNT, "one")
+    yield Table(ledger, dry=request.param)
+    ledger.close()
+
+
+@pytest.mark.parametrize("version", [1, None])
+def test_what_a_version_lacks_is_retired_when_it_is_activated(table: Table, version: int | None) -> None:
+    table.read(version, *FOUR[:3])
+    table.versions.activate("people", 1)
+    assert table.retired == ["L3"]
+
+
+@pytest.mark.parametrize("version", [1, None])
+def test_a_version_may_be_activated_twice(table: Table, version: int | None) -> None:
+    table.read(version, *FOUR[:3])
+    for _ in range(2):
+        table.versions.activate("people", 1)
+    table.versions.finish()
+    assert set(table.retired) == {"L3"}
+
+
+def test_a_version_that_goes_on_after_it_was_activated_holds_what_came_before(table: Table) -> None:
+    table.read(1, *FOUR[:3])
+    table.versions.activate("people", 1)
+    table.read(1, "L3")
+    table.versions.activate("people", 1)
+    table.versions.finish()
+    assert table.retired == ["L3"]
+
+
+def test_an_early_version_of_which_a_run_before_saw_a_part_retires_nothing(table: Table) -> None:
+    table.read(1, "L0")
+    table.versions.finish()
+    table.begin()
+    table.versions.activate("people", 1)
+    table.read(1, *FOUR[1:])
+    table.versions.finish()
+    assert table.retired == []
+
+
+def test_a_version_that_a_run_before_saw_whole_counts_at_the_end(table: Table) -> None:
+    table.read(1, *FOUR[:3])
+    table.versions.finish()
+    table.begin()
+    table.versions.activate("people", 1)
+    table.versions.finish()
+    assert table.retired == ["L3"]
+
+
+def test_a_version_without_a_record_counts_at_the_end(table: Table) -> None:
+    table.versions.activate("people", 1)
+    assert table.retired == []
+    table.versions.finish()
+    assert tuple(table.retired) == FOUR
+
+
+def test_a_version_without_a_record_does_not_count_where_the_input_broke_off(table: Table) -> None:
+    table.versions.activate("people", 1)
+    table.versions.finish(whole=False)
+    assert table.retired == []
+
+
+@pytest.mark.parametrize("activated", [1, 3])
+def test_a_version_without_a_record_does_not_count_beside_one_that_has_some(table: Table, activated: int) -> None:
+    table.read(2, *FOUR)
+    table.versions.activate("people", activated)
+    table.versions.finish()
+    assert table.retired == []
+
+
+def test_a_record_without_a_key_is_a_record_all_the_same(table: Table) -> None:
+    table.versions.activate("people", 1)
+    table.read(1, "")
+    table.versions.finish()
+    assert table.retired == []
+
+
+def test_a_record_that_may_be_any_lead_keeps_all_of_them(table: Table) -> None:
+    table.read(1, *FOUR[:3])
+    table.versions.doubt("people", table.record(1))
+    table.versions.activate("people", 1)
+    table.versions.finish()
+    assert table.retired == []
+
+
+def test_a_version_in_doubt_says_nothing_of_the_next_one(table: Table) -> None:
+    table.versions.doubt("people", table.record(1))
+    table.versions.activate("people", 1)
+    table.versions.finish()
+    table.begin()
+    table.read(2, *FOUR[:3])
+    table.versions.activate("people", 2)
+    assert table.retired == ["L3"]
