@@ -12,7 +12,8 @@ from target_engagevoice.lead_client import Gone
 from target_engagevoice.leads import LEAD_PHONE, LEAD_PHONE_E164, Outcome, Rejection, Stage
 from target_engagevoice.ledger_tables import CHANGE
 from target_engagevoice.lookups import newest
-from target_engagevoice.retirements import DIALLED, REVIVALS, Retire
+from target_engagevoice.refusals import BROKEN
+from target_engagevoice.retirements import DIALLED, REVIVALS, SUPPRESSED, Retire
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -128,11 +129,15 @@ class LeadChanges:
         )
         if isinstance(answer, Gone):
             again = newest(self._parts.lookups.find([known]))
-            if not again or again[0].lead_id == lead_id:
+            if again and again[0].lead_id == lead_id:  # the search may still show what was deleted just now
+                again = newest(self._parts.lookups.find_later([known]))
+            if not again:
                 return False
-            ids[lead.extern_id] = again[0].lead_id
-            self._note(again)
-            return self._patch(buffered, known, again[0].lead_id, ids)
+            if again[0].lead_id != lead_id:
+                ids[lead.extern_id] = again[0].lead_id
+                self._note(again)
+                return self._patch(buffered, known, again[0].lead_id, ids)
+            answer = answers.Refused("not_found", f"{answer.what}, of a lead that the search shows")
         if isinstance(answer, answers.Refused):
             del ids[lead.extern_id]
             self._refuse(buffered, answer)
@@ -157,12 +162,16 @@ class LeadChanges:
             return
         cleared = [each.lead.extern_id for each in leads]
         self._parts.ledger.settle(self._batch.stream, self._campaign.campaign_id, {}, cleared, 0.0, refused=True)
+        if answer.reason == BROKEN:
+            self._parts.ledger.leads.perhaps(self._campaign.campaign_id, cleared, how)
         for each in leads:
             rejection = Rejection(Stage.SERVER, answer.reason, answer.words)
             self._parts.outcomes.reject(each.record, self._campaign, rejection, each.lead)
 
     def _refuse(self, buffered: BufferedLead, refusal: answers.Refused) -> None:
         parts = self._parts
+        if refusal.reason == BROKEN:  # it may have been done all the same
+            parts.ledger.leads.perhaps(self._campaign.campaign_id, [buffered.lead.extern_id], None)
         parts.refusals.add(self._campaign, buffered, refusal)
         if parts.refusals.suspicious(self._campaign, took=self._took):
             raise parts.refusals.not_the_leads(self._campaign)
@@ -183,5 +192,5 @@ def _revival(known: HeldLead) -> Retire | None:
     how = known.how
     if how is None or how not in REVIVALS:
         return None
-    stays = how in (Retire.CANCEL, Retire.PAUSE) and known.was and known.was not in DIALLED
+    stays = known.was == SUPPRESSED if how is Retire.SUPPRESS else known.was and known.was not in DIALLED
     return None if stays else how

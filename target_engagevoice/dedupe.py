@@ -146,7 +146,7 @@ class Dedupe:
         self, division: Division, last: Accepted | None, buffered: BufferedLead, *, off: bool, elsewhere: bool
     ) -> None:
         if off or elsewhere:
-            (division.forbidden if off else division.moved).append(buffered)
+            (division.moved if elsewhere else division.forbidden).append(buffered)
             return
         if last is None or last.retired == Retire.DELETE:
             division.to_send.append(buffered)

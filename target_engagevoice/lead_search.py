@@ -27,6 +27,7 @@ class FoundLead:
 
     Attributes:
         state: Its `leadState`; empty when the row does not say.
+        suppressed: Whether it is; that the row says so is a guess.
         loaded_at: Epoch seconds on the server's clock; None when the row does not say.
     """
 
@@ -35,6 +36,7 @@ class FoundLead:
     campaign_id: str
     state: str
     loaded_at: float | None
+    suppressed: bool = False
 
 
 class LeadSearch:
@@ -101,6 +103,7 @@ def _found(row: Mapping[str, Any], campaign_id: str) -> FoundLead | None:
         campaign_id=_id(row.get("campaignId")) or campaign_id,
         state=_id(row.get("leadState")),
         loaded_at=epoch_of(row.get("loadedDts")),
+        suppressed=row.get("suppressed") is True,
     )
 
 

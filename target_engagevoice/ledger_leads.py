@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import sqlalchemy as sa
 
+from target_engagevoice.leads import PERSONA_PHONES
 from target_engagevoice.ledger_statements import as_json, extern_ids, insert
 from target_engagevoice.ledger_tables import ACCEPTED, EVERYWHERE, LISTED
 from target_engagevoice.retirements import RETIRED, UNCERTAIN, Retire, phone_digest
@@ -192,6 +193,26 @@ class LedgerLeads:
             given = {"campaign_id": campaign_id, "stream": stream}
             self._book.land(connection, given, done, () if moved else leads)
 
+    def kept(self, stream: str, campaign_id: str, leads: Collection[str]) -> None:
+        """The server did not retire leads that were claimed: it is asked anew for their state before the next try."""
+        in_dialer = sa.update(ACCEPTED).where(self._these(campaign_id), ACCEPTED.c.retired.is_(None))
+        with self._book.writing() as connection:
+            connection.execute(in_dialer.values(was=None), {"ids": as_json(list(leads))})
+            self._book.land(connection, {"campaign_id": campaign_id, "stream": stream}, {}, leads)
+
+    def perhaps(self, campaign_id: str, leads: Collection[str], how: Retire | None) -> None:
+        """The server broke on what was asked for these leads, and may have done it: what they are now is not known.
+
+        Args:
+            campaign_id: Where they are.
+            leads: Their `externId`s.
+            how: How they were to be retired, or put back from; None for a change.
+        """
+        values = {"digest": ""} if how is None else {"retired": how.value + UNCERTAIN}
+        with self._book.writing() as connection:
+            these = sa.update(ACCEPTED).where(self._these(campaign_id))
+            connection.execute(these.values(values), {"ids": as_json(list(leads))})
+
     def mark(self, stream: str, leads: Collection[str]) -> None:
         """Leads are out of the dialer everywhere, or there was none: for the next run, should this one be killed."""
         with self._book.writing() as connection:
@@ -244,8 +265,8 @@ class LedgerLeads:
             connection.execute(insert(self._book.dialect, LISTED).on_conflict_do_nothing(), given)
 
     def listed_among(self, leads: Sequence[Lead]) -> set[str]:
-        """The `externId`s of leads of which a phone is on the do-not-call list by our doing."""
-        phones = {lead.extern_id: [phone_digest(number) for number in (lead.phone or "").split("|")] for lead in leads}
+        """The `externId`s of leads of which a phone that is dialled is on the do-not-call list by our doing."""
+        phones = {lead.extern_id: [phone_digest(number) for number in _dialled_numbers(lead)] for lead in leads}
         known = self.listed({digest for digests in phones.values() for digest in digests})
         return {extern_id for extern_id, digests in phones.items() if known.intersection(digests)}
 
@@ -273,3 +294,9 @@ class LedgerLeads:
     def _named(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         account_id = self._book.account_id
         return [row | {"an_account": account_id} for row in rows]
+
+
+def _dialled_numbers(lead: Lead) -> list[str]:
+    """Of a STRATEGIC campaign's lead, the phones under its labels are dialled as well."""
+    labelled: Mapping[str, str] = lead.fields.get(PERSONA_PHONES, {})
+    return [*(lead.phone or "").split("|"), *labelled.values()]

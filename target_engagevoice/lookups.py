@@ -44,6 +44,15 @@ class Lookups:
         self._halt.sleep(max(0.0, self.settles_in(missing)))
         return found + self.look(missing)
 
+    def find_later(self, held: Sequence[HeldLead]) -> list[FoundLead]:
+        """Those of these leads that the search shows once it shows all that was done so far.
+
+        Raises:
+            ServerError: The search keeps failing, or its answer can not be read.
+        """
+        self._halt.sleep(self._delay)
+        return self.look(held)
+
     def look(self, held: Sequence[HeldLead]) -> list[FoundLead]:
         """Those of these leads that the search shows now.
 

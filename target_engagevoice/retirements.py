@@ -54,6 +54,10 @@ DIALLED = frozenset({"READY"})
 """Lead states from which a lead that was cancelled or paused may go back to READY: what was over before stays over."""
 
 
+SUPPRESSED = "SUPPRESSED"
+"""Stands for the state of a lead that somebody had suppressed before: it stays so."""
+
+
 class Phone(msgspec.Struct, frozen=True, gc=False):
     """A number for the do-not-call list.
 

@@ -13,7 +13,8 @@ from target_engagevoice.lead_client import MOST_ACTED_ON
 from target_engagevoice.leads import Rejection, Stage
 from target_engagevoice.ledger_tables import RETIRE
 from target_engagevoice.lookups import newest
-from target_engagevoice.retirements import ACTIONS, REVIVALS, Retire, Retirement
+from target_engagevoice.refusals import BROKEN
+from target_engagevoice.retirements import ACTIONS, REVIVALS, SUPPRESSED, Retire, Retirement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -146,7 +147,7 @@ class Retiring:
             if looks_again and wait > 0:
                 self._parts.halt.sleep(wait)
             found = [lead for lead in self._parts.lookups.look(known) if lead.lead_id not in acted]
-            self._note(found)
+            self._note(how, found)
             for start in range(0, len(found), MOST_ACTED_ON):  # a campaign may hold many of one externId
                 refused |= self._act(how, found[start : start + MOST_ACTED_ON])
             acted |= {lead.lead_id for lead in found}
@@ -155,14 +156,25 @@ class Retiring:
         kept = [each for each in held if (each.campaign_id, each.extern_id) in refused]
         self._noted_as_retired(how, [each for each in held if each not in kept], wanted)
         for each in kept:
-            self._parts.ledger.settle(self._stream, each.campaign_id, {}, [each.extern_id], 0.0)
+            if refused[each.campaign_id, each.extern_id].reason == BROKEN:
+                self._parts.ledger.leads.perhaps(each.campaign_id, [each.extern_id], how)
+            self._parts.ledger.leads.kept(self._stream, each.campaign_id, [each.extern_id])
         return refused
 
-    def _note(self, found: Sequence[FoundLead]) -> None:
-        """Their ids, and the states they are in now, before it is too late to know."""
+    def _note(self, how: Retire, found: Sequence[FoundLead]) -> None:
+        """Their ids, and the states they are in now, before it is too late to know.
+
+        One that is to be suppressed keeps its state; what is to be known is whether it is suppressed already.
+        """
         for campaign_id in {lead.campaign_id for lead in found}:
             latest = newest(lead for lead in found if lead.campaign_id == campaign_id)
-            notes = {lead.extern_id: (lead.lead_id, lead.state) for lead in latest}
+            notes = {
+                lead.extern_id: (
+                    lead.lead_id,
+                    SUPPRESSED if how is Retire.SUPPRESS and lead.suppressed else lead.state,
+                )
+                for lead in latest
+            }
             self._parts.ledger.leads.note(campaign_id, notes)
 
     def _act(self, how: Retire, found: Sequence[FoundLead]) -> dict[Key, answers.Refused]:

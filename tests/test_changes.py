@@ -12,6 +12,7 @@ from target_engagevoice.errors import ServerError
 from target_engagevoice.leads import Outcome
 from target_engagevoice.ledger import Ledger
 from target_engagevoice.lists import ListOptions
+from target_engagevoice.lookups import Lookups
 from target_engagevoice.policies import Policy
 from target_engagevoice.reconcile import recover
 from target_engagevoice.retirements import ACTIONS, Retire, Retirement
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from target_engagevoice.admin_api import AdminRequest
     from target_engagevoice.leads import Lead
+    from target_engagevoice.ledger_leads import HeldLead
 
 UPSERT = Policy(change=True, move=Retire.SUPPRESS)
 
@@ -65,9 +67,13 @@ class Room:
         """State of each lead, and whether it is suppressed."""
         return [(row["leadState"], bool(row["suppressed"])) for row in self.desk.sandbox.leads("1001")]
 
+    def held(self, number: int = 0) -> HeldLead:
+        """What the ledger has of it."""
+        return self.desk.ledger.leads.held("1001", [f"L{number}"])[f"L{number}"]
+
     def retired(self, number: int = 0) -> str | None:
         """How the ledger has it."""
-        return self.desk.ledger.leads.held("1001", [f"L{number}"])[f"L{number}"].retired
+        return self.held(number).retired
 
     def retire(self, how: Retire, *numbers: int) -> None:
         """Take leads out of the dialer."""
@@ -197,6 +203,26 @@ def test_a_lead_that_somebody_loaded_anew_is_found(room: Room) -> None:
     assert room.fields()["firstName"] == "Cleo"
 
 
+def test_a_lead_that_the_search_still_shows_is_not_loaded_a_second_time(room: Room) -> None:
+    room.load(*(lead(number) for number in range(3)))
+    room.desk.sandbox.faults([{"on": "patch", "do": "status", "status": 404, "after": 1}])
+    assert room.desk.change([lead(number, firstName="Bea") for number in (1, 0, 2)]) == []
+    assert room.desk.outcome() == {"loaded": 3, "updated": 2, "rejected": 1}
+    assert room.desk.ledger.accepted("1001", ["L0"])["L0"].holds(lead(0).digest)
+
+
+def test_a_lead_that_the_search_shows_for_a_moment_more_is_given_back(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.load(lead(0))
+    room.desk.change([lead(0, firstName="Ann")])
+    shown = Lookups.find
+    stale = room.desk.loading().lookups.find([room.held()])
+    room.act("DELETE_LEADS", 0)
+    monkeypatch.setattr(Lookups, "find", lambda self, held: stale if held else shown(self, held))
+    assert room.desk.change([lead(0, firstName="Bea")]) == ["L0"]
+
+
 def test_a_lead_that_the_ledger_does_not_know_is_found_and_not_loaded_again(room: Room) -> None:
     envelope = ListOptions().envelope({"stream": "people", "started": "now"})
     room.desk.client.load("1001", envelope, [lead(0, firstName="Ann").body])
@@ -230,6 +256,24 @@ def test_a_lead_that_was_over_before_stays_over(room: Room, how: Retire, before:
     assert (room.states()[0][0] == "READY", room.retired()) == (False, None)
 
 
+def test_a_lead_that_somebody_had_suppressed_before_stays_so(room: Room) -> None:
+    room.load(lead(0))
+    room.act(ACTIONS[Retire.SUPPRESS])
+    room.retire(Retire.SUPPRESS, 0)
+    room.desk.change([lead(0, firstName="Bea")])
+    assert (room.states(), room.retired()) == ([("READY", True)], None)
+
+
+def test_a_lead_that_was_over_when_it_was_retired_at_the_second_try_stays_over(room: Room) -> None:
+    room.load(lead(0))
+    room.desk.sandbox.faults([{"on": "action", "do": "action_failed"}])
+    room.retire(Retire.PAUSE, 0)
+    room.act(ACTIONS[Retire.CANCEL])
+    room.retire(Retire.PAUSE, 0)
+    room.desk.change([lead(0)])
+    assert (room.states(), room.retired()) == ([("PAUSED", False)], None)
+
+
 def test_a_lead_that_comes_back_with_other_content_is_changed_too(room: Room) -> None:
     room.load(lead(0, firstName="Ann"))
     room.retire(Retire.SUPPRESS, 0)
@@ -260,6 +304,38 @@ def test_a_revival_that_the_server_refuses_rejects_its_leads(room: Room) -> None
 
 
 # Refused
+
+
+BREAKS = {"do": "status", "status": 500, "stored": True, "times": 3}
+"""It is done, and the server breaks all the same: so often that it is taken for a refusal."""
+
+
+def test_a_change_that_the_server_broke_on_may_have_been_made(room: Room) -> None:
+    room.load(lead(0, firstName="Ann", city="Rome"))
+    room.desk.sandbox.faults([{"on": "patch", **BREAKS}])
+    room.desk.change([lead(0, firstName="Bea")])
+    assert (room.fields()["firstName"], room.held().digest) == ("Bea", "")
+    room.desk.change([lead(0, firstName="Ann", city="Rome")])
+    assert room.fields() == lead(0, firstName="Ann", city="Rome").fields
+
+
+def test_a_revival_that_the_server_broke_on_may_have_been_made(room: Room) -> None:
+    room.load(lead(0))
+    room.retire(Retire.SUPPRESS, 0)
+    room.desk.sandbox.faults([{"on": "action", **BREAKS}])
+    room.desk.change([lead(0)])
+    assert (room.states(), room.retired()) == ([("READY", False)], "suppress?")
+    room.retire(Retire.SUPPRESS, 0)
+    assert (room.states(), room.retired()) == ([("READY", True)], "suppress")
+
+
+def test_a_retirement_that_the_server_broke_on_may_have_been_made(room: Room) -> None:
+    room.load(lead(0))
+    room.desk.sandbox.faults([{"on": "action", **BREAKS}])
+    room.retire(Retire.PAUSE, 0)
+    assert (room.desk.outcome(), room.retired()) == ({"loaded": 1, "rejected": 1}, "pause?")
+    room.desk.change([lead(0)])
+    assert (room.states(), room.retired()) == ([("READY", False)], None)
 
 
 def refusing(room: Room) -> None:

@@ -122,6 +122,11 @@ def listed(ledger: Ledger) -> None:
     ledger.leads.note_listed(phone_digest("6505550000"))
 
 
+def listed_here_and_dialled_elsewhere(ledger: Ledger) -> None:
+    listed(ledger)
+    load(ledger, campaign="1002")
+
+
 def perhaps_suppressed(ledger: Ledger) -> None:
     load(ledger)
     doubt(ledger, Retire.SUPPRESS)
@@ -162,6 +167,8 @@ def adopted(ledger: Ledger) -> None:
         (deleted, UPSERT, "to_send", "to_send"),
         (listed, APPEND, "to_change", "to_send"),
         (listed, KEEPS_OFF, "forbidden", "forbidden"),
+        (listed_here_and_dialled_elsewhere, KEEPS_OFF, "forbidden", "forbidden"),
+        (listed_here_and_dialled_elsewhere, Policy(keep_off=True, move=Retire.PAUSE), "moved", "moved"),
         (perhaps_suppressed, APPEND, "to_change", "to_send"),
         (perhaps_deleted, APPEND, "to_change", "to_send"),
         (perhaps_changed, APPEND, "to_change", "to_change"),

@@ -253,6 +253,32 @@ def test_a_load_that_arrived_unseen_has_the_names_of_its_fields(ledger_url: str)
         assert held(ledger).content == "the names"
 
 
+# Refused
+
+
+def test_the_state_of_a_lead_that_was_not_retired_is_asked_anew(ledger: Ledger) -> None:
+    load(ledger, "L0", "L1")
+    ledger.leads.note(CAMPAIGN, {"L0": ("1", "READY"), "L1": ("2", "READY")})
+    retire(ledger, "L1")
+    ledger.leads.kept("people", CAMPAIGN, ["L0", "L1"])
+    assert [(held(ledger, each).lead_id, held(ledger, each).was) for each in ("L0", "L1")] == [
+        ("1", None),
+        ("2", "READY"),
+    ]
+
+
+@pytest.mark.parametrize(("how", "digest", "retired"), [(None, "", None), (Retire.PAUSE, "a", "pause?")])
+def test_what_the_server_broke_on_may_be_done(
+    ledger: Ledger, how: Retire | None, digest: str, retired: str | None
+) -> None:
+    load(ledger, "L0", "L1")
+    ledger.leads.perhaps(CAMPAIGN, ["L0"], how)
+    assert [(held(ledger, each).digest, held(ledger, each).retired) for each in ("L0", "L1")] == [
+        (digest, retired),
+        ("a", None),
+    ]
+
+
 # Phones on the list
 
 
@@ -265,8 +291,14 @@ def test_a_listed_phone_is_known(ledger: Ledger) -> None:
 
 def test_a_lead_is_listed_with_any_of_its_phones(ledger: Ledger) -> None:
     ledger.leads.note_listed(phone_digest("6505550001"))
-    leads = [lead(0, leadPhone="6505550009|6505550001"), lead(1), lead(2)]
-    assert ledger.leads.listed_among(leads) == {"L0", "L1"}
+    leads = [
+        lead(0, leadPhone="6505550009|6505550001"),
+        lead(1),
+        lead(2),
+        lead(3, personaPhoneConfig={"Home": "6505550009", "Work": "6505550001"}),
+        lead(4, auxPhone="6505550001"),
+    ]
+    assert ledger.leads.listed_among(leads) == {"L0", "L1", "L3"}
 
 
 # Versions
