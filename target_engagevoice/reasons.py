@@ -40,6 +40,14 @@ REASONS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "bad_number": ("A number has more digits than can be sent.", "Map another field."),
         "bad_integer": ("A value is not a whole number of 32 bits.", "Correct it at the source, or map another field."),
         "bad_value": ("A value is nested too deep to be sent as text.", "Map a field inside it."),
+        "unknown_phone_label": (
+            "The account has no persona phone label of this name.",
+            "Correct personaPhoneConfig; labels match exactly, case and all.",
+        ),
+        "several_phones": (
+            "A STRATEGIC campaign takes one number in leadPhone, and the mapping joins several.",
+            "Set multiple_phones to first, and map the others to personaPhoneConfig.",
+        ),
         "missing_phone": ("The record has no phone number.", "Fill it at the source, or map a field that has one."),
         "not_a_phone": ("The text is not a phone number.", "Correct it at the source."),
         "unclear_phone": (
@@ -70,7 +78,7 @@ REASONS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 
 _SERVER = (
-    "The server refused the lead on its own while it took others ({reason}).",
+    "The server refused to load this lead, to change it, or to take it out of the dialer ({reason}).",
     "See the server's words in the rejects file.",
 )
 _UNKNOWN = ("{reason}", "See the message in the rejects file.")

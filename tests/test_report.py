@@ -210,6 +210,19 @@ def test_a_phones_rejection_has_words_in_the_report() -> None:
     assert set(_MESSAGES) <= set(REASONS)
 
 
+@pytest.mark.parametrize("reason", ["unknown_phone_label", "several_phones"])
+def test_a_rejection_for_its_persona_phones_has_words_in_the_report(reason: str) -> None:
+    what, advice = meaning("map", reason)
+    assert reason not in what
+    assert "personaPhoneConfig" in advice
+
+
+def test_the_words_for_a_refusal_of_the_server_fit_leads_that_were_there_already() -> None:
+    what, _ = meaning("server", "http_400")
+    assert "change" in what
+    assert "out of the dialer" in what
+
+
 def test_the_picture_shows_the_windows_that_the_run_had(day: PastDay) -> None:
     config: dict[str, Any] = {"rate_limits": ["7/3s"], "max_in_flight": 2}
     run = day.run({Outcome.LOADED: 3}, config=config)
