@@ -19,7 +19,7 @@ from target_engagevoice.lineage import forbidding, origins
 from target_engagevoice.rehearsal import AnyDirectory, RehearsalTarget
 from target_engagevoice.routing import found
 from target_engagevoice.settings import Settings, offline
-from target_engagevoice.state_dir import make_private
+from target_engagevoice.state_dir import make_state_dir
 from target_engagevoice.streams import compile_stream
 from target_engagevoice.windows import JITTER_MARGIN_SECONDS
 
@@ -168,7 +168,7 @@ def _connection(checkup: Checkup, settings: Settings, clock: Clock, version: str
     """Sign in as a run does, with less patience; None when that fails."""
     impatient = replace(settings, retry_max_seconds=min(settings.retry_max_seconds, PATIENCE_SECONDS))
     try:
-        make_private(settings.state_dir)
+        make_state_dir(settings.state_dir)
         return connect(impatient, clock, Halt(clock), version)
     except EngageVoiceError as error:
         checkup.fail(error)
@@ -231,6 +231,8 @@ def _look_at_streams(
     target = _SchemaTarget(config, directory, checkup)
     with checkup.failures_of(EngageVoiceError):
         target.listen(as_messages(schemas))
+    if not target.seen and not checkup.failures:
+        checkup.warn("the input has no SCHEMA message, so no stream was looked at; give what the tap writes.")
     named = {mapping.pattern for name in target.seen if (mapping := settings.mappings.find(name))}
     for pattern in settings.mappings.by_pattern:
         if pattern not in named:

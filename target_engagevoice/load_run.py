@@ -34,7 +34,7 @@ from target_engagevoice.request_journal import RequestJournal
 from target_engagevoice.retiring import Retiring, Wanted
 from target_engagevoice.routing import found
 from target_engagevoice.runs import Run, write_record
-from target_engagevoice.state_dir import make_private
+from target_engagevoice.state_dir import make_state_dir
 from target_engagevoice.summary import tell
 from target_engagevoice.versions import SeenInMemory, Versions
 from target_engagevoice.windows import JITTER_MARGIN_SECONDS
@@ -140,7 +140,7 @@ class LoadRun:
             FatalError: The run can not begin; nothing was read.
         """
         settings, clock = self._settings, self._clock
-        make_private(settings.state_dir)
+        make_state_dir(settings.state_dir)
         connection = self._connection = connect(settings, clock, self.halt, self._version, self._journal)
         self._check_campaigns(connection.directory)
         for warning in check_mappings(settings, connection.directory):

@@ -108,7 +108,7 @@ class Router:
             return self.default
         value = code_text(self.source.read(record)) if self.source else None
         if value is None:
-            return self.default or self._rejection("no_campaign", "is empty")
+            return self.default or self._rejection("no_campaign", "is empty", "fill it")
         # A number of a thousand digits has no text: it names no campaign.
         key = value.strip() if isinstance(value, str) else ""
         route = self._routes.get(key)
@@ -129,8 +129,8 @@ class Router:
             return self._rejection(named.reason, "is the name of several campaigns")
         return self.default or self._rejection(named.reason, "is no campaign that can be seen")
 
-    def _rejection(self, reason: str, what: str) -> Rejection:
-        message = f"the value of {str(self.source)!r} {what}; add it to the map, or a default, in {self.where}."
+    def _rejection(self, reason: str, what: str, advice: str = "add it to the map") -> Rejection:
+        message = f"the value of {str(self.source)!r} {what}; {advice}, or add a default, in {self.where}."
         return Rejection(Stage.ROUTE, reason, message)
 
 

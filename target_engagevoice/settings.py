@@ -127,7 +127,7 @@ class Settings:
         return cls(
             base_url=base_url,
             credentials=_credentials(given, value),
-            rate_limits=tuple(Window.parse(text) for text in value["rate_limits"]),
+            rate_limits=_windows(value["rate_limits"]),
             rate_limit_store=_store_url(value["rate_limit_store"]),
             campaign=None if value["campaign"] is None else str(value["campaign"]),
             mappings=Mappings.parse(value["mappings"]),
@@ -330,6 +330,13 @@ def _url(name: str, url: str, word: str | None = None) -> str:
         msg = f"{name}: plain http:// to {parts.hostname} would send leads unencrypted; write https://."
         raise ConfigError(msg)
     return url.rstrip("/")
+
+
+def _windows(texts: list[str]) -> tuple[Window, ...]:
+    if not texts:
+        msg = 'rate_limits: names no window; write requests/seconds, such as ["30/10s"], or leave the setting out.'
+        raise ConfigError(msg)
+    return tuple(map(Window.parse, texts))
 
 
 def _store_url(url: str | None) -> str | None:

@@ -11,6 +11,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+KEPT = ("runs", "rejects", "schemas")
+"""Folders in it that a run has to be able to write to; without its others it goes on."""
+
+
+def make_state_dir(folder: Path) -> None:
+    """Make the folder where missing, and see that a run can write to it, before anything is read or sent.
+
+    Raises:
+        StorageError: It can not, or not to what an earlier run made in it.
+    """
+    make_private(folder)
+    for inner in (folder / name for name in KEPT):
+        if inner.exists():
+            make_private(inner)
+
+
 def make_private(folder: Path) -> None:
     """Make the folder, and those above it, where missing.
 

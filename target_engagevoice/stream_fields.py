@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.errors import ConfigError
+from target_engagevoice.grammar import CampaignByRecord
 from target_engagevoice.nearest import did_you_mean
 from target_engagevoice.sources import FieldPath
 
@@ -93,6 +94,8 @@ class StreamFields:
         places = {f"{where}.fields.{name}": sources for name, sources in mapping.fields.items()}
         for name, labels in mapping.maps.items():
             places |= {f"{where}.fields.{name}.{label}": sources for label, sources in labels.items()}
+        if isinstance(mapping.campaign, CampaignByRecord):
+            places[f"{where}.campaign.field"] = (mapping.campaign.source,)
         return [
             message
             for place, sources in places.items()

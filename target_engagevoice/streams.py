@@ -136,6 +136,19 @@ class Stream:
         return self.schema.check(record) if self.schema is not None else None
 
 
+def _checked(name: str, schema: Mapping[str, Any], settings: Settings) -> RecordSchema | None:
+    """What records are checked against, with what was added to them; None when they are not checked."""
+    if not settings.validate_records:
+        return None
+    properties = schema.get("properties")
+    if settings.add_record_metadata and isinstance(properties, dict):
+        schema = {
+            **schema,
+            "properties": {**{added: {} for added in (*RECORD_METADATA, "_sdc_deleted_at")}, **properties},
+        }
+    return RecordSchema(name, schema)
+
+
 def _fits(_record: Mapping[str, Any]) -> bool:
     """For a stream whose records are not checked."""
     return True
@@ -175,7 +188,7 @@ def compile_stream(
     return Stream(
         name=name,
         key_properties=tuple(key_properties),
-        schema=RecordSchema(name, schema) if settings.validate_records else None,
+        schema=_checked(name, schema, settings),
         router=router,
         mapping=record_mapping,
         options=options,

@@ -205,3 +205,30 @@ def test_with_a_mistake_in_where_to_sign_in_nobody_is_asked_and_the_mappings_are
     assert "not asked" in "\n".join(checkup.notes)
     assert len(sandbox.requests()) == asked
     assert not list(tmp_path.iterdir())
+
+
+def test_a_campaign_field_that_the_stream_does_not_have_is_warned_of(sandbox: Sandbox, tmp_path: Path) -> None:
+    mappings = {"leads": {"campaign": {"field": "campain", "default": "Spring"}}}
+    checkup = checked(sandbox, tmp_path, schema(), mappings=mappings)
+    assert any("mappings.leads.campaign.field" in warning and "'campain'" in warning for warning in checkup.warnings)
+
+
+def test_fake_values_without_the_package_that_makes_them_are_a_failure(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("target_engagevoice.target.find_spec", lambda _name: None)
+    checkup = checked(sandbox, tmp_path, schema(), faker_config={"seed": 1})
+    assert "faker_config: needs the package Faker" in messages(checkup)
+
+
+@pytest.mark.parametrize("name", ["runs", "rejects", "schemas"])
+def test_a_state_dir_in_which_a_run_could_not_keep_its_files_is_not_accepted(
+    sandbox: Sandbox, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / name).touch()
+    assert f"state_dir: {tmp_path / 'state' / name} can not be made" in messages(checked(sandbox, tmp_path))
+
+
+def test_an_input_without_streams_is_warned_of(sandbox: Sandbox, tmp_path: Path) -> None:
+    assert "the input has no SCHEMA message" in "\n".join(checked(sandbox, tmp_path, *records(1)).warnings)

@@ -142,6 +142,10 @@ def test_words_for_false(word: str) -> None:
     assert parse(validate_records=word).validate_records is False
 
 
+def test_rate_limits_without_a_window_are_refused() -> None:
+    assert "rate_limits: names no window" in refusal(rate_limits=[])
+
+
 def test_ids_may_be_numbers() -> None:
     made = parse(account_id=99990001, campaign=1002)
     assert (made.account_id, made.campaign) == ("99990001", "1002")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.mapper import PluginMapper, RemoveRecordTransform
@@ -22,9 +23,17 @@ class Mapper(PluginMapper):
         """The stream maps of a configuration.
 
         Raises:
-            ConfigError: They can not be understood.
+            ConfigError: They can not be understood, or lack what they need.
         """
         given = {key: value for key, value in copy.deepcopy(dict(config)).items() if value is not None}
+        if given.get("flattening_enabled") and "flattening_max_depth" not in given:
+            msg = "flattening_enabled: needs flattening_max_depth, the deepest level that is flattened; set it to 1."
+            raise ConfigError(msg)
+        if given.get("faker_config") and find_spec("faker") is None:
+            msg = (
+                "faker_config: needs the package Faker; install it beside target-engagevoice, or leave the setting out."
+            )
+            raise ConfigError(msg)
         try:
             return cls(plugin_config=given, logger=logger)
         except Exception as error:  # noqa: BLE001 - the mapper raises whatever a bad expression does

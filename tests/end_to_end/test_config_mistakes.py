@@ -44,6 +44,8 @@ MISTAKES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"mappings": {"leads": {"campaign": {"field": "note", "map": {"x": "Winbak"}}}}},
         ("mappings.leads.campaign.map", "'Winback'"),
     ),
+    "no rate limit at all": ({"rate_limits": []}, ("rate_limits", "30/10s")),
+    "flattening without a depth": ({"flattening_enabled": True}, ("flattening_enabled", "flattening_max_depth")),
     "a stream map that is no expression": ({"stream_maps": {"leads": {"x": "1 +"}}}, ("stream_maps",)),
 }
 
@@ -134,3 +136,12 @@ def test_a_proxy_of_the_machine_is_not_asked_for_what_is_on_it(tmp_path: Path) -
         tmp_path, {**EMBEDDED, "retry_max_seconds": 1}, [schema(), *records(3)], HTTP_PROXY=nobody, http_proxy=nobody
     )
     assert (finished.code, ids(finished.leads())) == (0, ["L0", "L1", "L2"]), finished.stderr
+
+
+def test_where_the_run_record_could_not_be_written_nothing_is_sent(tmp_path: Path) -> None:
+    (tmp_path / STATE_DIR).mkdir()
+    (tmp_path / STATE_DIR / "runs").touch()
+    finished = run_target(tmp_path, EMBEDDED, LINES)
+    assert (finished.code, finished.stdout) == (1, "")
+    assert "state_dir" in finished.error
+    assert finished.leads() == []

@@ -124,6 +124,13 @@ def test_record_metadata_is_there_when_asked_for_and_only_then(added: bool, tmp_
         assert lead["auxData1"].startswith("2026-03-14T09:00:00")
 
 
+def test_record_metadata_fits_a_schema_that_allows_nothing_else(tmp_path: Path) -> None:
+    closed = schema()
+    closed["schema"] = {**closed["schema"], "additionalProperties": False}
+    finished = run_target(tmp_path, {**EMBEDDED, "add_record_metadata": True}, [closed, record(1), state("end")])
+    assert (finished.code, finished.outcomes) == (0, {"read": 1, "loaded": 1}), finished.stderr
+
+
 INVALID: list[Any] = [
     schema(
         properties={
