@@ -216,7 +216,7 @@ def test_a_campaign_field_that_the_stream_does_not_have_is_warned_of(sandbox: Sa
 def test_fake_values_without_the_package_that_makes_them_are_a_failure(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("target_engagevoice.target.find_spec", lambda _name: None)
+    monkeypatch.setattr("target_engagevoice.sinks.stream_maps.find_spec", lambda _name: None)
     checkup = checked(sandbox, tmp_path, schema(), faker_config={"seed": 1})
     assert "faker_config: needs the package Faker" in messages(checkup)
 
