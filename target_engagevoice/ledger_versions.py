@@ -1,4 +1,4 @@
-"""Which leads the versions of a stream hold, until one of them is activated."""
+"""Which leads the versions of a stream hold, until one of them is activated, and which one that was."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ NO_VERSION = -1
 
 NAMELESS = ""
 """Stands for the `externId` of a record of which it can not be told."""
+
+ACTIVATED = " "
+"""Stands where an `externId` does, which is never blank, for the version that was activated last."""
 
 
 class LedgerVersions:
@@ -74,11 +77,18 @@ class LedgerVersions:
         with self._book.reading() as connection:
             return [(campaign_id, extern_id) for campaign_id, extern_id in connection.execute(rows)]
 
-    def forget(self, stream: str) -> None:
-        """All versions of a stream so far are of no more use."""
-        account_id = self._book.account_id
+    def activated(self, stream: str) -> int | None:
+        """The version of a stream that was activated last, by this run or one before; None for none."""
+        last = sa.select(sa.func.max(SEEN.c.version)).where(self._of_stream(stream), SEEN.c.extern_id == ACTIVATED)
+        with self._book.reading() as connection:
+            return connection.execute(last).scalar()
+
+    def forget(self, stream: str, activated: int) -> None:
+        """A version was activated: what versions of this stream hold is of no more use, only that it was."""
         with self._book.writing() as connection:
-            connection.execute(sa.delete(SEEN).where(SEEN.c.account_id == account_id, SEEN.c.stream == stream))
+            connection.execute(sa.delete(SEEN).where(self._of_stream(stream)))
+            that = self._given(stream, activated) | {"extern_id": ACTIVATED}
+            connection.execute(insert(self._book.dialect, SEEN).on_conflict_do_nothing(), that)
 
     @property
     def _order(self) -> str:
@@ -87,12 +97,11 @@ class LedgerVersions:
     def _given(self, stream: str, version: int) -> dict[str, str | int]:
         return {"account_id": self._book.account_id, "stream": stream, "version": version}
 
+    def _of_stream(self, stream: str) -> sa.ColumnElement[bool]:
+        return sa.and_(SEEN.c.account_id == self._book.account_id, SEEN.c.stream == stream)
+
     def _of_version(self, stream: str, version: int) -> sa.ColumnElement[bool]:
-        return sa.and_(
-            SEEN.c.account_id == self._book.account_id,
-            SEEN.c.stream == stream,
-            SEEN.c.version.in_((version, ANY_VERSION)),
-        )
+        return sa.and_(self._of_stream(stream), SEEN.c.version.in_((version, ANY_VERSION)))
 
     def _is_missing(self, stream: str, version: int) -> sa.ColumnElement[bool]:
         seen = sa.select(SEEN.c.extern_id).where(

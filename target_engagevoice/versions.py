@@ -35,8 +35,11 @@ class Seen(Protocol):
     def missing(self, stream: str, version: int, after: str, most: int) -> list[tuple[str, str]]:
         """Campaign and `externId` of those, behind an id."""
 
-    def forget(self, stream: str) -> None:
-        """All versions so far are of no more use."""
+    def activated(self, stream: str) -> int | None:
+        """The version that was activated last."""
+
+    def forget(self, stream: str, activated: int) -> None:
+        """A version was activated: what versions hold is of no more use."""
 
 
 class SeenInMemory:
@@ -49,6 +52,7 @@ class SeenInMemory:
     def __init__(self, ledger: LedgerVersions) -> None:
         self._ledger = ledger
         self._seen: dict[tuple[str, int], set[str]] = defaultdict(set)
+        self._activated: dict[str, int] = {}
 
     def see(self, stream: str, version: int, leads: Collection[str]) -> None:
         """See `Seen`."""
@@ -68,8 +72,13 @@ class SeenInMemory:
         leads = self._ledger.missing(stream, NO_VERSION, after, -1)
         return [each for each in leads if self._is_missing(stream, version, each[1])][:most]
 
-    def forget(self, stream: str) -> None:
+    def activated(self, stream: str) -> int | None:
         """See `Seen`."""
+        return self._activated.get(stream, self._ledger.activated(stream))
+
+    def forget(self, stream: str, activated: int) -> None:
+        """See `Seen`."""
+        self._activated[stream] = activated
         for key in [key for key in self._seen if key[0] == stream]:
             del self._seen[key]
 
@@ -101,7 +110,8 @@ class Versions:
         self._most = max_retired_percent
         self._early: dict[str, int] = {}
         self._came: dict[str, set[int]] = defaultdict(set)  # of each stream, versions of which this run read records
-        self._swept: set[str] = set()
+        self._swept: dict[str, int] = {}
+        self._activated: dict[str, int | None] = {}  # by the runs before
 
     def see(self, stream: str, records: Iterable[tuple[ReadRecord, str]]) -> None:
         """Records and their `externId`s: noted before they have their outcome, and before STATE passes them."""
@@ -112,7 +122,7 @@ class Versions:
                 leads.append(extern_id)
         for version, extern_ids in by_version.items():
             self._came[stream].add(version)
-            if extern_ids:
+            if extern_ids and version != self._activated_before(stream):
                 self._seen.see(stream, version, extern_ids)
 
     def doubt(self, stream: str, record: ReadRecord) -> None:
@@ -125,15 +135,17 @@ class Versions:
         """A version is whole, and everything of it has its outcome.
 
         Taps also activate a version before its first record, so that it is of use at once: such a one says nothing of
-        what it does not hold. It counts at the end of the input, if no record of its stream came. A version may be
-        activated again, with or without further records: all of it that this run read, and what a run before left of
-        it, is remembered until the end.
+        what it does not hold. It counts at the end of the input, if no record of its stream came. Taps that read only
+        what changed go on activating the version of their first run, before or after some records of it: a version
+        counts when it is activated for the first time, and whatever comes of it later is of it.
 
         Raises:
             RetiredTooMany: It lacks more leads than may be retired.
             EngageVoiceError: The run can not go on.
         """
-        if not self._came[stream].isdisjoint((version, ANY_VERSION)):
+        if version == self._swept.get(stream, self._activated_before(stream)):
+            self._early.pop(stream, None)
+        elif not self._came[stream].isdisjoint((version, ANY_VERSION)):
             self._early.pop(stream, None)
             self._sweep(stream, version)
         else:
@@ -158,11 +170,16 @@ class Versions:
                     stream,
                     version,
                 )
-        for stream in self._swept:
-            self._seen.forget(stream)
+        for stream, version in self._swept.items():
+            self._seen.forget(stream, version)
+
+    def _activated_before(self, stream: str) -> int | None:
+        if stream not in self._activated:
+            self._activated[stream] = self._seen.activated(stream)
+        return self._activated[stream]
 
     def _sweep(self, stream: str, version: int) -> None:
-        self._swept.add(stream)
+        self._swept[stream] = version
         if self._seen.holds(stream, version, NAMELESS):
             logger.warning(
                 "Stream %s: a stream map failed on a record of version %d, which may be any lead; nothing is retired.",
@@ -175,7 +192,8 @@ class Versions:
             msg = (
                 f"stream {stream}: version {version} no longer holds {missing} of {total} leads in the dialer "
                 f"({100 * missing / total:.1f} %), more than max_retired_percent ({self._most:g} %) allows. None was "
-                "retired. Is the tap still reading all of it? If so, raise max_retired_percent for one run."
+                "retired. Is the tap still reading all of it? If so, raise max_retired_percent for one run; for a tap "
+                "that reads only what changed, set load_method to 'upsert'."
             )
             raise RetiredTooMany(msg)
         after, kept = "", 0

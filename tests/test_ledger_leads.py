@@ -352,8 +352,21 @@ def test_what_is_missing_comes_page_by_page_in_the_order_of_code_points(ledger: 
 def test_what_is_forgotten_is_forgotten_of_that_stream(ledger: Ledger) -> None:
     for stream in ("people", "contacts"):
         ledger.versions.see(stream, 7, ["L0"])
-    ledger.versions.forget("people")
+    ledger.versions.forget("people", 7)
     assert [ledger.versions.holds(stream, 7, "L0") for stream in ("people", "contacts")] == [False, True]
+
+
+def test_the_version_that_was_activated_last_is_remembered_of_that_stream(ledger: Ledger) -> None:
+    for version in (7, 9):
+        ledger.versions.see("people", version, ["L0"])
+        ledger.versions.forget("people", version)
+    assert [ledger.versions.activated(stream) for stream in ("people", "contacts")] == [9, None]
+
+
+def test_the_version_that_was_activated_last_holds_no_lead_for_it(ledger: Ledger) -> None:
+    load(ledger, "L0")
+    ledger.versions.forget("people", 7)
+    assert missing(ledger) == ["L0"]
 
 
 # Threads

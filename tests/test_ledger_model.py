@@ -85,6 +85,7 @@ class Model:
     leads: dict[Key, Known] = field(default_factory=dict)
     listed: set[str] = field(default_factory=set)
     seen: set[tuple[str, int, str]] = field(default_factory=set)
+    activated: dict[str, int] = field(default_factory=dict)
 
     def claim(self, run: str, stream: str, campaign: str, leads: dict[str, str], since: float, work: str) -> set[str]:
         for extern_id, digest in leads.items():
@@ -318,10 +319,11 @@ class AnyCalls(RuleBasedStateMachine):
         self._seat(number).ledger.versions.see(stream, version, leads)
         self.model.seen |= {(stream, version, extern_id) for extern_id in leads}
 
-    @rule(number=seats, stream=streams)
-    def forget(self, number: int, stream: str) -> None:
-        self._seat(number).ledger.versions.forget(stream)
+    @rule(number=seats, stream=streams, version=st.integers(0, 2))
+    def forget(self, number: int, stream: str, version: int) -> None:
+        self._seat(number).ledger.versions.forget(stream, version)
         self.model.seen = {each for each in self.model.seen if each[0] != stream}
+        self.model.activated[stream] = version
 
     @rule(number=seats, campaign=campaigns, leads=digests)
     def refuse(self, number: int, campaign: str, leads: dict[str, str]) -> None:
@@ -399,6 +401,7 @@ class AnyCalls(RuleBasedStateMachine):
         for version in range(1, 3):
             seen = {each for where, one, each in model.seen if where == stream and one in (version, ANY_VERSION)}
             missing = [key for key in dialled if key[1] not in seen]
+            assert ledger.versions.activated(stream) == model.activated.get(stream)
             assert {each for each in IDS if ledger.versions.holds(stream, version, each)} == seen
             assert sorted(ledger.versions.missing(stream, version, "", -1)) == sorted(missing)
             assert ledger.versions.count(stream, version) == (len(missing), len(dialled))

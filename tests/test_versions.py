@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from target_engagevoice.checkpoints import Checkpoints
+from target_engagevoice.errors import RetiredTooMany
 from target_engagevoice.ledger import Ledger
 from target_engagevoice.outcomes import ReadRecord
 from target_engagevoice.versions import Seen, SeenInMemory, Versions
@@ -15,7 +20,6 @@ from tests.parts import ACCOUNT, nothing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 FOUR = ("L0", "L1", "L2", "L3")
 
@@ -25,6 +29,7 @@ class Table:
 
     def __init__(self, ledger: Ledger, *, dry: bool) -> None:
         self.ledger = ledger
+        self.most = 100.0
         self.retired: list[str] = []
         self.checkpoints = Checkpoints(nothing, None)
         self.seen: Seen = SeenInMemory(ledger.versions) if dry else ledger.versions
@@ -33,7 +38,7 @@ class Table:
 
     def begin(self) -> None:
         """Another run."""
-        self.versions = Versions(self.seen, self._retire, 100)
+        self.versions = Versions(self.seen, self._retire, self.most)
 
     def _retire(self, _stream: str, leads: list[tuple[str, str]]) -> int:
         self.retired += [extern_id for _, extern_id in leads]
@@ -144,3 +149,61 @@ def test_a_version_in_doubt_says_nothing_of_the_next_one(table: Table) -> None:
     table.read(2, *FOUR[:3])
     table.versions.activate("people", 2)
     assert table.retired == ["L3"]
+
+
+class Nights(Table):
+    """The same, read by a tap that gives what changed, and each night the version of its first run."""
+
+    def night(self, *extern_ids: str, late: bool) -> None:
+        """A run over these records, the version activated before or after them."""
+        self.begin()
+        if not late:
+            self.versions.activate("people", 1)
+        self.read(1, *extern_ids)
+        if late:
+            self.versions.activate("people", 1)
+        self.versions.finish()
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> Iterator[Nights]:
+    ledger = Ledger.open("sqlite://", tmp_path, ACCOUNT, "one")
+    yield Nights(ledger, dry=False)
+    ledger.close()
+
+
+@given(
+    first_is_late=st.booleans(), later=st.lists(st.tuples(st.sets(st.sampled_from(FOUR)), st.booleans()), max_size=5)
+)
+def test_a_tap_that_reads_what_changed_never_has_its_leads_retired(
+    first_is_late: bool, later: list[tuple[set[str], bool]]
+) -> None:
+    with closing(Ledger.open("sqlite://", Path(), ACCOUNT, "one")) as ledger:
+        nights = Nights(ledger, dry=False)
+        nights.night(*FOUR, late=first_is_late)
+        for changed, late in later:
+            nights.night(*changed, late=late)
+        assert nights.retired == []
+
+
+def test_a_version_that_counted_once_says_nothing_of_the_next_one(nights: Nights) -> None:
+    nights.night(*FOUR, late=True)
+    nights.night("L0", late=True)
+    nights.begin()
+    nights.read(2, *FOUR[:3])
+    nights.versions.activate("people", 2)
+    assert nights.retired == ["L3"]
+
+
+def test_a_dry_run_knows_which_version_counted_before(nights: Nights) -> None:
+    nights.night(*FOUR, late=True)
+    nights.seen = SeenInMemory(nights.ledger.versions)
+    nights.night("L0", late=True)
+    assert nights.retired == []
+
+
+def test_a_version_that_lacks_too_much_does_not_count_the_next_time_either(nights: Nights) -> None:
+    nights.most = 25
+    for _ in range(2):
+        with pytest.raises(RetiredTooMany):
+            nights.night("L0", late=True)

@@ -57,6 +57,14 @@ def whole(number: int, rows: Iterable[int], stream: str = "leads", **fields: Any
     return [*version(number, rows, stream, **fields), activate(number, stream), state(number)]
 
 
+def test_nights_on_which_little_or_nothing_changed_retire_nothing(table: Table) -> None:
+    table.run([*version(1, EIGHT), state(1)])
+    for changed in ([], [3], []):
+        done = table.run([*version(1, changed), state(1)])
+        assert (done.code, "retired" in done.stderr) == (0, False), done.stderr
+    assert table.paused() == []
+
+
 def test_rows_that_a_new_version_lacks_are_retired(table: Table) -> None:
     first = table.run(whole(1, EIGHT))
     second = table.run(whole(2, range(7)))
