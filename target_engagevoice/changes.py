@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from target_engagevoice.loading import Loading
 
 
+PROBES = 3
+"""So many leads from elsewhere in a batch are asked for a second opinion before the server is blamed."""
+
+
 class LeadChanges:
     """Changes the leads of one batch. Owned by the thread that runs it."""
 
@@ -32,7 +36,8 @@ class LeadChanges:
         self._batch = batch
         self._campaign = batch.campaign
         self._effort = partial(parts.run.count_effort, batch.stream, batch.campaign)
-        self._took = False
+        self._took = self._refused = False
+        self._probes = 0
 
     def change(self) -> list[BufferedLead]:
         """Bring every lead to its outcome, but those that are not there any more.
@@ -67,7 +72,8 @@ class LeadChanges:
         self._blur(todo, held)
         gone: list[BufferedLead] = []
         revived: dict[Retire, list[BufferedLead]] = {}
-        for buffered in todo:
+        while todo:
+            buffered = todo.pop(self._next(len(todo)))
             extern_id = buffered.lead.extern_id
             lead_id, known = ids.get(extern_id), held.get(extern_id)
             if lead_id is None or known is None or not self._patch(buffered, known, lead_id, ids):
@@ -78,6 +84,8 @@ class LeadChanges:
                     self._done([buffered])
                 else:
                     revived.setdefault(revival, []).append(buffered)
+        if self._refused and self._suspicious:
+            raise parts.refusals.not_the_leads(self._campaign)
         for how, leads in revived.items():
             self._revive(how, leads, ids)
         if gone:
@@ -172,9 +180,26 @@ class LeadChanges:
         parts = self._parts
         if refusal.reason == BROKEN:  # it may have been done all the same
             parts.ledger.leads.perhaps(self._campaign.campaign_id, [buffered.lead.extern_id], None)
+        self._refused = True
         parts.refusals.add(self._campaign, buffered, refusal)
-        if parts.refusals.suspicious(self._campaign, took=self._took):
-            raise parts.refusals.not_the_leads(self._campaign)
+
+    @property
+    def _suspicious(self) -> bool:
+        """Whether so many changes were refused in a row that it may not be the leads."""
+        return self._parts.refusals.suspicious(self._campaign, took=self._took)
+
+    def _next(self, count: int) -> int:
+        """Which of the leads left is next: when all lately was refused, a few from elsewhere among them.
+
+        Raises:
+            ServerError: They were refused as well: it is not the leads.
+        """
+        if not self._suspicious:
+            return 0
+        if self._probes == PROBES:
+            raise self._parts.refusals.not_the_leads(self._campaign)
+        self._probes += 1
+        return (count - 1) * (PROBES - self._probes) // (PROBES - 1)
 
     def _done(self, leads: Sequence[BufferedLead]) -> None:
         """Ledger first, so that STATE never passes what is not written there."""

@@ -1,7 +1,8 @@
 """From a mapped lead to a batch on its way: buffers, and when they are drained.
 
 One lock guards every buffer, lane and queue here. Reading a record, a buffer growing old, and a batch coming back all
-take it, briefly; no request is sent and nothing is waited for while it is held, save a look into the ledger.
+take it, briefly; no request is sent and nothing is waited for while it is held, save a look into the ledger, and in a
+dry run at the server.
 """
 
 from __future__ import annotations

@@ -8,10 +8,16 @@ from target_engagevoice.buffers import Work
 from target_engagevoice.retirements import Retirement
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias
+
     from target_engagevoice.buffers import Batch, RetireBatch
     from target_engagevoice.campaigns import Directory
+    from target_engagevoice.lead_search import FoundLead
     from target_engagevoice.ledger import Ledger
     from target_engagevoice.runs import Run
+
+    Find: TypeAlias = Callable[[Sequence[str], Sequence[str]], Sequence[FoundLead]]
 
 
 class DryRun:
@@ -21,17 +27,30 @@ class DryRun:
         run: Where it is counted.
         ledger: Which leads there are to retire, which phones are listed.
         directory: The account's campaigns.
+        find: Looks leads up by campaigns and `externId`s, where leads that the ledger does not know would be changed in
+            place; None where they would be loaded all the same.
     """
 
-    def __init__(self, run: Run, ledger: Ledger, directory: Directory) -> None:
+    def __init__(self, run: Run, ledger: Ledger, directory: Directory, find: Find | None = None) -> None:
         self._run = run
+        self._find = find
         self._leads = ledger.leads
         self._directory = directory
 
     def count(self, batch: Batch) -> None:
-        """These would be loaded, or changed."""
-        what = "would_load" if batch.work is Work.LOAD else "would_change"
-        self._run.count_effort(batch.stream, batch.campaign, what, len(batch.leads))
+        """These would be loaded, or changed.
+
+        Raises:
+            ServerError: They can not be looked up.
+        """
+        changed = len(batch.leads)
+        if batch.work is Work.LOAD:
+            new = [each.lead.extern_id for each in batch.leads if not each.not_before]
+            found = self._find([batch.campaign.campaign_id], new) if self._find is not None else ()
+            changed = len({lead.extern_id for lead in found})
+        for what, count in (("would_load", len(batch.leads) - changed), ("would_change", changed)):
+            if count:
+                self._run.count_effort(batch.stream, batch.campaign, what, count)
 
     def count_retirements(self, batch: RetireBatch) -> None:
         """The leads of these would be retired, and their phones listed."""

@@ -184,7 +184,8 @@ class LoadRun:
 
         if settings.overwrite:
             self.versions = self._versions(ledger, loading)
-        dry_run = DryRun(self.run, ledger, connection.directory) if settings.dry_run else None
+        find = lead_client.find if settings.policy.change else None
+        dry_run = DryRun(self.run, ledger, connection.directory, find) if settings.dry_run else None
 
         def load(batch: Batch) -> list[BufferedLead]:
             with self._timed(batch.stream):

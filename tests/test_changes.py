@@ -365,12 +365,25 @@ def test_after_a_refused_change_the_next_one_is_whole(room: Room) -> None:
     assert room.fields() == lead(0, firstName="Cleo").fields
 
 
-def test_five_refused_in_a_row_are_not_the_leads(room: Room) -> None:
-    room.load(*(lead(number) for number in range(6)))
+@pytest.mark.parametrize(("number", "asked"), [(5, 5), (6, 6), (12, 8)])
+def test_five_refused_in_a_row_and_three_others_are_not_the_leads(room: Room, number: int, asked: int) -> None:
+    room.load(*map(lead, range(number)))
     refusing(room)
     with pytest.raises(ServerError, match="it is not the leads"):
-        room.desk.change([lead(number, firstName="Bea") for number in range(6)])
-    assert (len(room.sent), room.desk.outcome()) == (5, {"loaded": 6})
+        room.desk.change([lead(each, firstName="Bea") for each in range(number)])
+    assert (len(room.sent), room.desk.outcome()) == (asked, {"loaded": number})
+
+
+@pytest.mark.parametrize("bad", [range(5), range(9)])
+def test_leads_at_fault_that_come_first_do_not_stop_the_others(room: Room, bad: range) -> None:
+    room.load(*map(lead, range(12)))
+    room.act("DELETE_LEADS", 11)
+    room.load(lead(11, personaPhoneConfig={}))
+    wrong = {"city": "x" * 400}
+    refusing_these(room, {f"L{number}" for number in bad})
+    room.desk.change([lead(number, firstName="Bea") for number in range(12)])
+    good = 12 - len(bad)
+    assert room.desk.outcome() == {"loaded": 13, "updated": good, "rejected": len(bad)}
 
 
 # In doubt after a kill

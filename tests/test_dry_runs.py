@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from target_engagevoice.campaigns import Directory
+from target_engagevoice.dry_runs import DryRun
 from target_engagevoice.leads import Outcome
+from target_engagevoice.lists import ListOptions
 from target_engagevoice.policies import Policy
 from target_engagevoice.retirements import Phone, Retire, Retirement, phone_digest
-from tests.parts import RENEWALS, WINBACK, lead
+from tests.parts import RENEWALS, WINBACK, desk, lead
 from tests.room import Room, open_room
 
 if TYPE_CHECKING:
@@ -47,6 +50,20 @@ def test_leads_that_would_be_loaded_and_changed_are_told_apart(room: Room) -> No
     room.add_all([lead(number) for number in range(5)])
     assert would(room) == {"load": 4, "change": 1}
     assert room.outcome() == {"skipped": 5}
+
+
+def test_leads_that_only_the_server_knows_would_be_changed_where_that_is_done() -> None:
+    with desk(policy=POLICY) as made:
+        made.client.directory()
+        made.client.load(
+            "1001", ListOptions().envelope({"stream": "people", "started": "now"}), [lead(0, firstName="Ann").body]
+        )
+        made.clock.advance(11)
+        for find in (made.loading().lead_client.find, None):
+            dry_run = DryRun(made.run, made.ledger, Directory([RENEWALS]), find)
+            dry_run.count(made.batch([lead(0), lead(1)]))
+        totals = made.run.record("1", "ok", dry_run=True, error=None)["totals"]
+    assert (totals["would_change"], totals["would_load"]) == (1, 1 + 2)
 
 
 def test_a_flagged_lead_would_be_retired_wherever_it_is(room: Room) -> None:
