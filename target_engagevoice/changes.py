@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from target_engagevoice.loading import Loading
 
 
-PROBES = 3
+PROBES = 2
 """So many leads from elsewhere in a batch are asked for a second opinion before the server is blamed."""
 
 
