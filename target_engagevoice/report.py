@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import jinja2
 import simplejson
+from markupsafe import Markup
 
 from target_engagevoice.errors import StorageError
 from target_engagevoice.kept_rejects import RejectGroup, reject_groups
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from target_engagevoice.past_runs import PastRun
 
 MOST_BARS = 50
+MOST_ROWS = 30
+"""A longer table of outcomes has its own scroll bar, so that what comes after it is not far away."""
 MOST_BATCHES = 200
 """Requests shown one by one; a day has 170,000. Those that were not simply taken come first."""
 
@@ -115,6 +118,7 @@ def report_page(run: PastRun, folder: Path, *, with_personal_data: bool) -> str:
     record = run.record
     requests = read_requests(run.requests_path)
     bars = outcome_bars(record)
+    batches = _batches(requests.loads)
     style = files("target_engagevoice").joinpath("templates/report.css").read_text("utf-8")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("target_engagevoice", "templates"),
@@ -124,7 +128,13 @@ def report_page(run: PastRun, folder: Path, *, with_personal_data: bool) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        words=_words, moment=_moment, clock=_clock, span=_span, thousands=_thousands, picture=_picture
+        words=_words,
+        isolated=_isolated,
+        moment=_moment,
+        clock=_clock,
+        span=_span,
+        thousands=_thousands,
+        picture=_picture,
     )
     page = environment.get_template("report.html").render(
         record=record,
@@ -143,7 +153,9 @@ def report_page(run: PastRun, folder: Path, *, with_personal_data: bool) -> str:
         timeline=_timeline(record, requests.loads),
         journal_full=requests.full,
         answers=answer_groups(requests.exchanges),
-        batches=_batches(requests.loads),
+        most_rows=MOST_ROWS,
+        batches=batches,
+        with_words=any(map(words_of, batches)),
         batches_left_out=max(0, len(requests.loads) - MOST_BATCHES),
         answer_of=answer_of,
         words_of=words_of,
@@ -212,6 +224,14 @@ def _json(value: Any) -> str:
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
+
+
+def _isolated(campaign: str) -> Markup:
+    """A campaign's name and id, so that a name written from right to left does not draw in the figures beside it."""
+    name, opening, number = campaign.rpartition(" (")
+    if not opening:
+        return Markup("<bdi>{}</bdi>").format(campaign)
+    return Markup("<bdi>{}</bdi> ({}").format(name, number)
 
 
 def _moment(iso: str) -> str:

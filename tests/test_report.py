@@ -30,7 +30,7 @@ PERSONAL = ("Wilhelmina", "555-0100", "4155550100", "is no good")
 
 TAGS = (
     "html head meta title style body header h1 p span nav ul li a main section h2 dl div dt dd svg rect figure "
-    "figcaption table caption thead tr th tbody td tfoot polygon line details summary h3 article code pre"
+    "figcaption bdi table caption thead tr th tbody td tfoot polygon line details summary h3 article code pre"
 )
 """All the elements that the template has."""
 
@@ -230,3 +230,18 @@ def test_the_picture_shows_the_windows_that_the_run_had(day: PastDay) -> None:
     text = Read(page(run)).text
     assert "Requests in the last 3 s: at most 1, limit 7 (dashed)" in text
     assert "Requests in flight: at most 1, limit 2 (dashed)" in text
+
+
+def test_names_written_from_right_to_left_are_kept_apart_from_the_figures_beside_them(day: PastDay) -> None:
+    run = day.run({Outcome.LOADED: 20}, stream="עברית", campaign=Campaign("9", "חידושים", "5", "North"))
+    shown = page(run)
+    assert "<bdi>עברית</bdi> → <bdi>North/חידושים</bdi> (9): " in shown
+    assert '<bdi>עברית</bdi></th><td class="name"><bdi>North/חידושים</bdi> (9)</td>' in shown
+
+
+def test_a_column_for_the_servers_words_is_there_where_it_had_some(day: PastDay) -> None:
+    run = day.run({Outcome.LOADED: 3})
+    day.request(run, OK)
+    assert "the server&#39;s words" not in page(run).replace("'", "&#39;")
+    day.request(run, HttpAnswer(400, b'{"errorCode": "missing.required.param"}'))
+    assert "the server's words" in page(run)

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from target_engagevoice.leads import Outcome
 from target_engagevoice.past_runs import PastRun
 from target_engagevoice.report import write_report
+from target_engagevoice.transport import HttpAnswer
 from tests.browser.accessibility import assert_accessible
 from tests.browser.chromium import NARROW, WIDE
 from tests.browser.layout import assert_dark_and_light, assert_focus_is_seen, assert_no_overflow, focused, tab_to
 from tests.end_to_end.executable import STATE_DIR, Finished, against, run_target, serving
 from tests.end_to_end.messages import SCHEMA, record, records, schema
+from tests.past import PastDay
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -192,6 +195,55 @@ def test_paper_is_white_and_shows_all_of_the_tables(report: Page) -> None:
     assert_no_overflow(report, 720)
     overflows = "boxes => boxes.map(box => getComputedStyle(box).overflow)"
     assert set(report.locator(".scroll").evaluate_all(overflows)) == {"visible"}
+
+
+_LINES = """cells => cells.map(cell => {
+  const words = document.createRange();
+  words.selectNodeContents(cell);
+  return words.getClientRects().length;
+})"""
+"""How many lines the text of each cell takes."""
+
+LONG = "x" * 160
+"""A stream's name without a place to break it."""
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> PastRun:
+    """A run of many streams with long names, and one request."""
+    day = PastDay(tmp_path_factory.mktemp("crowded"))
+    run = day.run({Outcome.LOADED: 1_234_567}, stream=LONG)
+    (stream,) = run.record["streams"]
+    run.__dict__["record"] = {
+        **run.record,
+        "streams": [{**stream, "stream": f"{number}{LONG}"} for number in range(100)],
+    }
+    day.request(run, HttpAnswer(200, b'{"leadsAccepted": 500, "leadsInserted": 500}'), stream=LONG, list=LONG, batch=12)
+    write_report(run)
+    return run
+
+
+@pytest.mark.parametrize("table", ["outcomes-table", "batches-table"])
+def test_long_names_do_not_push_the_figures_out_of_a_wide_window(pages: Watched, crowded: PastRun, table: str) -> None:
+    page = pages.open(crowded.report_path.as_uri())
+    room, needed = page.evaluate(
+        "id => (box => [box.clientWidth, box.scrollWidth])(document.getElementById(id).parentElement)", table
+    )
+    assert needed <= room
+
+
+def test_on_paper_no_figure_is_broken_in_two(pages: Watched, crowded: PastRun) -> None:
+    page = pages.open(crowded.report_path.as_uri())
+    page.emulate_media(media="print")
+    assert_no_overflow(page, 720)
+    assert set(page.locator("td.number, tbody th.number").evaluate_all(_LINES)) <= {0, 1}
+
+
+def test_what_comes_after_a_long_table_of_outcomes_is_not_far_away(pages: Watched, crowded: PastRun) -> None:
+    page = pages.open(crowded.report_path.as_uri())
+    box = page.get_by_role("region", name="Table of outcomes").bounding_box()
+    assert box is not None
+    assert box["height"] < 700
 
 
 def test_all_of_it_is_reached_with_the_keyboard(report: Page) -> None:
