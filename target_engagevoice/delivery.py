@@ -301,7 +301,10 @@ class Delivery:
             self._halt.set_for(error)
 
     def _enqueue_the_old(self) -> None:
-        """Queue the buffers whose time has come, the oldest first; those that the queue has no place for still grow."""
+        """Queue the buffers whose time has come, the oldest first; those that the queue has no place for still grow.
+
+        What is to be retired needs no place among the loads, and must not wait for one: somebody may not be called.
+        """
         due = self._now() - self._limits.age
         old = [
             (oldest, place, buffer)
@@ -309,9 +312,10 @@ class Delivery:
             if (oldest := buffer.oldest()) is not None and oldest <= due
         ]
         for _, _, buffer in sorted(old):
-            if self._halt.error is not None or self._loads.waiting >= self._loads.number:
+            if self._halt.error is not None:
                 return
-            self._enqueue(buffer, everything=True)
+            if buffer.campaign is None or self._loads.waiting < self._loads.number:
+                self._enqueue(buffer, everything=True)
 
 
 _NO_LIST = ListOptions()

@@ -74,6 +74,22 @@ def test_loads_go_on_while_no_retirement_comes_back() -> None:
         assert room.outcome() == {"loaded": 12, "deleted": 30}
 
 
+def test_a_retirement_that_grows_old_goes_while_no_load_comes_back() -> None:
+    with open_room(policy=UPSERT) as room:
+        known(room, [0])
+        room.gate.clear()
+        room.flag(0)
+        reader = threading.Thread(target=room.add_all, args=([lead(number) for number in range(500, 512)],))
+        reader.start()
+        room.wait_for(lambda: len(room.batches) == 2 and room.run.read == 13)
+        room.clock.advance(61)
+        room.wait_for(lambda: retired(room) == [["L0"]])
+        room.gate.set()
+        reader.join()
+        room.delivery.finish()
+        assert room.outcome() == {"loaded": 12, "deleted": 1}
+
+
 def test_changes_go_on_while_no_load_comes_back() -> None:
     with open_room(policy=UPSERT) as room:
         known(room, range(3))
