@@ -9,11 +9,11 @@ from target_engagevoice import answers
 from target_engagevoice.claims import wait_for_others
 from target_engagevoice.contents import blurred, content_of, differences
 from target_engagevoice.lead_client import Gone
-from target_engagevoice.leads import LEAD_PHONE, LEAD_PHONE_E164, Outcome, Rejection, Stage
-from target_engagevoice.ledger_tables import CHANGE
+from target_engagevoice.leads import LEAD_PHONE, LEAD_PHONE_E164, PERSONA_PHONES, Outcome, Rejection, Stage
+from target_engagevoice.ledger_tables import CHANGE, RETIRE
 from target_engagevoice.lookups import newest
 from target_engagevoice.refusals import BROKEN
-from target_engagevoice.retirements import DIALLED, REVIVALS, SUPPRESSED, Retire
+from target_engagevoice.retirements import ACTIONS, DIALLED, REVIVALS, SUPPRESSED, Retire
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from target_engagevoice.ledger_leads import HeldLead
     from target_engagevoice.loading import Loading
 
+
+_PHONES = frozenset({LEAD_PHONE, PERSONA_PHONES})
+"""The fields that are dialled."""
 
 PROBES = 2
 """So many leads from elsewhere in a batch are asked for a second opinion before the server is blamed."""
@@ -69,6 +72,10 @@ class LeadChanges:
             parts.outcomes.settle_all([each.record for each in there], self._campaign, Outcome.UNCHANGED)
         todo = [each for each in claimed if each not in there]
         ids = self._lead_ids([held[each.lead.extern_id] for each in todo if each.lead.extern_id in held])
+        off = self._to_keep_off(todo, held, ids)
+        if off:
+            self._keep_off(off, held, ids)
+            todo = [each for each in todo if each not in off]
         self._blur(todo, held)
         gone: list[BufferedLead] = []
         revived: dict[Retire, list[BufferedLead]] = {}
@@ -91,6 +98,42 @@ class LeadChanges:
         if gone:
             parts.ledger.leads.gone(self._batch.stream, campaign_id, [each.lead.extern_id for each in gone])
         return gone
+
+    def _to_keep_off(
+        self, todo: Sequence[BufferedLead], held: Mapping[str, HeldLead], ids: Mapping[str, str]
+    ) -> list[BufferedLead]:
+        """Those that would get a phone that is on the do-not-call list by our doing, which a load would not insert."""
+        if not self._parts.policy.keep_off:
+            return []
+        listed = self._parts.ledger.leads.listed_among([each.lead for each in todo])
+        return [
+            each
+            for each in todo
+            if (key := each.lead.extern_id) in listed
+            and key in ids
+            and not _PHONES.isdisjoint(differences(each.lead, held[key].content))
+        ]
+
+    def _keep_off(self, leads: Sequence[BufferedLead], held: Mapping[str, HeldLead], ids: Mapping[str, str]) -> None:
+        """Suppress leads in place of a change, until their records come with another phone."""
+        parts, stream, campaign_id = self._parts, self._batch.stream, self._campaign.campaign_id
+        keys = [each.lead.extern_id for each in leads]
+        how = Retire.SUPPRESS
+        parts.ledger.claim(stream, campaign_id, dict.fromkeys(keys, how.value), parts.server_earliest(), RETIRE)
+        found = parts.lookups.look([held[key] for key in keys])
+        states = {lead.extern_id: (lead.lead_id, lead.state_before(how)) for lead in newest(found)}
+        parts.ledger.leads.note(campaign_id, states)
+        lead_ids = sorted({ids[key] for key in keys} | {lead.lead_id for lead in found})
+        answer = parts.lead_client.act(ACTIONS[how], [campaign_id], lead_ids, self._effort)
+        if not isinstance(answer, answers.Refused):
+            parts.run.count_effort(self._batch.stream, self._campaign, "retired", len(keys))
+            parts.ledger.leads.retired(stream, campaign_id, keys, how, moved=True)
+            parts.outcomes.settle_all([each.record for each in leads], self._campaign, Outcome.DO_NOT_CALL)
+            return
+        if answer.reason == BROKEN:
+            parts.ledger.leads.perhaps(campaign_id, keys, how)
+        parts.ledger.leads.kept(stream, campaign_id, keys)
+        self._reject(leads, answer)
 
     def _blur(self, todo: Sequence[BufferedLead], held: Mapping[str, HeldLead]) -> None:
         """Note before a change which fields it touches: killed in between, the next run must know what to blank."""
@@ -166,14 +209,18 @@ class LeadChanges:
         lead_ids = [ids[each.lead.extern_id] for each in leads]
         answer = self._parts.lead_client.act(REVIVALS[how], [self._campaign.campaign_id], lead_ids, self._effort)
         if not isinstance(answer, answers.Refused):
+            self._parts.lookups.revived(lead_ids)
             self._done(leads)
             return
         cleared = [each.lead.extern_id for each in leads]
         self._parts.ledger.settle(self._batch.stream, self._campaign.campaign_id, {}, cleared, 0.0, refused=True)
         if answer.reason == BROKEN:
             self._parts.ledger.leads.perhaps(self._campaign.campaign_id, cleared, how)
+        self._reject(leads, answer)
+
+    def _reject(self, leads: Sequence[BufferedLead], refusal: answers.Refused) -> None:
+        rejection = Rejection(Stage.SERVER, refusal.reason, refusal.words)
         for each in leads:
-            rejection = Rejection(Stage.SERVER, answer.reason, answer.words)
             self._parts.outcomes.reject(each.record, self._campaign, rejection, each.lead)
 
     def _refuse(self, buffered: BufferedLead, refusal: answers.Refused) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from target_engagevoice.retirements import SUPPRESSED, Retire
 from target_engagevoice.server_rows import epoch_of
 
 if TYPE_CHECKING:
@@ -37,6 +38,13 @@ class FoundLead:
     state: str
     loaded_at: float | None
     suppressed: bool = False
+
+    def state_before(self, how: Retire) -> str:
+        """What is to be known of a lead that is about to be retired, to put it back into what it was.
+
+        One that is to be suppressed keeps its state; of it, whether it is suppressed already.
+        """
+        return SUPPRESSED if how is Retire.SUPPRESS and self.suppressed else self.state
 
 
 class LeadSearch:

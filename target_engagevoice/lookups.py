@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from target_engagevoice.halt import Halt
     from target_engagevoice.lead_client import FoundLead, LeadClient
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Lookups:
-    """Looks leads up. Holds no state of its own, so any thread may call it.
+    """Looks leads up. Any thread may call it; its lock guards which leads were put back into the dialer.
 
     Args:
         client: Searches.
@@ -28,6 +30,15 @@ class Lookups:
         self._halt = halt
         self._now = server_earliest
         self._delay = search_delay_seconds
+        self._lock = threading.Lock()
+        self._revived: dict[str, float] = {}  # lead id to when, in epoch seconds of the server's clock
+
+    def revived(self, lead_ids: Collection[str]) -> None:
+        """Leads are back in the dialer: the search may show for a moment more that they are not."""
+        now = self._now()
+        with self._lock:
+            self._revived = {key: at for key, at in self._revived.items() if at + self._delay > now}
+            self._revived |= dict.fromkeys(lead_ids, now)
 
     def find(self, held: Sequence[HeldLead]) -> list[FoundLead]:
         """Those of these leads that are at the server; a lead that was loaded just now is waited for.
@@ -54,7 +65,7 @@ class Lookups:
         return self.look(held)
 
     def look(self, held: Sequence[HeldLead]) -> list[FoundLead]:
-        """Those of these leads that the search shows now.
+        """Those of these leads that the search shows now; without the state of one that was just put back.
 
         Raises:
             ServerError: The search keeps failing, or its answer can not be read.
@@ -62,7 +73,14 @@ class Lookups:
         wanted = {(each.campaign_id, each.extern_id) for each in held}
         campaigns, extern_ids = ({pair[place] for pair in wanted} for place in (0, 1))
         rows = self._client.find(sorted(campaigns), sorted(extern_ids))
-        return [lead for lead in rows if (lead.campaign_id, lead.extern_id) in wanted]
+        now = self._now()
+        with self._lock:
+            fresh = {key for key, at in self._revived.items() if at + self._delay > now}
+        return [
+            replace(lead, state="", suppressed=False) if lead.lead_id in fresh else lead
+            for lead in rows
+            if (lead.campaign_id, lead.extern_id) in wanted
+        ]
 
     def settles_in(self, held: Iterable[HeldLead]) -> float:
         """Seconds until the search shows all that was loaded of these leads; 0 or less for at once."""

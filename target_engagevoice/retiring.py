@@ -14,7 +14,7 @@ from target_engagevoice.leads import Rejection, Stage
 from target_engagevoice.ledger_tables import RETIRE
 from target_engagevoice.lookups import newest
 from target_engagevoice.refusals import BROKEN
-from target_engagevoice.retirements import ACTIONS, REVIVALS, SUPPRESSED, Retire, Retirement
+from target_engagevoice.retirements import ACTIONS, REVIVALS, Retire, Retirement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -162,19 +162,10 @@ class Retiring:
         return refused
 
     def _note(self, how: Retire, found: Sequence[FoundLead]) -> None:
-        """Their ids, and the states they are in now, before it is too late to know.
-
-        One that is to be suppressed keeps its state; what is to be known is whether it is suppressed already.
-        """
+        """Their ids, and the states they are in now, before it is too late to know."""
         for campaign_id in {lead.campaign_id for lead in found}:
             latest = newest(lead for lead in found if lead.campaign_id == campaign_id)
-            notes = {
-                lead.extern_id: (
-                    lead.lead_id,
-                    SUPPRESSED if how is Retire.SUPPRESS and lead.suppressed else lead.state,
-                )
-                for lead in latest
-            }
+            notes = {lead.extern_id: (lead.lead_id, lead.state_before(how)) for lead in latest}
             self._parts.ledger.leads.note(campaign_id, notes)
 
     def _act(self, how: Retire, found: Sequence[FoundLead]) -> dict[Key, answers.Refused]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,7 @@ from target_engagevoice.lists import ListOptions
 from target_engagevoice.lookups import Lookups
 from target_engagevoice.policies import Policy
 from target_engagevoice.reconcile import recover
-from target_engagevoice.retirements import ACTIONS, Retire, Retirement
+from target_engagevoice.retirements import ACTIONS, Retire, Retirement, phone_digest
 from tests.parts import ACCOUNT, RENEWALS, Desk, desk, lead
 
 if TYPE_CHECKING:
@@ -305,6 +306,66 @@ def test_a_revival_that_the_server_refuses_rejects_its_leads(room: Room) -> None
     assert (room.desk.outcome()["rejected"], room.retired()) == (1, "suppress")
 
 
+# Not onto the list
+
+
+@pytest.fixture
+def listing() -> Iterator[Room]:
+    """A room where the phone 6505559999 is on the do-not-call list by our doing, and two leads are loaded."""
+    with desk(policy=replace(UPSERT, keep_off=True)) as made:
+        made.client.directory()
+        made.ledger.leads.note_listed(phone_digest("6505559999"))
+        room = Room(made)
+        room.load(lead(0), lead(1))
+        yield room
+
+
+LISTED = lead(0, leadPhone="6505559999")
+
+
+def test_a_lead_whose_new_phone_is_on_the_list_is_suppressed(listing: Room) -> None:
+    listing.desk.change([LISTED, lead(1, firstName="Bea")])
+    assert (listing.states(), listing.retired()) == ([("READY", True), ("READY", False)], "suppress")
+    assert listing.desk.outcome() == {"loaded": 2, "updated": 1, "do_not_call": 1}
+    assert [body for _, body in listing.sent] == [{"firstName": "Bea"}]
+
+
+def test_all_leads_of_its_key_are_suppressed_and_the_newest_comes_back_with_another_phone(listing: Room) -> None:
+    envelope = ListOptions().envelope({"stream": "people", "started": "now"})
+    listing.desk.client.load("1001", envelope, [lead(0, firstName="Ann").body])
+    listing.desk.clock.advance(11)
+    listing.desk.change([LISTED])
+    assert listing.states() == [("READY", True), ("READY", False), ("READY", True)]
+    listing.desk.change([lead(0, leadPhone="6505550009")])
+    assert (listing.states()[2], listing.fields()["leadPhone"]) == (("READY", False), "6505550009")
+
+
+def test_a_lead_that_keeps_its_phone_is_changed(listing: Room) -> None:
+    listing.desk.ledger.leads.note_listed(phone_digest("6505550000"))
+    listing.desk.change([lead(0, firstName="Bea")])
+    assert (listing.states()[0], listing.fields()["firstName"]) == (("READY", False), "Bea")
+
+
+@pytest.mark.parametrize(
+    ("mishap", "retired"), [({"do": "action_failed"}, None), ({"do": "status", "status": 500, "times": 3}, "suppress?")]
+)
+def test_a_lead_that_can_not_be_suppressed_is_rejected(
+    listing: Room, mishap: dict[str, Any], retired: str | None
+) -> None:
+    listing.desk.sandbox.faults([{"on": "action", **mishap}])
+    listing.desk.change([LISTED])
+    assert (listing.desk.outcome(), listing.retired()) == ({"loaded": 2, "rejected": 1}, retired)
+    listing.desk.change([LISTED])
+    assert (listing.states()[0], listing.retired()) == (("READY", True), "suppress")
+
+
+def test_a_lead_that_was_suppressed_by_hand_stays_so_with_another_phone(listing: Room) -> None:
+    listing.act(ACTIONS[Retire.SUPPRESS])
+    listing.desk.change([LISTED])
+    listing.desk.change([lead(0, leadPhone="6505550009")])
+    assert (listing.states()[0], listing.retired()) == (("READY", True), None)
+
+
 # Refused
 
 
@@ -443,6 +504,20 @@ def test_a_lead_that_may_be_deleted_is_asked_for(mortal: Room, monkeypatch: pyte
         mortal.retire(Retire.DELETE, 0)
     assert next_run(mortal, monkeypatch).accepted("1001", ["L0"])["L0"].retired == "delete?"
     assert mortal.desk.change([lead(0)]) == ["L0"]
+
+
+def test_a_lead_that_may_be_suppressed_for_its_new_phone_comes_back_with_another(
+    mortal: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mortal.desk.policy = replace(UPSERT, keep_off=True)
+    mortal.load(lead(0))
+    mortal.desk.ledger.leads.note_listed(phone_digest("6505559999"))
+    monkeypatch.setattr(mortal.desk.ledger.leads, "retired", die)
+    with pytest.raises(Dead):
+        mortal.desk.change([LISTED])
+    assert next_run(mortal, monkeypatch).accepted("1001", ["L0"])["L0"].retired == "suppress?"
+    mortal.desk.change([lead(0, leadPhone="6505550009")])
+    assert (mortal.states(), mortal.retired()) == ([("READY", False)], None)
 
 
 @pytest.mark.parametrize("how", [Retire.CANCEL, Retire.PAUSE, Retire.SUPPRESS])

@@ -61,6 +61,17 @@ def test_only_what_is_fresh_and_missing_is_asked_for_again() -> None:
     assert ([each.extern_id for each in found], client.asked[1:]) == (["L0", "L1"], [["L1"]])
 
 
+def test_a_lead_that_was_put_back_just_now_is_shown_without_its_state() -> None:
+    clock = FakeClock()
+    client = Slow(clock, {("1001", key): 0.0 for key in ("L0", "L1")})
+    looks = lookups(clock, client)
+    looks.revived(["1001-L0"])
+    shown = [[(each.extern_id, each.state) for each in looks.look([held("L0", 0.0), held("L1", 0.0)])]]
+    clock.advance(DELAY)
+    shown += [[(each.extern_id, each.state) for each in looks.look([held("L0", 0.0), held("L1", 0.0)])]]
+    assert shown == [[("L0", ""), ("L1", "READY")], [("L0", "READY"), ("L1", "READY")]]
+
+
 def test_the_same_key_in_a_campaign_that_was_not_asked_for_is_passed_over() -> None:
     clock = FakeClock()
     client = Slow(clock, {(campaign, key): 0.0 for campaign in ("1001", "1002") for key in ("L0", "L1")})
