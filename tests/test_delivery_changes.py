@@ -295,6 +295,9 @@ class Listed:
         """See `versions.Seen`."""
         self.leads += leads
 
+    def activated(self, _stream: str) -> None:
+        """See `versions.Seen`."""
+
 
 def test_catching_up_leaves_only_what_may_be_read_again_and_notes_what_waits_for_it(tmp_path: Path) -> None:
     seen: Any = Listed()
