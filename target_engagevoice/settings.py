@@ -5,9 +5,7 @@ No other room knows a setting's name (contract, section 3).
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -27,7 +25,8 @@ from target_engagevoice.nearest import did_you_mean
 from target_engagevoice.phones import PhonePolicy
 from target_engagevoice.policies import FlagPolicy, Policy
 from target_engagevoice.retirements import Retire
-from target_engagevoice.setting_table import SETTINGS, Kind, Setting
+from target_engagevoice.setting_table import SETTINGS
+from target_engagevoice.setting_values import converted
 from target_engagevoice.shown_config import shown_config
 from target_engagevoice.windows import Window
 
@@ -57,9 +56,6 @@ NOBODY: Mapping[str, Any] = {"base_url": SANDBOX, "api_token": "nobody"}
 
 STORES = ("postgresql://", "postgresql+psycopg://")
 """How the URL of a store of rate limits begins."""
-
-LARGEST_NUMBER = 10**300
-"""A larger one fits no float, and Python does not write it out."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +199,7 @@ def state_dir_of(config: Mapping[str, Any]) -> Path:
         ConfigError: The setting is no text.
     """
     setting = SETTINGS["state_dir"]
-    return Path(_converted(setting, config.get(setting.name) or setting.default))
+    return Path(converted(setting, config.get(setting.name) or setting.default))
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -224,7 +220,7 @@ def _checked(config: Mapping[str, Any]) -> dict[str, Any]:
             raise ConfigError(msg)
         if raw is None or raw == "":
             continue
-        given[name] = _converted(SETTINGS[name], raw)
+        given[name] = converted(SETTINGS[name], raw)
     return given
 
 
@@ -248,67 +244,6 @@ def _flags(value: Mapping[str, Any]) -> FlagPolicy:
     deleted = None if value["on_delete"] == "ignore" else Retire(value["on_delete"])
     listing = value["do_not_call"] == "dnc_list"
     return FlagPolicy(deleted, (deleted if listing else None) or Retire.SUPPRESS, listing)
-
-
-def _converted(setting: Setting, raw: Any) -> Any:
-    """The value in the setting's kind; text is read as the kind, since environment variables know nothing else."""
-    value = raw
-    if isinstance(raw, str) and setting.kind not in (Kind.STRING, Kind.PASSWORD, Kind.OPTIONS):
-        value = _from_text(setting, raw)
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if setting.kind is Kind.DECIMAL and whole and abs(value) <= LARGEST_NUMBER:
-        value = float(value)
-    if setting.or_integer and whole and abs(value) <= LARGEST_NUMBER:
-        value = str(value)
-    fits = isinstance(value, setting.kind.python) and (setting.kind is Kind.BOOLEAN or not isinstance(value, bool))
-    if not fits or (setting.kind is Kind.DECIMAL and not isfinite(value)):
-        msg = f"{setting.name}: must be {setting.kind.words}{_not(setting, raw)}."
-        raise ConfigError(msg)
-    _check_range(setting, value)
-    return value
-
-
-def _check_range(setting: Setting, value: Any) -> None:
-    if setting.options and value not in setting.options:
-        msg = f"{setting.name}: {value!r} is not one of its values; {did_you_mean(value, setting.options)}"
-        raise ConfigError(msg)
-    if setting.kind is Kind.ARRAY and not all(isinstance(item, str) for item in value):
-        msg = f"{setting.name}: must be an array of strings."
-        raise ConfigError(msg)
-    if setting.minimum is not None and not value >= setting.minimum:
-        msg = f"{setting.name}: must be at least {setting.minimum:g}, not {value}."
-        raise ConfigError(msg)
-    if setting.maximum is not None and not value <= setting.maximum:
-        msg = f"{setting.name}: must be at most {setting.maximum:g}, not {value}."
-        raise ConfigError(msg)
-
-
-def _from_text(setting: Setting, text: str) -> Any:
-    words = {
-        "true": True,
-        "1": True,
-        "yes": True,
-        "on": True,
-        "false": False,
-        "0": False,
-        "no": False,
-        "off": False,
-    }
-    try:
-        if setting.kind is Kind.BOOLEAN:
-            return words[text.strip().casefold()]
-        if setting.kind is Kind.INTEGER:
-            return int(text)
-        if setting.kind is Kind.DECIMAL:
-            return float(text)
-        return json.loads(text)
-    except (ValueError, KeyError, RecursionError):
-        msg = f"{setting.name}: must be {setting.kind.words}{_not(setting, text)}."
-        raise ConfigError(msg) from None
-
-
-def _not(setting: Setting, raw: Any) -> str:
-    return "" if setting.secret else f", not {raw!r}"
 
 
 def _url(name: str, url: str, word: str | None = None) -> str:
