@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from target_engagevoice import answers
 from target_engagevoice.claims import wait_for_others
 from target_engagevoice.lead_client import MOST_ACTED_ON
-from target_engagevoice.leads import Rejection, Stage
+from target_engagevoice.leads import Outcome, Rejection, Stage
 from target_engagevoice.ledger_tables import RETIRE
 from target_engagevoice.lookups import newest
 from target_engagevoice.refusals import BROKEN
@@ -39,10 +39,12 @@ class Wanted:
     Attributes:
         how: What is done where it is in the dialer.
         stays: The campaign it stays in, and moved to; None for none.
+        flagged: Whether it must not be called, also once a campaign is seen again that can not be seen now.
     """
 
     how: Retire
     stays: str | None = None
+    flagged: bool = False
 
 
 class Retiring:
@@ -51,6 +53,7 @@ class Retiring:
     def __init__(self, parts: Loading, stream: str) -> None:
         self._parts = parts
         self._stream = stream
+        self._out_of_sight: list[HeldLead] = []  # flagged, and as they are in the ledger now
 
     def retire_batch(self, batch: RetireBatch) -> list[BufferedLead]:
         """Bring every record of a batch to its outcome, but leads that only leave another campaign.
@@ -70,7 +73,7 @@ class Retiring:
             if isinstance(lead, Retirement):
                 flagged.append(buffered)
                 if lead.how is not None and lead.extern_id:
-                    wanted[lead.extern_id] = Wanted(lead.how)
+                    wanted[lead.extern_id] = Wanted(lead.how, flagged=lead.outcome is Outcome.DO_NOT_CALL)
             else:
                 moved.append(buffered)
                 how, campaign = self._parts.policy.move, buffer.campaign
@@ -93,7 +96,11 @@ class Retiring:
             EngageVoiceError: The run can not go on.
         """
         refused: dict[str, answers.Refused] = {}
-        while held := self._dialled({key: each for key, each in wanted.items() if key not in refused}):
+        while held := [
+            each
+            for each in self._dialled({key: each for key, each in wanted.items() if key not in refused})
+            if not wanted[each.extern_id].flagged or each not in self._out_of_sight
+        ]:
             claimed = self._claim(held, wanted)
             if not claimed:
                 wait_for_others(self._parts)  # or they have done it
@@ -154,12 +161,23 @@ class Retiring:
             if wait <= 0:
                 break
         kept = [each for each in held if (each.campaign_id, each.extern_id) in refused]
-        self._noted_as_retired(how, [each for each in held if each not in kept], wanted)
+        hidden = [each for each in held if each not in known and wanted[each.extern_id].flagged]
+        self._put_off(how, hidden)
+        self._noted_as_retired(how, [each for each in held if each not in (*kept, *hidden)], wanted)
         for each in kept:
             if refused[each.campaign_id, each.extern_id].reason == BROKEN:
                 self._parts.ledger.leads.perhaps(each.campaign_id, [each.extern_id], how)
             self._parts.ledger.leads.kept(self._stream, each.campaign_id, [each.extern_id])
         return refused
+
+    def _put_off(self, how: Retire, hidden: Sequence[HeldLead]) -> None:
+        """Leads that can not be retired now are to be when their records are read again: they may be in the dialer."""
+        leads = self._parts.ledger.leads
+        for campaign_id in sorted({each.campaign_id for each in hidden}):
+            keys = [each.extern_id for each in hidden if each.campaign_id == campaign_id]
+            leads.perhaps(campaign_id, keys, how)
+            leads.kept(self._stream, campaign_id, keys)
+            self._out_of_sight += leads.held(campaign_id, keys).values()
 
     def _note(self, how: Retire, found: Sequence[FoundLead]) -> None:
         """Their ids, and the states they are in now, before it is too late to know."""

@@ -185,6 +185,27 @@ def test_a_campaign_that_can_not_be_seen_any_more_stops_nobody(room: Room, caplo
     assert "1 leads are in campaigns that can not be seen any more" in caplog.text
 
 
+def test_a_flagged_lead_is_retired_once_its_campaign_is_seen_again(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.load(lead(0), campaign=WINBACK)
+    loading = room.desk.loading
+    with monkeypatch.context() as patch:
+        patch.setattr(room.desk, "loading", lambda: _only_renewals(loading()))
+        for _ in range(2):
+            room.retire(0)
+    assert (room.dialled(WINBACK), room.held(0, campaign="1002")) == (["L0"], ["suppress?"])
+    room.retire(0)
+    assert (room.dialled(WINBACK), room.held(0, campaign="1002")) == ([], ["suppress"])
+    assert room.desk.outcome() == {"loaded": 1, "do_not_call": 3}
+
+
+def test_a_lead_that_is_not_flagged_is_given_up_with_its_campaign(room: Room) -> None:
+    room.load(lead(0), campaign=WINBACK)
+    loading = room.desk.loading
+    room.desk.loading = lambda: _only_renewals(loading())  # type: ignore[method-assign]
+    room.desk.retire([Retirement.of_record("L0", Outcome.DELETED, Retire.PAUSE, None)])
+    assert room.held(0, campaign="1002") == ["pause"]
+
+
 def _only_renewals(loading: Any) -> Any:
     return replace(loading, directory=Directory([RENEWALS]))
 
