@@ -13,14 +13,16 @@ import logging
 import math
 import os
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, TextIO, cast
 
 from rich.console import Console, Group
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from target_engagevoice.progress_words import busiest, duration, printable, thousands
+from target_engagevoice.progress_words import busiest, counted, duration, printable, thousands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,6 +45,9 @@ BAR_WIDTH = 24
 
 SPARE_LINES = 2
 """Lines of the terminal that the picture leaves alone: a log line, and where the cursor goes at the end."""
+
+ENOUGH_LINES = 20
+"""A terminal this high has room for lines that fold."""
 
 STYLES = {"loaded": "green", "updated": "green", "rejected": "red"}
 
@@ -105,7 +110,7 @@ class Display:
     def _draw(self, progress: Progress, *, is_over: bool = False) -> str:
         """The picture, each line with its end."""
         height, width = self._console.height, self._console.width
-        heads = Group(Text(), *_heads(progress, is_over=is_over), Text())
+        heads = Group(Text(), *_heads(progress, is_over=is_over, folds=height >= ENOUGH_LINES), Text())
         with self._console.capture() as captured:
             self._console.print(heads)
         above = captured.get()
@@ -129,31 +134,35 @@ class _Above:
         """Nothing is held back."""
 
 
-def _heads(progress: Progress, *, is_over: bool) -> Iterable[RenderableType]:
-    """The lines above the table."""
+def _heads(progress: Progress, *, is_over: bool, folds: bool) -> Iterable[RenderableType]:
+    """The lines above the table; where they do not fold, what is too long is cut off."""
     snapshot, outcomes, efforts = progress.snapshot, progress.outcomes, progress.efforts
+    say = partial(_words, folds=folds)
     unsettled = snapshot.read - progress.settled
-    yield _words(
-        f"{thousands(snapshot.read)} records read",
-        f"{thousands(outcomes['loaded'])} leads loaded",
+    yield say(
+        f"{counted(snapshot.read, 'record')} read",
+        f"{counted(outcomes['loaded'], 'lead')} loaded",
         f"{thousands(outcomes['rejected'])} rejected",
         f"{thousands(unsettled)} without an outcome yet" if unsettled else "",
     )
     if is_over:
         seconds = progress.seconds or 1.0
-        yield _words(f"{duration(progress.seconds)} since the start", f"{snapshot.read / seconds:,.0f} records/s read")
+        yield say(
+            f"{duration(progress.seconds)} since the start",
+            f"{snapshot.read / seconds:,.0f} records/s read",
+        )
     else:
-        yield _words(
+        yield say(
             f"{duration(progress.seconds)} since the start",
             f"{progress.read_rate:,.0f} records/s read",
             f"{progress.loaded_rate:,.0f} leads/s loaded",
             f"{duration(progress.to_go)} to go" if progress.to_go is not None else "",
         )
-    yield _words(
-        f"{thousands(efforts['requests'])} requests",
+    yield say(
+        counted(efforts["requests"], "request"),
         f"{thousands(efforts['retries'])} of them again" if efforts["retries"] else "",
         f"{thousands(efforts['throttled'])} throttled" if efforts["throttled"] else "",
-        f"{snapshot.under_way} batches under way" if snapshot.under_way else "",
+        f"{counted(snapshot.under_way, 'batch', 'batches')} under way" if snapshot.under_way else "",
         f"{snapshot.waiting} wait for the quota" if snapshot.waiting else "",
     )
     bars = Table.grid(padding=(0, 1))
@@ -170,8 +179,11 @@ def _bar(part: float, *, full: str) -> ProgressBar:
     return ProgressBar(1.0, min(1.0, part), width=BAR_WIDTH, complete_style="cyan", finished_style=full)
 
 
-def _words(*parts: str) -> Text:
-    return Text(" " + ", ".join(part for part in parts if part), no_wrap=True, overflow="ellipsis")
+def _words(*parts: str, folds: bool) -> RenderableType:
+    text = ", ".join(part for part in parts if part)
+    if folds:
+        return Padding(Text(text), (0, 0, 0, 1))
+    return Text(f" {text}", no_wrap=True, overflow="ellipsis")
 
 
 def _table(rows: Sequence[Row], width: int) -> Table:
@@ -182,8 +194,10 @@ def _table(rows: Sequence[Row], width: int) -> Table:
         shown.pop()
     others = [name for name in total if name not in shown and total[name]]
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold", expand=False)
-    table.add_column(" campaign", no_wrap=True, overflow="ellipsis")
-    for name in ["done", *shown, *(["other"] if others else [])]:
+    figures = ["done", *shown, *(["other"] if others else [])]
+    room = max(1, width - sum(_column_width(name, total) for name in figures) - 1)  # a figure is never cut off
+    table.add_column(" campaign", no_wrap=True, overflow="ellipsis", max_width=room)
+    for name in figures:
         table.add_column(name, justify="right", no_wrap=True, style=STYLES.get(name, ""))
     for row in rows:
         cells = [sum(row.outcomes.values()), *(row.outcomes[name] for name in shown)]

@@ -48,6 +48,17 @@ def thousands(number: int) -> str:
     return f"{number:,}"
 
 
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """`1 lead`, `2 leads`.
+
+    Args:
+        number: How many.
+        one: What one of them is called.
+        many: What several are called, where that is not `one` with an `s`.
+    """
+    return f"{thousands(number)} {one if number == 1 else many or one + 's'}"
+
+
 def duration(seconds: float | None) -> str:
     """`1:02:03` or `2:03`; a question mark where nobody knows."""
     if seconds is None or not math.isfinite(seconds):

@@ -71,6 +71,25 @@ def test_a_thousand_campaigns_are_shown_as_the_busiest_and_the_rest(monkeypatch:
     assert any(line.startswith("Outbound/999 ") for line in lines)
 
 
+def test_a_narrow_terminal_shows_all_that_is_said_above_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINES", "24")
+    monkeypatch.setenv("COLUMNS", "40")
+    terminal = io.StringIO()
+    Display(terminal).end(progress([("Outbound/Renewals", {"loaded": 123_456, "rejected": 7_890})]))
+    told = " ".join(shown(terminal).split())
+    assert "131,346 records read, 123,456 leads loaded, 7,890 rejected" in told
+    assert told.endswith("131,346 123,456 7,890 total 131,346 123,456 7,890")
+
+
+def test_one_of_a_kind_is_not_called_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    terminal = io.StringIO()
+    Display(terminal).end(progress([("Outbound/Renewals", {"loaded": 1})]))
+    told = shown(terminal)
+    assert "1 record read, 1 lead loaded" in told
+    assert "1 request, 1 of them again" in told
+
+
 @pytest.fixture
 def log() -> Iterator[tuple[io.StringIO, logging.Logger]]:
     """A logger whose lines go to a terminal."""

@@ -71,7 +71,7 @@ def test_the_display_shows_counts_rates_quota_and_how_much_is_done(ended: Ended)
         "leads loaded",
         "rejected",
         "leads/s loaded",
-        "batches under way",
+        " under way",
         "of 9 requests in 2 s",
         "done",
         "total",
