@@ -260,3 +260,25 @@ def test_without_scripts_everything_is_there_and_the_browser_renews_it(pages: Wa
     page.get_by_role("button", name="Search").click()
     page.get_by_role("link", name="id-42").click()
     assert page.get_by_role("heading", level=1).inner_text() == "id-42"
+
+
+@pytest.fixture(scope="module")
+def crowded() -> Iterator[Sandbox]:
+    """A hundred campaigns with long names; one of them has leads."""
+    campaigns = [{"campaignId": number, "campaignName": f"{number}{'w' * 150}"} for number in range(1001, 1101)]
+    group = {"dialGroupId": 501, "dialGroupName": "Outbound", "campaigns": campaigns}
+    with serving(accounts=[{"accountId": ACCOUNT, "dialGroups": [group]}]) as running, Client(running) as client:
+        client.load([lead(1)])
+        yield running
+
+
+def test_long_names_of_campaigns_do_not_push_the_figures_out_of_a_wide_window(pages: Watched, crowded: Sandbox) -> None:
+    tables = pages.open(f"{crowded.origin}/").locator(".scroll")
+    tables_too_wide = tables.evaluate_all("boxes => boxes.filter(box => box.scrollWidth > box.clientWidth).length")
+    assert tables_too_wide == 0
+
+
+def test_what_was_loaded_is_not_far_below_a_hundred_campaigns(pages: Watched, crowded: Sandbox) -> None:
+    box = pages.open(f"{crowded.origin}/").get_by_role("heading", name="Newest loads").bounding_box()
+    assert box is not None
+    assert box["y"] < 1200
