@@ -202,6 +202,8 @@ def _sqlite(url: sa.URL, *, read_only: bool) -> sa.Engine:
             else:
                 cursor.execute("PRAGMA journal_mode=WAL")
                 cursor.execute("PRAGMA synchronous=FULL")
+                # Debian's SQLite writes zeros over every page that is let go of, and a run lets go of all its batches.
+                cursor.execute("PRAGMA secure_delete=FAST")
         finally:
             cursor.close()
 
