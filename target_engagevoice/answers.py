@@ -251,7 +251,8 @@ def read(leads: Sequence[Lead], counted: Counted) -> Reading:
         counted: The answer.
     """
     rejected, nameless = _match(leads, counted.rejected_rows)
-    others = tuple(position for position in range(len(leads)) if position not in rejected)
+    every = range(len(leads))
+    others = tuple([position for position in every if position not in rejected] if rejected else every)
     if counted.accepted is None and counted.inserted is None:
         if not others:
             return Reading(rejected)

@@ -76,7 +76,7 @@ class BatchLoad:
                 self._load(claimed)
             elif waiting:
                 wait_for_others(self._parts)
-        return [each for each in self._batch.leads if each.lead.extern_id in held]
+        return [each for each in self._batch.leads if each.lead.extern_id in held] if held else []
 
     def _held(self) -> set[str]:
         """The `externId`s new to the ledger that the campaign has all the same; now the ledger has them too."""

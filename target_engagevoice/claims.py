@@ -35,7 +35,7 @@ class Claims:
             Leads that are this run's to send, and those that another run is sending at this moment.
         """
         parts, stream, campaign_id = self._parts, self._batch.stream, self._campaign.campaign_id
-        not_before = max(buffered.not_before for buffered in leads)
+        not_before = max([buffered.not_before for buffered in leads])
         while True:
             self._wait_until_past(not_before)
             self.since = self._parts.server_earliest()

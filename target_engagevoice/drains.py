@@ -92,7 +92,8 @@ class Drains:
     def _compare(self, buffer: Buffer, drain: Drain, rows: int) -> None:
         """Let out what the campaign has; that may let a later version in, which is compared as well."""
         while incoming := buffer.take_incoming():
-            self.see([(buffer, each) for each in incoming])
+            if self._versions is not None:
+                self.see([(buffer, each) for each in incoming])
             if buffer.campaign is None:
                 division = self._dedupe.divide_retirements(buffer.stream, incoming)
             else:
