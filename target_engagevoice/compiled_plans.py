@@ -20,7 +20,7 @@ more than reading them. For four lead fields the function is
             value0 = value_of0(record)
         value1 = get('City')
         if not (type(value1) is str and value1 > '!') and value1 is not None:
-            value1 = None if value1 == '' else converted1(value1)
+            value1 = None if type(value1) is str and not value1 else converted1(value1)
         return lead_of(key, phone, encode(Row(value1, key, phone, value0)))
 
 A text that sorts behind `!` is not empty and does not start with a blank of ASCII. What else could be wrong with it is
@@ -196,7 +196,9 @@ class _Writing:
             self._lines.append(f"if not (type({variable}) is str and {variable} > '!'){_if_any(variable, source)}:")
         if alone:
             self._named[f"converted{at}"] = _fit(source.convert)
-            self._lines.append(f"    {variable} = None if {variable} == '' else converted{at}({variable})")
+            self._lines.append(
+                f"    {variable} = None if type({variable}) is str and not {variable} else converted{at}({variable})"
+            )
         else:
             self._named[f"value_of{at}"] = _fit(source.of)
             self._lines.append(f"{'    ' if plain else ''}{variable} = value_of{at}(record)")
