@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 ENVIRONMENT = "ENV"
 
 
+def missing(sources: Sequence[str]) -> str | None:
+    """What to say of the first file that is not there; None when all are. It is the command line that is wrong then."""
+    for source in sources:
+        if source != ENVIRONMENT and not Path(source).exists():
+            return f"--config: there is no file {source}."
+    return None
+
+
 def read_config(sources: Sequence[str], environment: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
     """Merge configuration files, and the environment where `ENV` is named.
 

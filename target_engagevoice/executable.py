@@ -7,12 +7,11 @@ The options are the SDK's, declared again: importing the SDK, and all that a run
 from __future__ import annotations
 
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import click
 
-from target_engagevoice.config_files import ENVIRONMENT
+from target_engagevoice.config_files import missing
 
 NAME = "target-engagevoice"
 
@@ -35,10 +34,9 @@ def _print_version(context: click.Context, _option: click.Parameter, asked: bool
 
 def _check_files(_context: click.Context, _option: click.Parameter, sources: tuple[str, ...]) -> tuple[str, ...]:
     """Refuse files that are not there; they are read by the run, where a mistake in one ends as the contract says."""
-    for source in sources:
-        if source != ENVIRONMENT and not Path(source).exists():
-            msg = f"--config: there is no file {source}."
-            raise click.UsageError(msg)
+    msg = missing(sources)
+    if msg is not None:
+        raise click.UsageError(msg)
     return sources
 
 

@@ -6,18 +6,28 @@ from typing import TYPE_CHECKING
 
 import click
 
-from target_engagevoice.config_files import read_config
+from target_engagevoice.config_files import missing, read_config
 from target_engagevoice.process import environment
 from target_engagevoice.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+
+def check_files(_context: click.Context, _option: click.Parameter, sources: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse files that are not there, as the target does."""
+    msg = missing(sources)
+    if msg is not None:
+        raise click.UsageError(msg)
+    return sources
+
+
 config_option = click.option(
     "--config",
     "sources",
     multiple=True,
     required=True,
+    callback=check_files,
     metavar="FILE|ENV",
     help="Configuration file, or ENV for environment variables; may be given several times.",
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from target_engagevoice.cli.config_option import check_files
 from target_engagevoice.config_files import read_config
 from target_engagevoice.process import environment
 from target_engagevoice.settings import state_dir_of
@@ -18,6 +19,7 @@ state_dir_option = click.option(
     "--config",
     "sources",
     multiple=True,
+    callback=check_files,
     metavar="FILE|ENV",
     help="Where state_dir is set, if it is; as for the target.",
 )

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+import pytest
 from click.testing import CliRunner
 
 from target_engagevoice.cli import campaigns
 from target_engagevoice.cli.command import main
-
-if TYPE_CHECKING:
-    import pytest
 
 
 def test_a_mistake_of_ours_ends_in_one_line_without_the_data_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,3 +17,10 @@ def test_a_mistake_of_ours_ends_in_one_line_without_the_data_in_it(monkeypatch: 
     done = CliRunner().invoke(main, ["campaigns", "--config", "ENV"])
     assert done.exit_code == 1
     assert done.output == "Error: a mistake in engagevoice itself: ValueError. Set LOGLEVEL=DEBUG to see where.\n"
+
+
+@pytest.mark.parametrize("command", ["check", "campaigns", "preview", "runs", "rejects", "report"])
+def test_a_config_file_that_is_not_there_is_wrong_usage_as_it_is_of_the_target(command: str) -> None:
+    done = CliRunner().invoke(main, [command, "--config", "nowhere.json"])
+    assert done.exit_code == 2
+    assert "Error: --config: there is no file nowhere.json." in done.output
