@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -62,7 +62,7 @@ class AdminRequest:
     params: Mapping[str, Any] | None = None
     body: bytes | None = None
     kind: str = LISTING
-    about: Mapping[str, Any] = NOTHING_MORE
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 class AdminApi:

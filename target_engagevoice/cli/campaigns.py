@@ -8,6 +8,7 @@ from importlib.metadata import version
 import click
 
 from target_engagevoice.cli.config_option import config_option, read_settings
+from target_engagevoice.cli.format_option import format_option
 from target_engagevoice.cli.table import table
 from target_engagevoice.connection import connect
 from target_engagevoice.halt import Halt
@@ -25,7 +26,7 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @config_option
-@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@format_option
 def campaigns(sources: tuple[str, ...], format_: str) -> None:
     """List dial groups and their campaigns.
 

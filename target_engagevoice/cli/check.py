@@ -12,6 +12,7 @@ import click
 
 from target_engagevoice.campaigns import DAYS
 from target_engagevoice.cli.config_option import config_option
+from target_engagevoice.cli.format_option import format_option
 from target_engagevoice.config_files import read_config
 from target_engagevoice.pacing import SystemClock
 from target_engagevoice.process import NAME, environment
@@ -38,7 +39,7 @@ MOST_NAMES = 6
 @click.command(epilog=EXAMPLES)
 @config_option
 @click.option("--input", "schemas", type=click.File("rb"), help="SCHEMA messages of the tap, or its catalog.")
-@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@format_option
 @click.pass_context
 def check(context: click.Context, sources: tuple[str, ...], schemas: IO[Any] | None, format_: str) -> None:
     """Tell whether a run would be accepted, and what goes where.

@@ -26,9 +26,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "init": "Propose the mappings for the streams of a tap.",
         "campaigns": "List dial groups and their campaigns.",
         "rejects": "Show what a run rejected, by reason.",
-        "report": "Write the report of a run, one HTML file, and print where it is.",
+        "report": "Write the report of a run, one HTML file.",
         "runs": "Show the last runs, one line each.",
-        "sandbox": "Serve the sandbox; the first line on standard output is its base URL.",
+        "sandbox": "Serve the sandbox until interrupted.",
     },
 )
 """Each command's own first line. Its file is named like it, and so is the command in that file."""

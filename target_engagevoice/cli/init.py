@@ -44,7 +44,14 @@ logger = logging.getLogger(NAME)
     help="SCHEMA messages of the tap, or its catalog; - is standard input.",
 )
 @click.option("--campaign", help="Where the streams go: an id, an exact name, or 'Dial group/Campaign'.")
-@click.option("--format", "format_", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["yaml", "json"]),
+    default="yaml",
+    show_default=True,
+    help="For meltano.yml, or for a file that is given with --config.",
+)
 def init(source: IO[bytes], campaign: str | None, format_: str) -> None:
     """Propose the mappings for the streams of a tap.
 

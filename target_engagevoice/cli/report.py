@@ -19,9 +19,9 @@ from target_engagevoice.report import write_report
     "--with-personal-data", is_flag=True, help="Show the server's words and an example of each kind of reject."
 )
 def report(run: str | None, sources: tuple[str, ...], output: Path | None, *, with_personal_data: bool) -> None:
-    """Write the report of a run, one HTML file, and print where it is.
+    """Write the report of a run, one HTML file.
 
-    RUN is its name or the beginning of it; the newest run when not given.
+    RUN is its name or the beginning of it; the newest run when not given. Prints where the file is.
     """
     found = find_run(read_state_dir(sources), run)
     click.echo(write_report(found, output, with_personal_data=with_personal_data))

@@ -22,6 +22,9 @@ and look at it in a browser at http://127.0.0.1:8080/
 @click.option("--store", type=click.Path(path_type=Path, dir_okay=False), help="SQLite file that keeps what is loaded.")
 @click.option("--config", "sources", multiple=True, metavar="FILE", help="Accounts, limits and faults to serve.")
 def sandbox(port: int, store: Path | None, sources: tuple[str, ...]) -> None:
-    """Serve the sandbox; the first line on standard output is its base URL."""
+    """Serve the sandbox until interrupted.
+
+    The first line on standard output is its base URL.
+    """
     config = read_config(sources, dict) if sources else None
     raise SystemExit(serve(port, store, config, sys.stdout))

@@ -229,4 +229,5 @@ def _create(path: Path) -> None:
         # SQLite gives its side files the mode of the main one.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
-        raise StorageError(f"the sandbox can not create its store {path}: {error.strerror}") from error
+        reason = f"the sandbox can not create its store {path}: {error.strerror}"
+        raise StorageError(f"{reason}; choose a place that can be written to") from error
