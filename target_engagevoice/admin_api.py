@@ -39,8 +39,6 @@ FORMS: Mapping[str, Form] = MappingProxyType(
     },
 )
 
-NOTHING_MORE: Mapping[str, Any] = MappingProxyType({})
-
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 
 

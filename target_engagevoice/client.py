@@ -6,10 +6,11 @@ import json
 from dataclasses import replace
 from datetime import datetime, timezone
 from math import floor
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice import answers
-from target_engagevoice.admin_api import FORMS, NOTHING_MORE, AdminApi, AdminRequest
+from target_engagevoice.admin_api import FORMS, AdminApi, AdminRequest
 from target_engagevoice.campaigns import Directory
 from target_engagevoice.errors import ConfigError
 from target_engagevoice.exchanges import LOAD, SEARCH
@@ -41,6 +42,7 @@ LEAD_PHONE_ID = "1"
 """The `phoneId` that stands for `leadPhone` itself; its label is none to load other phones under."""
 
 PHONE_LABELS_SECONDS = 30.0
+NOTHING_MORE: Mapping[str, Any] = MappingProxyType({})
 
 
 class Client:

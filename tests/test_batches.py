@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_engagevoice.admin_api import NOTHING_MORE
 from target_engagevoice.answers import NotSent, Refused
 from target_engagevoice.buffers import Batch
+from target_engagevoice.client import NOTHING_MORE
 from target_engagevoice.errors import Interrupted, ServerError
 from target_engagevoice.ledger_tables import BATCHES, UNDER_WAY
 from target_engagevoice.lists import ListOptions
