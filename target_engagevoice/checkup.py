@@ -202,9 +202,9 @@ def _look_at_mappings(checkup: Checkup, settings: Settings, directory: Directory
     by_pattern = settings.mappings.by_pattern
     for pattern, mapping in by_pattern.items():
         with checkup.failures_of(FatalError):
-            compile_stream(pattern, _UNKNOWN, (), settings, directory)
+            compile_stream(pattern, _UNKNOWN, (), settings.stream_rules, directory)
         try:  # once more, with every campaign there, since a mapping is compiled only where its campaign is
-            compile_stream(pattern, _UNKNOWN, (), settings, AnyDirectory())
+            compile_stream(pattern, _UNKNOWN, (), settings.stream_rules, AnyDirectory())
         except FatalError as error:
             checkup.fail(error)
             continue

@@ -130,7 +130,7 @@ def connect(
 
 def _with_labels(client: Client, settings: Settings, directory: Directory) -> Directory:
     """The directory with the labels of the account's phones, where they matter and the server gives them."""
-    if not needs_labels(settings, directory):
+    if not needs_labels(settings.stream_rules, directory):
         return directory
     try:
         return Directory(directory.campaigns, client.phone_labels())

@@ -143,7 +143,7 @@ class LoadRun:
         make_state_dir(settings.state_dir)
         connection = self._connection = connect(settings, clock, self.halt, self._version, self._journal)
         self._check_campaigns(connection.directory)
-        for warning in check_mappings(settings, connection.directory):
+        for warning in check_mappings(settings.stream_rules, connection.directory):
             logger.warning("%s", warning)
         ledger = self._ledger = Ledger.open(
             settings.ledger_url,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from target_engagevoice.campaigns import Campaign, Directory
     from target_engagevoice.grammar import StreamMapping
-    from target_engagevoice.settings import Settings
+    from target_engagevoice.stream_rules import StreamRules
 
 
 @dataclass(frozen=True)
@@ -63,19 +63,19 @@ def phone_sources(stream: str, schema: Mapping[str, Any], key_properties: Sequen
     return sum(fields.feed([source]) for source in sources(mapping, fields.names, key_properties).get(LEAD_PHONE, ()))
 
 
-def needs_labels(settings: Settings, campaigns: Directory) -> bool:
+def needs_labels(rules: StreamRules, campaigns: Directory) -> bool:
     """Whether a run should know the account's labels: a mapping uses some, or a STRATEGIC campaign is named."""
     if not any(campaign.single_phone for campaign in campaigns.campaigns):
         return False
-    mappings = settings.mappings.by_pattern.values()
+    mappings = rules.mappings.by_pattern.values()
     if any(mapping.maps.get(PERSONA_PHONES) and not mapping.skip for mapping in mappings):
         return True
-    references = [reference for _, reference in settings.mappings.campaign_references()]
-    found = [campaigns.find(reference) for reference in (*references, settings.campaign) if reference]
+    references = [reference for _, reference in rules.mappings.campaign_references()]
+    found = [campaigns.find(reference) for reference in (*references, rules.campaign) if reference]
     return any(getattr(campaign, "single_phone", False) for campaign in found)
 
 
-def check_mappings(settings: Settings, directory: Directory) -> list[str]:
+def check_mappings(rules: StreamRules, directory: Directory) -> list[str]:
     """Check the mappings as far as that can be done before a stream's schema is known.
 
     Returns:
@@ -85,17 +85,15 @@ def check_mappings(settings: Settings, directory: Directory) -> list[str]:
         ConfigError: A STRATEGIC campaign would get a label that the account does not have, or several phones at once.
     """
     labelled = []
-    for pattern, mapping in settings.mappings.by_pattern.items():
-        if mapping.skip or (mapping.campaign is None and settings.campaign is None):
+    for pattern, mapping in rules.mappings.by_pattern.items():
+        if mapping.skip or (mapping.campaign is None and rules.campaign is None):
             continue
-        router = Router.compile(
-            stream=pattern, mapping=mapping, default_campaign=settings.campaign, directory=directory
-        )
+        router = Router.compile(stream=pattern, mapping=mapping, default_campaign=rules.campaign, directory=directory)
         phones = len(mapping.fields.get(LEAD_PHONE, ()))
-        _checked(mapping, router, phones, settings.phones.multiple, directory)
+        _checked(mapping, router, phones, rules.phones.multiple, directory)
         if mapping.maps.get(PERSONA_PHONES):
             labelled.append(f"mappings.{pattern}.fields.{PERSONA_PHONES}")
-    if not labelled or directory.phone_labels is not None or not needs_labels(settings, directory):
+    if not labelled or directory.phone_labels is not None or not needs_labels(rules, directory):
         return []
     warning = (
         f"{', '.join(labelled)}: the server does not say which labels the account's phones have, so they can not be "

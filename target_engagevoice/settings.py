@@ -28,6 +28,7 @@ from target_engagevoice.retirements import Retire
 from target_engagevoice.setting_table import SETTINGS
 from target_engagevoice.setting_values import converted
 from target_engagevoice.shown_config import shown_config
+from target_engagevoice.stream_rules import StreamRules
 from target_engagevoice.windows import Window
 
 if TYPE_CHECKING:
@@ -101,6 +102,20 @@ class Settings:
     def embedded_sandbox(self) -> bool:
         """Whether the run brings its own Engage Voice."""
         return self.base_url == SANDBOX
+
+    @property
+    def stream_rules(self) -> StreamRules:
+        """What compiling a stream needs of the configuration."""
+        return StreamRules(
+            mappings=self.mappings,
+            campaign=self.campaign,
+            phones=self.phones,
+            list_options=self.list_options,
+            flags=self.flags,
+            extend_unmapped=self.extend_unmapped,
+            validate_records=self.validate_records,
+            add_record_metadata=self.add_record_metadata,
+        )
 
     def campaign_references(self) -> list[tuple[str, str]]:
         """Every campaign the configuration names, with the place where it does."""

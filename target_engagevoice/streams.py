@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from target_engagevoice.lists import ListOptions
     from target_engagevoice.policies import FlagPolicy
     from target_engagevoice.retirements import Retirement
-    from target_engagevoice.settings import Settings
+    from target_engagevoice.stream_rules import StreamRules
 
 RECORD_METADATA = frozenset(
     {
@@ -136,12 +136,12 @@ class Stream:
         return self.schema.check(record) if self.schema is not None else None
 
 
-def _checked(name: str, schema: Mapping[str, Any], settings: Settings) -> RecordSchema | None:
+def _checked(name: str, schema: Mapping[str, Any], rules: StreamRules) -> RecordSchema | None:
     """What records are checked against, with what was added to them; None when they are not checked."""
-    if not settings.validate_records:
+    if not rules.validate_records:
         return None
     properties = schema.get("properties")
-    if settings.add_record_metadata and isinstance(properties, dict):
+    if rules.add_record_metadata and isinstance(properties, dict):
         schema = {
             **schema,
             "properties": {**{added: {} for added in (*RECORD_METADATA, "_sdc_deleted_at")}, **properties},
@@ -161,7 +161,7 @@ def compile_stream(
     name: str,
     schema: Mapping[str, Any],
     key_properties: Sequence[str],
-    settings: Settings,
+    rules: StreamRules,
     directory: Directory,
 ) -> Stream | None:
     """Compile a stream; None when the mappings skip it.
@@ -170,34 +170,34 @@ def compile_stream(
         ConfigError: No campaign, or a mapping that does not fit the stream.
         InputError: The schema is none.
     """
-    mapping = settings.mappings.find(name)
+    mapping = rules.mappings.find(name)
     if mapping is not None and mapping.skip:
         return None
-    router = Router.compile(stream=name, mapping=mapping, default_campaign=settings.campaign, directory=directory)
+    router = Router.compile(stream=name, mapping=mapping, default_campaign=rules.campaign, directory=directory)
     mapping = mapping or StreamMapping(pattern=name)
-    options = settings.list_options.override(mapping.list_options)
-    phones = replace(settings.phones, with_e164=options.needs_e164)
+    options = rules.list_options.override(mapping.list_options)
+    phones = replace(rules.phones, with_e164=options.needs_e164)
     record_mapping = RecordMapping.compile(
         stream=name,
         schema=schema,
         key_properties=key_properties,
         mapping=mapping,
         phones=phones,
-        extend_unmapped=settings.extend_unmapped,
+        extend_unmapped=rules.extend_unmapped,
     )
     return Stream(
         name=name,
         key_properties=tuple(key_properties),
-        schema=_checked(name, schema, settings),
+        schema=_checked(name, schema, rules),
         router=router,
         mapping=record_mapping,
         options=options,
-        flags=settings.flags,
+        flags=rules.flags,
         personas=Personas.compile(
             mapping,
             router,
             phone_sources(name, schema, key_properties, mapping),
-            settings.phones.multiple,
+            rules.phones.multiple,
             directory,
         ),
     )

@@ -141,7 +141,7 @@ class TargetEngageVoice(Target):
         stream = (
             None
             if cast("Mapper", self.mapper).removes(name)
-            else compile_stream(name, schema, keys, self._settings, run.directory)
+            else compile_stream(name, schema, keys, self._settings.stream_rules, run.directory)
         )
         for warning in stream.warnings if stream is not None else ():
             logger.warning("%s", warning)

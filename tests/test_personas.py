@@ -44,7 +44,7 @@ def stream_of(
     mapping: dict[str, Any] | None, labels: Sequence[str] | None = LABELS, *, schema: Any = None, **others: Any
 ) -> Stream:
     schema = SCHEMA if schema is None else schema
-    stream = compile_stream("leads", schema, ["id"], settings_of(mapping, **others), directory(labels))
+    stream = compile_stream("leads", schema, ["id"], settings_of(mapping, **others).stream_rules, directory(labels))
     assert stream is not None
     return stream
 
@@ -64,7 +64,7 @@ def labelled(label: str, campaign: Any = "Callbacks") -> dict[str, Any]:
 @pytest.mark.parametrize("campaign", ["Callbacks", "2001", BY_MAP, BY_DEFAULT])
 def test_an_unknown_label_names_the_nearest_before_anything_is_read(campaign: Any) -> None:
     with pytest.raises(ConfigError) as caught:
-        check_mappings(settings_of(labelled("mobil", campaign)), directory())
+        check_mappings(settings_of(labelled("mobil", campaign)).stream_rules, directory())
     assert str(caught.value) == (
         "mappings.leads.fields.personaPhoneConfig: 'mobil' is no label of the account's phones; did you mean 'Mobile'? "
         "Campaign Inbound callbacks/Callbacks (2001) is STRATEGIC."
@@ -74,37 +74,37 @@ def test_an_unknown_label_names_the_nearest_before_anything_is_read(campaign: An
 def test_the_setting_campaign_counts_as_well() -> None:
     mapping = {"fields": {"personaPhoneConfig": {"Boat": "mobile"}}}
     with pytest.raises(ConfigError, match=r"'Boat' is no label .* known are 'Home', 'Mobile', 'Work'"):
-        check_mappings(settings_of(mapping, campaign="Callbacks"), directory())
+        check_mappings(settings_of(mapping, campaign="Callbacks").stream_rules, directory())
 
 
 def test_an_account_without_labels_is_told_where_to_make_them() -> None:
     with pytest.raises(ConfigError, match=r"'Mobile' is no label .*it has none; make them in RingCentral"):
-        check_mappings(settings_of(labelled("Mobile")), directory(()))
+        check_mappings(settings_of(labelled("Mobile")).stream_rules, directory(()))
 
 
 @given(st.lists(st.text(min_size=1, max_size=4), max_size=4), st.lists(st.text(min_size=1, max_size=4), min_size=1))
 def test_labels_match_exactly_or_are_refused(known: list[str], used: list[str]) -> None:
     mapping = {"campaign": "2001", "fields": {"personaPhoneConfig": dict.fromkeys(used, "mobile")}}
     if set(used) <= set(known):
-        assert check_mappings(settings_of(mapping), directory(known)) == []
+        assert check_mappings(settings_of(mapping).stream_rules, directory(known)) == []
     else:
         with pytest.raises(ConfigError, match="is no label of the account's phones"):
-            check_mappings(settings_of(mapping), directory(known))
+            check_mappings(settings_of(mapping).stream_rules, directory(known))
 
 
 @pytest.mark.parametrize("campaign", ["Renewals", BY_VALUE])
 def test_a_label_is_no_matter_where_no_strategic_campaign_is_named(campaign: Any) -> None:
-    assert check_mappings(settings_of(labelled("Boat", campaign)), directory()) == []
+    assert check_mappings(settings_of(labelled("Boat", campaign)).stream_rules, directory()) == []
 
 
 @pytest.mark.parametrize("mapping", [labelled("Boat") | {"skip": True}, {"fields": labelled("Boat")["fields"]}])
 def test_a_mapping_that_leads_nowhere_is_not_checked(mapping: dict[str, Any]) -> None:
-    assert check_mappings(settings_of(mapping), directory()) == []
+    assert check_mappings(settings_of(mapping).stream_rules, directory()) == []
 
 
 def test_labels_that_can_not_be_checked_are_only_warned_of() -> None:
     settings = settings_of(labelled("Boat"))
-    (warning,) = check_mappings(settings, directory(None))
+    (warning,) = check_mappings(settings.stream_rules, directory(None))
     assert warning.startswith("mappings.leads.fields.personaPhoneConfig: the server does not say which labels")
     assert isinstance(outcome(stream_of(labelled("Boat"), None)), Lead)
 
@@ -130,14 +130,14 @@ def test_labels_that_are_known_reach_the_lead() -> None:
 def test_several_fields_for_one_phone_are_a_mistake_before_anything_is_read(campaign: Any) -> None:
     mapping = {"campaign": campaign, "fields": {"leadPhone": ["mobile", "phone"]}}
     with pytest.raises(ConfigError, match=r"mappings.leads.fields.leadPhone: .*those of 2 fields.*personaPhoneConfig"):
-        check_mappings(settings_of(mapping, multiple_phones="all"), directory())
+        check_mappings(settings_of(mapping, multiple_phones="all").stream_rules, directory())
 
 
 @pytest.mark.parametrize("mapping", [None, {"campaign": "Callbacks"}])
 def test_several_fields_of_a_preset_are_a_mistake_once_the_schema_is_known(mapping: dict[str, Any] | None) -> None:
     others = {"multiple_phones": "all", "campaign": "2001"}
     schema = {"properties": {name: {"type": "string"} for name in ("id", "phone", "mobile_phone")}}
-    assert check_mappings(settings_of(mapping, **others), directory()) == []
+    assert check_mappings(settings_of(mapping, **others).stream_rules, directory()) == []
     with pytest.raises(ConfigError, match=r"those of 2 fields.*multiple_phones to 'first'.*Callbacks \(2001\)"):
         stream_of(mapping, schema=schema, **others)
 
@@ -200,8 +200,8 @@ def test_labels_are_asked_for_where_they_matter(
     mapping: dict[str, Any] | None, others: dict[str, Any], asked: bool
 ) -> None:
     settings = settings_of(mapping, **others)
-    assert needs_labels(settings, directory()) is asked
-    assert not needs_labels(settings, directory(campaigns=[RENEWALS]))
+    assert needs_labels(settings.stream_rules, directory()) is asked
+    assert not needs_labels(settings.stream_rules, directory(campaigns=[RENEWALS]))
 
 
 # An account in E.164 mode

@@ -50,7 +50,7 @@ def stream_of(source: str, **given: Any) -> Stream:
     if source == "csv":
         mapping["fields"] = {"externId": "ID"}
     settings = Settings.parse({"base_url": "sandbox", "api_token": "x", "mappings": {source: mapping}} | given)
-    stream = compile_stream(source, schema, KEYS[source], settings, Directory([RENEWALS, CALLBACKS]))
+    stream = compile_stream(source, schema, KEYS[source], settings.stream_rules, Directory([RENEWALS, CALLBACKS]))
     assert stream is not None
     return stream
 
