@@ -16,8 +16,8 @@ from target_engagevoice.transport import HttpAnswer
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from target_engagevoice.clock import Clock
     from target_engagevoice.halt import Halt
-    from target_engagevoice.pacing import Clock
     from target_engagevoice.request_journal import RequestJournal
     from target_engagevoice.transport import Transport
 

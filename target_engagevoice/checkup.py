@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from target_engagevoice.campaigns import Campaign, Directory
+    from target_engagevoice.clock import Clock
     from target_engagevoice.connection import Connection
     from target_engagevoice.lineage import Origin
-    from target_engagevoice.pacing import Clock
     from target_engagevoice.sinks import LeadSink
 
 PATIENCE_SECONDS = 30.0

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from target_engagevoice.admin_api import Reply
+    from target_engagevoice.clock import Clock
     from target_engagevoice.errors import ServerError
     from target_engagevoice.halt import Halt
-    from target_engagevoice.pacing import Clock
     from target_engagevoice.server_rows import LoadedLead
     from target_engagevoice.transport import Transport
 

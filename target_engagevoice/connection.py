@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from target_engagevoice.auth import Authentication
+    from target_engagevoice.clock import Clock
     from target_engagevoice.halt import Halt
-    from target_engagevoice.pacing import Clock
     from target_engagevoice.request_journal import RequestJournal
     from target_engagevoice.settings import Settings
 

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from target_engagevoice.campaigns import Campaign
+    from target_engagevoice.clock import Clock
     from target_engagevoice.drains import Drains
     from target_engagevoice.halt import Halt
     from target_engagevoice.leads import Lead
     from target_engagevoice.outcomes import ReadRecord
-    from target_engagevoice.pacing import Clock
     from target_engagevoice.retirements import Retirement
 
 TICK_SECONDS = 0.25

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from target_engagevoice.errors import EngageVoiceError, FatalError
 
 if TYPE_CHECKING:
-    from target_engagevoice.pacing import Clock
+    from target_engagevoice.clock import Clock
 
 SLICE_SECONDS = 0.5
 """How long a sleeping thread may take to notice."""

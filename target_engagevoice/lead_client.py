@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from target_engagevoice.client import Client
+    from target_engagevoice.clock import Clock
     from target_engagevoice.halt import Halt
-    from target_engagevoice.pacing import Clock
 
 CHANGE_WINDOWS = (Window(12, 3), Window(150, 60))
 ACTION_WINDOWS = (Window(30, 10), Window(120, 60))

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from target_engagevoice.admin_api import Reply
     from target_engagevoice.client import Client
+    from target_engagevoice.clock import Clock
     from target_engagevoice.halt import Halt
-    from target_engagevoice.pacing import Clock, Pace, Place
+    from target_engagevoice.pacing import Pace, Place
 
     Problem: TypeAlias = (
         answers.Refused | answers.Throttled | answers.NotSent | answers.Unknown | answers.NoRoute | answers.Denied

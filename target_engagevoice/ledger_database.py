@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
+from target_engagevoice.database_errors import hint
 from target_engagevoice.errors import LedgerError
 from target_engagevoice.state_dir import make_private
 
@@ -213,20 +214,3 @@ def _sqlite(url: sa.URL, *, read_only: bool) -> sa.Engine:
 def _key(account_id: str, run: str) -> int:
     """A run as PostgreSQL's advisory locks know it: 64 bits."""
     return int.from_bytes(hashlib.sha256(f"{account_id}/{run}".encode()).digest()[:8], "big", signed=True)
-
-
-def hint(error: sa.exc.SQLAlchemyError) -> str:
-    """What is the matter, in our words: the database's may hold data."""
-    text = str(getattr(error, "orig", "")).casefold()
-    hints = {
-        "readonly": "it is read-only",
-        "locked": "it is locked by another program",
-        "full": "the disk is full",
-        "disk i/o": "the disk does not take more",
-        "unable to open": "it can not be opened",
-        "not a database": "the file is not a database",
-        "malformed": "the file is damaged",
-        "refused": "the database server does not answer",
-        "authentication": "the database server refuses the user",
-    }
-    return next((f" ({words})" for sign, words in hints.items() if sign in text), "")

@@ -45,11 +45,11 @@ if TYPE_CHECKING:
 
     from target_engagevoice.buffers import Batch, Buffer, BufferedLead
     from target_engagevoice.campaigns import Campaign, Directory
+    from target_engagevoice.clock import Clock
     from target_engagevoice.connection import Connection
     from target_engagevoice.leads import Lead
     from target_engagevoice.lists import ListOptions
     from target_engagevoice.outcomes import ReadRecord
-    from target_engagevoice.pacing import Clock
     from target_engagevoice.progress import Position
     from target_engagevoice.quota_store import SharedQuota
     from target_engagevoice.retirements import Retirement

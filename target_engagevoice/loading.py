@@ -9,12 +9,13 @@ if TYPE_CHECKING:
     from target_engagevoice.buffers import BufferedLead
     from target_engagevoice.campaigns import Directory
     from target_engagevoice.client import Client
+    from target_engagevoice.clock import Clock
     from target_engagevoice.halt import Halt
     from target_engagevoice.lead_client import LeadClient
     from target_engagevoice.ledger import Ledger
     from target_engagevoice.lookups import Lookups
     from target_engagevoice.outcomes import Outcomes
-    from target_engagevoice.pacing import Clock, Pace
+    from target_engagevoice.pacing import Pace
     from target_engagevoice.policies import Policy
     from target_engagevoice.reconcile import Reconciler
     from target_engagevoice.refusals import Refusals

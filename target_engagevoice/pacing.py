@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from target_engagevoice.windows import JITTER_MARGIN_SECONDS, SlidingWindows, Tu
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from target_engagevoice.clock import Clock
     from target_engagevoice.windows import InUse, Window
 
 FIRST_WAIT_SECONDS = 0.5
@@ -29,33 +29,6 @@ NUDGE_SECONDS = 0.001
 
 LONGEST_RETRY_AFTER_SECONDS = 86_400.0
 """More counts as this much: no run waits that long, and a number without bounds would break `time.sleep`."""
-
-
-class Clock(Protocol):
-    """Time as this package sees it."""
-
-    def time(self) -> float:
-        """Seconds since the epoch."""
-
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    monotonic = staticmethod(time.monotonic)  # itself: it is asked for every record
-
-    def time(self) -> float:
-        """Seconds since the epoch."""
-        return time.time()
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        time.sleep(seconds)
 
 
 @dataclass(frozen=True)

@@ -26,15 +26,15 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
+from target_engagevoice.database_errors import hint
 from target_engagevoice.errors import ConfigError, QuotaError
-from target_engagevoice.ledger_database import hint
 from target_engagevoice.share import Share
 from target_engagevoice.windows import SlidingWindows, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from target_engagevoice.pacing import Clock
+    from target_engagevoice.clock import Clock
     from target_engagevoice.windows import InUse, Window
 
 PATIENCE_SECONDS = 30.0

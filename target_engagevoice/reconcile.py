@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from target_engagevoice.client import Client
+    from target_engagevoice.clock import Clock
     from target_engagevoice.halt import Halt
     from target_engagevoice.ledger import InFlight, Ledger
-    from target_engagevoice.pacing import Clock
     from target_engagevoice.server_rows import LoadedLead
 
 LOOK_UP_AT_ONCE = 500

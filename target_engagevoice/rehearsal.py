@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from target_engagevoice.buffers import Buffer, Lane
 from target_engagevoice.campaigns import Campaign, Directory
+from target_engagevoice.clock import SystemClock
 from target_engagevoice.connection import connect
 from target_engagevoice.grammar import StreamMapping
 from target_engagevoice.leads import Outcome
 from target_engagevoice.lineage import Lineage
 from target_engagevoice.load_run import LoadRun
 from target_engagevoice.outcomes import Outcomes
-from target_engagevoice.pacing import SystemClock
 from target_engagevoice.rejects import Rejects
 from target_engagevoice.sinks import LeadSink
 from target_engagevoice.target import TargetEngageVoice
@@ -22,12 +22,12 @@ from target_engagevoice.target import TargetEngageVoice
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from target_engagevoice.clock import Clock
     from target_engagevoice.errors import EngageVoiceError
     from target_engagevoice.leads import Lead, Rejection
     from target_engagevoice.lineage import Fed
     from target_engagevoice.lists import ListOptions
     from target_engagevoice.outcomes import ReadRecord
-    from target_engagevoice.pacing import Clock
     from target_engagevoice.retirements import Retirement
     from target_engagevoice.settings import Settings
 

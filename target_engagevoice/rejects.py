@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from target_engagevoice.clock import Clock
     from target_engagevoice.leads import Lead, Rejection
-    from target_engagevoice.pacing import Clock
 
 
 class Rejects:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from target_engagevoice.pacing import Clock
+    from target_engagevoice.clock import Clock
     from target_engagevoice.transport import HttpAnswer
 
 MOST_BYTES = 32_000_000

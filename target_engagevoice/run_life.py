@@ -7,8 +7,8 @@ import os
 import sys
 from typing import IO, TYPE_CHECKING, Any
 
+from target_engagevoice.clock import SystemClock
 from target_engagevoice.errors import EngageVoiceError, InputError
-from target_engagevoice.pacing import SystemClock
 from target_engagevoice.progress import Position
 from target_engagevoice.watch import Watch, view_for
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from target_engagevoice.campaigns import Campaign
-    from target_engagevoice.pacing import Clock
+    from target_engagevoice.clock import Clock
 
 OUTCOMES = tuple(outcome.value for outcome in Outcome)
 EFFORTS = ("requests", "retries", "throttled", "retired", "listed")

@@ -10,11 +10,11 @@ from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchem
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TargetCapabilities
 
 from target_engagevoice.checkpoints import write_to_stdout
+from target_engagevoice.clock import SystemClock
 from target_engagevoice.config_files import read_config
 from target_engagevoice.errors import ConfigError, InputError
 from target_engagevoice.lines import LineReader
 from target_engagevoice.load_run import LoadRun
-from target_engagevoice.pacing import SystemClock
 from target_engagevoice.process import NAME, environment, run_to_its_end
 from target_engagevoice.run_life import RunLife, RunReader
 from target_engagevoice.settings import Settings, json_schema

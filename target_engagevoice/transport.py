@@ -22,7 +22,7 @@ from target_engagevoice.answers import Denied, NotSent, Unknown
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from target_engagevoice.pacing import Clock
+    from target_engagevoice.clock import Clock
     from target_engagevoice.server_clock import ServerClock
 
 NO_CONTENT = 204

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from target_engagevoice.clock import SystemClock
 from target_engagevoice.errors import Interrupted, ServerError
 from target_engagevoice.halt import SLICE_SECONDS, Halt
-from target_engagevoice.pacing import SystemClock
 from tests.clock import FakeClock
 
 

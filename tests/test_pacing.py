@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from target_engagevoice.clock import SystemClock
 from target_engagevoice.errors import ConfigError
 from target_engagevoice.pacing import (
     FIRST_WAIT_SECONDS,
     LONGEST_RETRY_AFTER_SECONDS,
     LONGEST_WAIT_SECONDS,
     Pace,
-    SystemClock,
     parse_retry_after,
     waits,
 )

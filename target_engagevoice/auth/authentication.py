@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
     from target_engagevoice.auth.tokens import Token
-    from target_engagevoice.pacing import Clock
+    from target_engagevoice.clock import Clock
 
 logger = logging.getLogger("target-engagevoice.auth")
 

@@ -18,7 +18,7 @@ import requests
 
 from target_engagevoice.auth.tokens import HEADER_SAFE
 from target_engagevoice.errors import SignInError
-from target_engagevoice.pacing import Clock, Pace, parse_retry_after, waits
+from target_engagevoice.pacing import Pace, parse_retry_after, waits
 from target_engagevoice.transport import proxies
 from target_engagevoice.windows import Window
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from requests.auth import AuthBase
+
+    from target_engagevoice.clock import Clock
 
 logger = logging.getLogger("target-engagevoice.auth")
 

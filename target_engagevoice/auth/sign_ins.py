@@ -13,9 +13,10 @@ from requests.auth import HTTPBasicAuth
 from target_engagevoice.auth.posting import ONCE, SIGN_IN_WINDOW, Answer, Endpoint, Posting, Refused
 from target_engagevoice.auth.tokens import HEADER_SAFE, Token
 from target_engagevoice.errors import SignInError
-from target_engagevoice.pacing import Clock, Pace
+from target_engagevoice.pacing import Pace
 
 if TYPE_CHECKING:
+    from target_engagevoice.clock import Clock
     from target_engagevoice.credentials import AccessToken, ApiToken, JwtGrant, LegacyLogin, PasswordLogin
 
 logger = logging.getLogger("target-engagevoice.auth")

@@ -13,8 +13,8 @@ import click
 from target_engagevoice.campaigns import DAYS
 from target_engagevoice.cli.config_option import config_option
 from target_engagevoice.cli.format_option import format_option
+from target_engagevoice.clock import SystemClock
 from target_engagevoice.config_files import read_config
-from target_engagevoice.pacing import SystemClock
 from target_engagevoice.process import NAME, environment
 from target_engagevoice.settings import SANDBOX
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from target_engagevoice.pacing import Clock
+    from target_engagevoice.clock import Clock
 
 T = TypeVar("T")
 

@@ -12,8 +12,9 @@ import psycopg
 import pytest
 
 from target_engagevoice import quota_store
+from target_engagevoice.clock import SystemClock
 from target_engagevoice.errors import ConfigError, QuotaError
-from target_engagevoice.pacing import Pace, SystemClock
+from target_engagevoice.pacing import Pace
 from target_engagevoice.quota_store import SharedQuota
 from target_engagevoice.sandbox import Sandbox
 from target_engagevoice.windows import Window
