@@ -79,7 +79,7 @@ def main() -> None:
         prepare(DEVELOPMENT_LOCK)
         os.execv(PYTHON, [str(PYTHON), *sys.argv])  # noqa: S606 - this script again, with what it needs
     # What follows needs the packages of `.venv`.
-    from target_engagevoice.sandbox import Sandbox  # noqa: PLC0415
+    from target_engagevoice.sandbox.sandbox import Sandbox  # noqa: PLC0415
 
     DOCS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, Sandbox(store=Path(folder) / "sandbox.db") as sandbox:

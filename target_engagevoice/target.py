@@ -9,17 +9,18 @@ from singer_sdk import Target
 from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchemaException
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TargetCapabilities
 
-from target_engagevoice.checkpoints import write_to_stdout
 from target_engagevoice.clock import SystemClock
-from target_engagevoice.config_files import read_config
+from target_engagevoice.config.files import read_config
+from target_engagevoice.config.settings import Settings, json_schema
 from target_engagevoice.errors import ConfigError, InputError
-from target_engagevoice.lines import LineReader
-from target_engagevoice.load_run import LoadRun
-from target_engagevoice.process import NAME, environment, run_to_its_end
-from target_engagevoice.run_life import RunLife, RunReader
-from target_engagevoice.settings import Settings, json_schema
-from target_engagevoice.sinks import METADATA_PREFIX, READ_RECORD, LeadSink, Mapper, Way, batch_timer, ways_of
-from target_engagevoice.streams import compile_stream
+from target_engagevoice.mapping.stream import compile_stream
+from target_engagevoice.outcomes.checkpoints import write_to_stdout
+from target_engagevoice.run.lifecycle import RunLife, RunReader
+from target_engagevoice.run.load_run import LoadRun
+from target_engagevoice.run.process import NAME, environment, run_to_its_end
+from target_engagevoice.singer.reader import LineReader
+from target_engagevoice.sinks import METADATA_PREFIX, READ_RECORD, LeadSink, Way, batch_timer, ways_of
+from target_engagevoice.stream_maps import Mapper
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from singer_sdk.singerlib.encoding.base import GenericSingerReader
     from singer_sdk.sinks import Sink
 
-    from target_engagevoice.streams import Stream
+    from target_engagevoice.mapping.stream import Stream
 
 logger = logging.getLogger(NAME)
 

@@ -11,8 +11,8 @@ from target_engagevoice.cli.config_option import config_option, read_settings
 from target_engagevoice.cli.format_option import format_option
 from target_engagevoice.cli.table import table
 from target_engagevoice.clock import SystemClock
-from target_engagevoice.connection import connect
 from target_engagevoice.halt import Halt
+from target_engagevoice.run.session import connect
 
 ACTIVE = {0: "no", 1: "yes", 2: "callbacks only"}
 COLUMNS = ("dial_group_id", "dial_group", "dial_mode", "campaign_id", "campaign", "active", "configuration")

@@ -10,19 +10,19 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from target_engagevoice.campaigns import DAYS
 from target_engagevoice.cli.config_option import config_option
 from target_engagevoice.cli.format_option import format_option
 from target_engagevoice.clock import SystemClock
-from target_engagevoice.config_files import read_config
-from target_engagevoice.process import NAME, environment
-from target_engagevoice.settings import SANDBOX
+from target_engagevoice.config.files import read_config
+from target_engagevoice.config.settings import SANDBOX
+from target_engagevoice.model.campaign import DAYS
+from target_engagevoice.run.process import NAME, environment
 
 if TYPE_CHECKING:
-    from target_engagevoice.campaigns import Campaign
-    from target_engagevoice.checkup import CheckedStream, Checkup
     from target_engagevoice.cli.sheet import Sheet
-    from target_engagevoice.lineage import Origin
+    from target_engagevoice.model.campaign import Campaign
+    from target_engagevoice.preflight.check import CheckedStream, Checkup
+    from target_engagevoice.preflight.lineage import Origin
 
 EXAMPLES = """\b
 Examples:
@@ -48,7 +48,7 @@ def check(context: click.Context, sources: tuple[str, ...], schemas: IO[Any] | N
     as a run does; nothing is sent. Shows every failure that it finds, with what to do. With --input, the mappings are
     those of the tap's own streams and fields. Exits with 0 only if a run would be accepted.
     """
-    from target_engagevoice.checkup import check as look  # noqa: PLC0415 - brings in the SDK, which --help does without
+    from target_engagevoice.preflight.check import check as look  # noqa: PLC0415 - brings in the SDK, which --help does without
 
     logging.getLogger(NAME).setLevel(logging.CRITICAL)  # what a run logs is in the table
     config = read_config(sources, environment)

@@ -10,16 +10,16 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from target_engagevoice.catalogs import as_messages
 from target_engagevoice.errors import InputError
-from target_engagevoice.lines import LineReader
-from target_engagevoice.process import NAME
-from target_engagevoice.proposals import DO_NOT_CALL, PLACEHOLDER, Confidence, propose
+from target_engagevoice.preflight.propose import DO_NOT_CALL, PLACEHOLDER, Confidence, propose
+from target_engagevoice.run.process import NAME
+from target_engagevoice.singer.catalog import as_messages
+from target_engagevoice.singer.reader import LineReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from target_engagevoice.proposals import Guess, Proposal
+    from target_engagevoice.preflight.propose import Guess, Proposal
 
 EXAMPLES = """\b
 Examples:

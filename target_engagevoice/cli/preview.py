@@ -8,17 +8,17 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from target_engagevoice.cli.config_option import config_option
-from target_engagevoice.config_files import read_config
+from target_engagevoice.config.files import read_config
+from target_engagevoice.config.settings import offline as without_sign_in
 from target_engagevoice.errors import EngageVoiceError
-from target_engagevoice.process import end_on_signals, environment
-from target_engagevoice.settings import offline as without_sign_in
-from target_engagevoice.values import is_empty
+from target_engagevoice.model.values import is_empty
+from target_engagevoice.run.process import end_on_signals, environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from target_engagevoice.cli.sheet import Sheet
-    from target_engagevoice.rehearsal import MappedLead, Rehearsal
+    from target_engagevoice.preflight.preview import MappedLead, Rehearsal
 
 EXAMPLES = """\b
 Examples:
@@ -51,7 +51,7 @@ def preview(sources: tuple[str, ...], file_input: IO[Any] | None, limit: int, of
     standard output; that is what this command is for.
     """
     from target_engagevoice.cli.sheet import Sheet  # noqa: PLC0415 - brings in rich, which --help does without
-    from target_engagevoice.rehearsal import AnyDirectory, RehearsalTarget  # noqa: PLC0415 - brings in the SDK
+    from target_engagevoice.preflight.preview import AnyDirectory, RehearsalTarget  # noqa: PLC0415 - brings in the SDK
 
     if file_input is None and sys.stdin is not None and sys.stdin.isatty():
         raise click.UsageError("nothing to read: pipe a tap into engagevoice preview, or give --input FILE.")

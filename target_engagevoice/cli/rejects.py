@@ -6,9 +6,9 @@ import click
 
 from target_engagevoice.cli.state_dir_option import read_state_dir, state_dir_option
 from target_engagevoice.cli.table import table
-from target_engagevoice.kept_rejects import reject_groups, singer_messages
-from target_engagevoice.past_runs import find_run, past_runs
-from target_engagevoice.summary import plain
+from target_engagevoice.reporting.past_runs import find_run, past_runs
+from target_engagevoice.reporting.read_rejects import reject_groups, singer_messages
+from target_engagevoice.reporting.summary import plain
 
 COLUMNS = ("stream", "stage", "reason", "count", "example", "message")
 LONGEST_MESSAGE = 100

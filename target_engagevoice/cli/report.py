@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from target_engagevoice.cli.state_dir_option import read_state_dir, state_dir_option
-from target_engagevoice.past_runs import find_run
-from target_engagevoice.report import write_report
+from target_engagevoice.reporting.html import write_report
+from target_engagevoice.reporting.past_runs import find_run
 
 
 @click.command(epilog="Example: engagevoice report 20261124T0652 --config config.json")

@@ -11,10 +11,10 @@ from target_engagevoice.cli.format_option import format_option
 from target_engagevoice.cli.state_dir_option import read_state_dir, state_dir_option
 from target_engagevoice.cli.table import table
 from target_engagevoice.errors import StorageError
-from target_engagevoice.past_runs import past_runs
+from target_engagevoice.reporting.past_runs import past_runs
 
 if TYPE_CHECKING:
-    from target_engagevoice.past_runs import PastRun
+    from target_engagevoice.reporting.past_runs import PastRun
 
 COLUMNS = ("run", "status", "seconds", "read", "loaded", "unchanged", "rejected", "requests", "error")
 NO_RECORD = "no record"

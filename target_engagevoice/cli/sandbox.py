@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from target_engagevoice.config_files import read_config
-from target_engagevoice.sandbox import serve
+from target_engagevoice.config.files import read_config
+from target_engagevoice.sandbox.serve import serve
 
 EXAMPLE = """\b
 Example: serve the account that runs with `base_url: sandbox` have loaded into,

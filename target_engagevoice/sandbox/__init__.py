@@ -9,13 +9,3 @@
 `sandbox.py` starts and stops it; a request then passes `connection.py`, `application.py`, `desk.py` and one
 of the endpoints that `routes.py` lists.
 """
-
-from __future__ import annotations
-
-from target_engagevoice.sandbox.config import SandboxConfig
-from target_engagevoice.sandbox.faults import Faults
-from target_engagevoice.sandbox.landed import table
-from target_engagevoice.sandbox.sandbox import Sandbox
-from target_engagevoice.sandbox.serve import serve
-
-__all__ = ["Faults", "Sandbox", "SandboxConfig", "serve", "table"]

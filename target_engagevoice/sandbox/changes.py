@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from target_engagevoice.leads import EXTERN_ID, LEAD_PHONE
+from target_engagevoice.model.lead import EXTERN_ID, LEAD_PHONE
 from target_engagevoice.sandbox import phones
 from target_engagevoice.sandbox.answers import Answer, Refusal, bad_request, missing
 from target_engagevoice.sandbox.loader import CHOICES as LOAD_CHOICES

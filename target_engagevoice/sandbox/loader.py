@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from target_engagevoice.leads import EXTERN_ID, LEAD_PHONE, LEAD_PHONE_E164
+from target_engagevoice.model.lead import EXTERN_ID, LEAD_PHONE, LEAD_PHONE_E164
 from target_engagevoice.sandbox import dates, phones
 from target_engagevoice.sandbox.answers import Answer, Refusal, bad_request
 from target_engagevoice.sandbox.mishaps import GENERAL_FAILURE, Meddling

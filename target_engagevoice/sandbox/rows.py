@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from target_engagevoice.leads import (
+from target_engagevoice.model.lead import (
     EXTERN_ID,
     LEAD_FIELDS,
     LEAD_PHONE,

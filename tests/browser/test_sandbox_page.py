@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Locator, Page
 
-    from target_engagevoice.sandbox import Sandbox
+    from target_engagevoice.sandbox.sandbox import Sandbox
     from tests.browser.chromium import Watched
 
 pytestmark = pytest.mark.browser

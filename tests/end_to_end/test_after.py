@@ -15,9 +15,9 @@ from click.testing import CliRunner
 
 from target_engagevoice.cli.command import COMMANDS
 from target_engagevoice.cli.command import main as companion
-from target_engagevoice.kept_requests import read_requests
-from target_engagevoice.past_runs import PastRun, past_runs
-from target_engagevoice.singer_json import decode
+from target_engagevoice.reporting.past_runs import PastRun, past_runs
+from target_engagevoice.reporting.read_requests import read_requests
+from target_engagevoice.singer.json import decode
 from tests.end_to_end.executable import (
     COMPANION,
     EMBEDDED,

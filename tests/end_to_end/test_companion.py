@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from target_engagevoice.setting_table import SETTINGS
+from target_engagevoice.config.table import SETTINGS
 from tests.end_to_end.executable import (
     COMPANION,
     EMBEDDED,

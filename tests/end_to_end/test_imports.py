@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
+from target_engagevoice.__main__ import main as executable
 from target_engagevoice.cli.command import COMMANDS
 from target_engagevoice.cli.command import main as companion
-from target_engagevoice.executable import main as executable
 from target_engagevoice.target import TargetEngageVoice
 from tests.end_to_end.executable import EMBEDDED, PATIENCE_SECONDS, against, serving
 from tests.end_to_end.messages import encoded, records, schema
@@ -32,7 +32,7 @@ from {module} import main
 main()
 """
 
-TARGET, COMPANION = "target_engagevoice.executable", "target_engagevoice.cli"
+TARGET, COMPANION = "target_engagevoice.__main__", "target_engagevoice.cli.command"
 
 ONLY_SOME_RUNS_NEED = {
     "flask",
@@ -42,9 +42,9 @@ ONLY_SOME_RUNS_NEED = {
     "redis",
     "rich",
     "sqlalchemy.dialects.postgresql",
-    "target_engagevoice.checkup",
-    "target_engagevoice.rehearsal",
-    "target_engagevoice.report",
+    "target_engagevoice.preflight.check",
+    "target_engagevoice.preflight.preview",
+    "target_engagevoice.reporting.html",
     "target_engagevoice.sandbox",
     "werkzeug",
 }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from target_engagevoice.sandbox import Sandbox
+    from target_engagevoice.sandbox.sandbox import Sandbox
 
 ALWAYS = None
 DELETED = {"_sdc_deleted_at": "2026-01-01T00:00:00Z"}

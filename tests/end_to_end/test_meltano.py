@@ -19,7 +19,7 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from target_engagevoice.sandbox import Sandbox
+from target_engagevoice.sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -23,7 +23,7 @@ from tests.end_to_end.executable import OUTCOMES, serving, wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from target_engagevoice.sandbox import Sandbox
+    from target_engagevoice.sandbox.sandbox import Sandbox
     from tests.end_to_end.postgres import Postgres
 
 ROWS = 3000

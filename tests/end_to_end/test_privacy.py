@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from target_engagevoice.sandbox import Sandbox
+    from target_engagevoice.sandbox.sandbox import Sandbox
 
 SECRETS: Mapping[str, str] = {
     "client_id": "app-4711",

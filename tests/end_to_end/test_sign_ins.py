@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from target_engagevoice.sandbox import Sandbox
+    from target_engagevoice.sandbox.sandbox import Sandbox
 
 SIGN_INS: Mapping[str, Mapping[str, str]] = {
     "jwt": {"client_id": "app-4711", "client_secret": "sesame-client", "jwt": "sesame-jwt"},

@@ -11,7 +11,7 @@ from tests.reliability.happened import Deed, content
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from target_engagevoice.sandbox import Sandbox
+    from target_engagevoice.sandbox.sandbox import Sandbox
     from tests.reliability.crm import Crm, Version
 
 

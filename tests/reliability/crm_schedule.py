@@ -9,9 +9,8 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from target_engagevoice.refusals import FEW
-from target_engagevoice.sandbox import Sandbox
-from tests.clock import FakeClock
+from target_engagevoice.delivery.refusals import FEW
+from target_engagevoice.sandbox.sandbox import Sandbox
 from tests.reliability.crm import Crm, Reading, Version
 from tests.reliability.crm_rules import Rules
 from tests.reliability.happened import begin, deeds, watch
@@ -28,6 +27,7 @@ from tests.reliability.schedule import (
     miscounted,
     play_run,
 )
+from tests.support.fake_clock import FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from target_engagevoice.sandbox import Sandbox
+    from target_engagevoice.sandbox.sandbox import Sandbox
     from tests.reliability.crm import Content
 
 _ROW = "INSERT INTO happened (run, what, campaign_id, extern_id, lead_id, fields)"

@@ -15,7 +15,7 @@ import signal
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-from target_engagevoice import executable
+from target_engagevoice import __main__ as executable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

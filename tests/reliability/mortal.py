@@ -9,9 +9,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from target_engagevoice.connection import Connection, connect
-from target_engagevoice.ledger import Ledger
-from target_engagevoice.load_run import LoadRun
+from target_engagevoice.ledger.ledger import Ledger
+from target_engagevoice.run.load_run import LoadRun
+from target_engagevoice.run.session import Connection, connect
 from target_engagevoice.target import TargetEngageVoice
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def make_mortal(monkeypatch: pytest.MonkeyPatch, *, whole_life: bool = False) ->
         return connection
 
     monkeypatch.setattr(Ledger, "open", mortal_open)
-    monkeypatch.setattr("target_engagevoice.load_run.connect", mortal_connect)
+    monkeypatch.setattr("target_engagevoice.run.load_run.connect", mortal_connect)
 
 
 def _wrap(life: Life, owner: object, names: Iterable[str]) -> None:

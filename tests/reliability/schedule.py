@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from target_engagevoice.errors import EngageVoiceError
-from target_engagevoice.sandbox import Sandbox
-from tests.clock import FakeClock
+from target_engagevoice.sandbox.sandbox import Sandbox
 from tests.reliability.mortal import Killed, Life, MortalTarget
 from tests.reliability.tap import Row, Tap
+from tests.support.fake_clock import FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from target_engagevoice.sandbox import Sandbox
+    from target_engagevoice.sandbox.sandbox import Sandbox
 
 ROWS = 600
 STATE_EVERY = 7
@@ -50,20 +50,20 @@ def random_deaths(seed: int, count: int = 9) -> list[Death]:
     return [Outside(dice.randint(1, 4), dice.randint(0, 10), dice.random() < 0.5) for _ in range(count)]
 
 
-CLIENT_LOAD = "target_engagevoice.client:Client.load"
-CLIENT_SEARCH = "target_engagevoice.client:Client.search"
-CLAIM = "target_engagevoice.ledger:Ledger.claim"
-SETTLE = "target_engagevoice.ledger:Ledger.settle"
-FIND_THE_DEAD = "target_engagevoice.ledger:Ledger.find_the_dead"
-IN_FLIGHT = "target_engagevoice.ledger:Ledger.in_flight"
-FINISH = "target_engagevoice.ledger:Ledger.finish"
+CLIENT_LOAD = "target_engagevoice.api.client:Client.load"
+CLIENT_SEARCH = "target_engagevoice.api.client:Client.search"
+CLAIM = "target_engagevoice.ledger.ledger:Ledger.claim"
+SETTLE = "target_engagevoice.ledger.ledger:Ledger.settle"
+FIND_THE_DEAD = "target_engagevoice.ledger.ledger:Ledger.find_the_dead"
+IN_FLIGHT = "target_engagevoice.ledger.ledger:Ledger.in_flight"
+FINISH = "target_engagevoice.ledger.ledger:Ledger.finish"
 COMMIT = "sqlalchemy.engine.default:DefaultDialect.do_commit"
-REJECT = "target_engagevoice.rejects:Rejects.write"
-OPEN_REJECTS = "target_engagevoice.rejects:open_private"
-DURABLE = "target_engagevoice.rejects:Rejects.make_durable"
+REJECT = "target_engagevoice.outcomes.rejects:Rejects.write"
+OPEN_REJECTS = "target_engagevoice.outcomes.rejects:open_private"
+DURABLE = "target_engagevoice.outcomes.rejects:Rejects.make_durable"
 STATE = "target_engagevoice.target:write_to_stdout"
-OUTCOME = "target_engagevoice.outcomes:Outcomes.settle_all"
-RECORD = "target_engagevoice.load_run:write_record"
+OUTCOME = "target_engagevoice.outcomes.outcomes:Outcomes.settle_all"
+RECORD = "target_engagevoice.run.load_run:write_record"
 
 CHAINS: Mapping[str, Sequence[Death]] = {
     "before a request": [

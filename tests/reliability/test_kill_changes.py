@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from target_engagevoice.sandbox import Sandbox
+    from target_engagevoice.sandbox.sandbox import Sandbox
 
 PEOPLE = 24
-CHANGE = "target_engagevoice.lead_client:LeadClient.change"
-ACT = "target_engagevoice.lead_client:LeadClient.act"
-LIST_PHONE = "target_engagevoice.lead_client:LeadClient.list_phone"
-CHANGED = "target_engagevoice.ledger_leads:LedgerLeads.changed"
-RETIRED = "target_engagevoice.ledger_leads:LedgerLeads.retired"
-MARK = "target_engagevoice.ledger_leads:LedgerLeads.mark"
-NOTE_LISTED = "target_engagevoice.ledger_leads:LedgerLeads.note_listed"
-DOUBT = "target_engagevoice.ledger_leads:LedgerLeads.doubt"
-CLAIM = "target_engagevoice.ledger:Ledger.claim"
+CHANGE = "target_engagevoice.api.lead_client:LeadClient.change"
+ACT = "target_engagevoice.api.lead_client:LeadClient.act"
+LIST_PHONE = "target_engagevoice.api.lead_client:LeadClient.list_phone"
+CHANGED = "target_engagevoice.ledger.leads:LedgerLeads.changed"
+RETIRED = "target_engagevoice.ledger.leads:LedgerLeads.retired"
+MARK = "target_engagevoice.ledger.leads:LedgerLeads.mark"
+NOTE_LISTED = "target_engagevoice.ledger.leads:LedgerLeads.note_listed"
+DOUBT = "target_engagevoice.ledger.leads:LedgerLeads.doubt"
+CLAIM = "target_engagevoice.ledger.ledger:Ledger.claim"
 
 CHAINS: dict[str, Sequence[Moment]] = {
     "around a change": [

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from target_engagevoice.ledger import Accepted
-from tests import test_ledger as on_sqlite
-from tests import test_ledger_leads as leads_on_sqlite
-from tests.parts import ACCOUNT
-from tests.test_ledger import CAMPAIGN, opened, settle, versions
-from tests.test_ledger_model import test_any_calls_do_what_the_model_says
+from target_engagevoice.ledger.ledger import Accepted
+from tests.support.factories import ACCOUNT
+from tests.unit.ledger import test_leads as leads_on_sqlite
+from tests.unit.ledger import test_ledger as on_sqlite
+from tests.unit.ledger.test_ledger import CAMPAIGN, opened, settle, versions
+from tests.unit.ledger.test_model import test_any_calls_do_what_the_model_says
 
 if TYPE_CHECKING:
     from tests.end_to_end.postgres import Postgres

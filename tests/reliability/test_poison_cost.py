@@ -10,7 +10,7 @@ import pytest
 
 from tests.end_to_end.executable import against, ids, run_target, serving
 from tests.end_to_end.messages import encoded, record, records, schema, state
-from tests.parts import Desk, desk, lead
+from tests.support.factories import Desk, desk, lead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

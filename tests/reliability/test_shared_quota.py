@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from target_engagevoice import quota_store
+from target_engagevoice.api.ratelimit import postgres as quota_store
+from target_engagevoice.api.ratelimit.pace import Pace
+from target_engagevoice.api.ratelimit.postgres import SharedQuota
+from target_engagevoice.api.ratelimit.windows import Window
 from target_engagevoice.clock import SystemClock
 from target_engagevoice.errors import ConfigError, QuotaError
-from target_engagevoice.pacing import Pace
-from target_engagevoice.quota_store import SharedQuota
-from target_engagevoice.sandbox import Sandbox
-from target_engagevoice.windows import Window
-from tests.clock import FakeClock
+from target_engagevoice.sandbox.sandbox import Sandbox
 from tests.end_to_end.executable import against
 from tests.end_to_end.messages import encoded, record, schema, state
 from tests.reliability.process import Process, run_records
+from tests.support.fake_clock import FakeClock
 
 if TYPE_CHECKING:
     from pathlib import Path

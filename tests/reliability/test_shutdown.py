@@ -28,7 +28,7 @@ from tests.reliability.process import Process, rejects, run_records
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from target_engagevoice.sandbox import Sandbox
+    from target_engagevoice.sandbox.sandbox import Sandbox
     from tests.end_to_end.executable import Finished
 
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
@@ -39,7 +39,7 @@ ROWS = 30
 
 IMPATIENTLY = """
 import runpy, sys
-from target_engagevoice import ledger_database
+from target_engagevoice.ledger import database as ledger_database
 ledger_database.BUSY_WAIT_SECONDS = 0.5
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from target_engagevoice.sandbox import Sandbox
+    from target_engagevoice.sandbox.sandbox import Sandbox
 
 PEOPLE = 240
 SHARED = range(80, 160)
@@ -94,10 +94,10 @@ def test_a_run_takes_over_what_a_killed_one_had_in_flight(fault: str, database_u
 
 
 DEATHS: Sequence[Moment | int] = (
-    Moment("target_engagevoice.client:Client.load", "before", 3),
-    Moment("target_engagevoice.client:Client.load", "after", 4),
-    Moment("target_engagevoice.ledger:Ledger.claim", "after", 3),
-    Moment("target_engagevoice.ledger:Ledger.settle", "after", 3),
+    Moment("target_engagevoice.api.client:Client.load", "before", 3),
+    Moment("target_engagevoice.api.client:Client.load", "after", 4),
+    Moment("target_engagevoice.ledger.ledger:Ledger.claim", "after", 3),
+    Moment("target_engagevoice.ledger.ledger:Ledger.settle", "after", 3),
     Moment("sqlalchemy.engine.default:DefaultDialect.do_commit", "before", 12),
     3,
 )

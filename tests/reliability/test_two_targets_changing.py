@@ -16,7 +16,7 @@ from tests.reliability.process import KILLED, Process, run_records
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from target_engagevoice.sandbox import Sandbox
+    from target_engagevoice.sandbox.sandbox import Sandbox
 
 PEOPLE = 24
 FIELDS = {"is_deleted": {"type": "boolean"}, "first_name": {"type": "string"}, "phone": {"type": "string"}}
@@ -78,9 +78,9 @@ def test_what_both_change_and_retire_is_done_once(database_url: str, tmp_path: P
 @pytest.mark.parametrize(
     "death",
     [
-        Moment("target_engagevoice.lead_client:LeadClient.change", "after", 4),
-        Moment("target_engagevoice.lead_client:LeadClient.act", "after", 1),
-        Moment("target_engagevoice.ledger_leads:LedgerLeads.changed", "before", 3),
+        Moment("target_engagevoice.api.lead_client:LeadClient.change", "after", 4),
+        Moment("target_engagevoice.api.lead_client:LeadClient.act", "after", 1),
+        Moment("target_engagevoice.ledger.leads:LedgerLeads.changed", "before", 3),
     ],
     ids=str,
 )

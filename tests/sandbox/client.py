@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from target_engagevoice.sandbox import Sandbox
+    from target_engagevoice.sandbox.sandbox import Sandbox
 
 ACCOUNT = "99990001"
 RENEWALS, WINBACK, DORMANT, CALLBACKS = 1001, 1002, 1003, 2001

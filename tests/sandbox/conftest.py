@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from target_engagevoice.sandbox import Sandbox
-from tests.clock import FakeClock
+from target_engagevoice.sandbox.sandbox import Sandbox
 from tests.sandbox.client import Client
+from tests.support.fake_clock import FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from tests.sandbox.client import ACCOUNT, CALLBACKS, RENEWALS, WINBACK, Client, 
 if TYPE_CHECKING:
     import requests
 
-    from tests.clock import FakeClock
+    from tests.support.fake_clock import FakeClock
 
 
 def states(client: Client) -> list[str]:

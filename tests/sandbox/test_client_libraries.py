@@ -13,7 +13,7 @@ import requests
 from ringcentral import SDK
 from ringcentral.http.api_exception import ApiException
 
-from target_engagevoice.sandbox import Sandbox
+from target_engagevoice.sandbox.sandbox import Sandbox
 from tests.sandbox.client import ACCOUNT, Client, leads
 
 if TYPE_CHECKING:

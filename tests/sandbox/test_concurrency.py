@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from target_engagevoice.sandbox import Sandbox
+from target_engagevoice.sandbox.sandbox import Sandbox
 from tests.sandbox.client import Client, leads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.clock import FakeClock
+    from tests.support.fake_clock import FakeClock
 
 UNLIMITED = {"rate_limits": {"load": [], "refresh": [], "exchange": []}, "search_delay_seconds": 0}
 SERVE = """
 import sys
 from pathlib import Path
-from target_engagevoice.sandbox import serve
+from target_engagevoice.sandbox.serve import serve
 sys.exit(serve(0, Path(sys.argv[1]), {"rate_limits": {"load": []}}, sys.stdout))
 """
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from target_engagevoice.errors import ConfigError
-from target_engagevoice.sandbox import SandboxConfig
+from target_engagevoice.sandbox.config import SandboxConfig
 from target_engagevoice.sandbox.limits import DEFAULT_LIMITS, Window
 
 GROUP = {"dialGroupId": 1, "dialGroupName": "G"}

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from target_engagevoice.errors import ConfigError
-from target_engagevoice.sandbox import Sandbox
 from target_engagevoice.sandbox.routes import ENDPOINTS
+from target_engagevoice.sandbox.sandbox import Sandbox
 from tests.sandbox.client import Client, leads
 
 if TYPE_CHECKING:
-    from tests.clock import FakeClock
+    from tests.support.fake_clock import FakeClock
 
 ACCOUNTS = "/voice/api/v1/admin/accounts"
 

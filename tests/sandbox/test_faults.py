@@ -8,13 +8,13 @@ import pytest
 import requests
 
 from target_engagevoice.errors import ConfigError
-from target_engagevoice.sandbox import Sandbox
 from target_engagevoice.sandbox.faults import Faults, read_rules
 from target_engagevoice.sandbox.mishaps import FAULTS
+from target_engagevoice.sandbox.sandbox import Sandbox
 from tests.sandbox.client import ACCOUNT, RENEWALS, WINBACK, Client, lead, leads
 
 if TYPE_CHECKING:
-    from tests.clock import FakeClock
+    from tests.support.fake_clock import FakeClock
 
 
 def stored(client: Client) -> int:

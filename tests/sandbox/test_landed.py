@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from target_engagevoice.errors import ConfigError
-from target_engagevoice.sandbox import Sandbox, table
+from target_engagevoice.sandbox.landed import table
+from target_engagevoice.sandbox.sandbox import Sandbox
 from tests.sandbox.client import CALLBACKS, DORMANT, WINBACK, Client, lead, leads
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.clock import FakeClock
+    from tests.support.fake_clock import FakeClock
 
 EXPECTED = """\
 DIAL GROUP         CAMPAIGN   LIST    LEADS  BY STATE

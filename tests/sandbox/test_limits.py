@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from target_engagevoice.sandbox import Sandbox
+from target_engagevoice.sandbox.sandbox import Sandbox
 from tests.sandbox.client import ACCOUNT, RENEWALS, Client, leads
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.clock import FakeClock
+    from tests.support.fake_clock import FakeClock
 
 
 def test_the_31st_load_within_ten_seconds_is_refused(client: Client, clock: FakeClock) -> None:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from target_engagevoice.sandbox import Sandbox
+from target_engagevoice.sandbox.sandbox import Sandbox
 from tests.sandbox.client import ACCOUNT, CALLBACKS, DORMANT, RENEWALS, WINBACK, Client, lead, leads
 
 if TYPE_CHECKING:
-    from tests.clock import FakeClock
+    from tests.support.fake_clock import FakeClock
 
 PERSONA = {"personaPhoneConfig": {"Mobile": "6500000001"}}
 

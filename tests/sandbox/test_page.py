@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from target_engagevoice.sandbox import Sandbox
+from target_engagevoice.sandbox.sandbox import Sandbox
 from tests.sandbox.client import ACCOUNT, CALLBACKS, RENEWALS, WINBACK, Client, lead, leads
 from tests.sandbox.markup import Markup
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.clock import FakeClock
+    from tests.support.fake_clock import FakeClock
 
 PAGES = ("/", "/page/loads", "/page/leads", "/page/lists/30001", "/page/leads/7000001", "/page/dnc", "/page/requests")
 ASSETS = ("/page/style.css", "/page/live.js", "/page/icon.svg", "/favicon.ico")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from sqlite3 import Connection
 
-    from target_engagevoice.sandbox import Sandbox
+    from target_engagevoice.sandbox.sandbox import Sandbox
 
 ALPHABET = "aB%_\\' 5"
 """Letters of both cases, all that means something to SQL, a blank, and what may be a phone."""
@@ -54,7 +54,7 @@ def people(client: Client) -> Sandbox:
 @pytest.fixture(scope="module")
 def shelf() -> Iterator[Connection]:
     """A store with `PEOPLE`, as a snapshot."""
-    from target_engagevoice.sandbox import Sandbox  # noqa: PLC0415 - here it is needed, above for its type alone
+    from target_engagevoice.sandbox.sandbox import Sandbox  # noqa: PLC0415 - here it is needed, above for its type alone
 
     with Sandbox() as sandbox:
         with Client(sandbox) as client:

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from target_engagevoice.sandbox import Sandbox
+from target_engagevoice.sandbox.sandbox import Sandbox
 from tests.sandbox.client import ACCOUNT, RENEWALS, WINBACK, Client, lead, leads
 
 if TYPE_CHECKING:
-    from tests.clock import FakeClock
+    from tests.support.fake_clock import FakeClock
 
 
 @pytest.fixture

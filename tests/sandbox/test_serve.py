@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from target_engagevoice.cli.sandbox import sandbox as command
 from target_engagevoice.errors import ConfigError
-from target_engagevoice.sandbox import serve
+from target_engagevoice.sandbox.serve import serve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SERVE = """
 import sys
 from pathlib import Path
-from target_engagevoice.sandbox import serve
+from target_engagevoice.sandbox.serve import serve
 sys.exit(serve(0, Path(sys.argv[1]), None, sys.stdout))
 """
 

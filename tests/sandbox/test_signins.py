@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from target_engagevoice.sandbox import Sandbox
+from target_engagevoice.sandbox.sandbox import Sandbox
 from tests.sandbox.client import Client, leads
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.clock import FakeClock
+    from tests.support.fake_clock import FakeClock
 
 JWT = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": "a.jwt"}
 BASIC = ("client-id", "client-secret")

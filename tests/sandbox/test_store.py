@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from target_engagevoice.errors import ConfigError, StorageError
-from target_engagevoice.sandbox import Sandbox
+from target_engagevoice.sandbox.sandbox import Sandbox
 from target_engagevoice.sandbox.store import STEPS, Store
 from tests.sandbox.client import ACCOUNT, Client, leads
 
 if TYPE_CHECKING:
-    from tests.clock import FakeClock
+    from tests.support.fake_clock import FakeClock
 
 
 def mode(path: Path) -> int:

@@ -1,0 +1,1 @@
+"""Talks to RingCentral: transport, sign-in, quota, requests, and what their answers mean."""

@@ -1,0 +1,194 @@
+"""The admin API in both its forms (reference, section 1): what changes nothing is asked again until it is answered."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from target_engagevoice.api import answers
+from target_engagevoice.api.exchanges import LISTING
+from target_engagevoice.api.ratelimit.pace import parse_retry_after, waits
+from target_engagevoice.api.transport import HttpAnswer
+from target_engagevoice.errors import ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from target_engagevoice.api.request_journal import RequestJournal
+    from target_engagevoice.api.transport import Transport
+    from target_engagevoice.clock import Clock
+    from target_engagevoice.halt import Halt
+
+    Reply: TypeAlias = HttpAnswer | answers.NotSent | answers.Unknown | answers.Denied
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form of the API: where the admin API and the loader are."""
+
+    admin: str
+    loader: str
+
+
+FORMS: Mapping[str, Form] = MappingProxyType(
+    {
+        "v1": Form("/api/v1/admin", "leadLoader/direct"),
+        "legacy": Form("/api/admin", "loader/direct"),
+    },
+)
+
+_TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True)
+class AdminRequest:
+    """What is asked of the admin API.
+
+    Attributes:
+        method: HTTP's.
+        path: Behind the admin API's prefix.
+        params: The query.
+        body: JSON.
+        kind: For the journal of requests; see `Exchange`.
+        about: What else it notes of the request.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, Any] | None = None
+    body: bytes | None = None
+    kind: str = LISTING
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+class AdminApi:
+    """Asks one server. Any thread may; which form answers is learned once and then only read.
+
+    Args:
+        forms: Those that may answer.
+        retry_max_seconds: How long one question is repeated.
+        advice: What to do when the server goes on answering 401.
+        journal: Notes each request.
+
+    Attributes:
+        forms: Those that may still answer: one, once one has.
+    """
+
+    def __init__(  # noqa: PLR0913 - the composition root passes parts, not a bag of them
+        self,
+        *,
+        base_url: str,
+        forms: tuple[Form, ...],
+        transport: Transport,
+        clock: Clock,
+        halt: Halt,
+        retry_max_seconds: float,
+        advice: str,
+        journal: RequestJournal,
+    ) -> None:
+        self.forms = forms
+        self._base_url = base_url
+        self._transport = transport
+        self._clock = clock
+        self._halt = halt
+        self._retry_max_seconds = retry_max_seconds
+        self._advice = advice
+        self._journal = journal
+        self._has_answered = False
+
+    def send(self, request: AdminRequest, left: Callable[[], None] | None = None) -> Reply:
+        """Send a request, once, in the form that has answered so far, else the first.
+
+        Args:
+            request: What to send.
+            left: Called when it has been written.
+
+        Raises:
+            SignInError: A token was needed and can not be had.
+        """
+        return self._send(self.forms[0], request, left)
+
+    def ask(self, request: AdminRequest, seconds: float | None = None) -> Any:
+        """Ask what changes nothing, so that it can be repeated until it is answered, in JSON.
+
+        Args:
+            request: What to ask.
+            seconds: How long at most, where that is less than `retry_max_seconds`.
+
+        Raises:
+            SignInError: A token was needed and can not be had.
+            ServerError: There is no answer in time, or one that no repetition will change.
+        """
+        what = request.path.rsplit("/", 1)[-1]
+        longest = self._retry_max_seconds
+        end = self._clock.monotonic() + (longest if seconds is None else min(seconds, longest))
+        for wait in waits():
+            problem, retry_after = "", None
+            for form in self.forms:
+                reply = self._send(form, request)
+                if isinstance(reply, answers.Denied):
+                    msg = (
+                        f"{self._base_url} can not be talked to: {reply.what}. Check base_url and what certificates "
+                        "this machine trusts."
+                    )
+                    raise ServerError(msg)
+                if not isinstance(reply, HttpAnswer):
+                    problem = reply.what
+                    break
+                problem = f"HTTP {reply.status}"
+                retry_after = parse_retry_after(reply.headers.get("retry-after"), self._clock.time())
+                if reply.status in _TRANSIENT:
+                    break
+                page = "html" in reply.content_type.casefold()
+                if page and reply.status < 300 and self._has_answered:  # noqa: PLR2004
+                    problem += " with an HTML page"
+                    break  # from something in between
+                if page or reply.status in (404, 405):
+                    continue
+                self._raise_for(reply, what)
+                try:
+                    content = json.loads(reply.body)
+                except (ValueError, RecursionError):
+                    problem = f"HTTP {reply.status} with a body that is not JSON"
+                    break
+                self.forms = (form,)
+                self._has_answered = True
+                return content
+            else:
+                raise self.no_route("admin API", problem)
+            pause = max(wait, retry_after or 0)
+            if self._clock.monotonic() + pause > end:
+                msg = (
+                    f"{what}: no answer within retry_max_seconds; the last was: {problem}. "
+                    "Check base_url and the network, or run again later."
+                )
+                raise ServerError(msg)
+            self._halt.sleep(pause)
+        raise AssertionError  # `waits` has no end
+
+    def _send(self, form: Form, request: AdminRequest, left: Callable[[], None] | None = None) -> Reply:
+        url = self._base_url + form.admin + request.path
+        noted = self._journal.begin(request.kind, **request.about)
+        reply = self._transport.send(request.method, url, params=request.params, body=request.body, left=left)
+        noted.end(reply)
+        return reply
+
+    def _raise_for(self, reply: HttpAnswer, what: str) -> None:
+        if reply.status < 300:  # noqa: PLR2004 - success
+            return
+        answer = answers.classify(reply.status, reply.content_type, reply.body)
+        raise self.denied(what, answer.what if isinstance(answer, answers.Denied) else f"HTTP {reply.status}")
+
+    def denied(self, what: str, problem: str) -> ServerError:
+        """The error for an answer that no repetition will change."""
+        advice = self._advice if problem.startswith("HTTP 401") else "Check the user's permissions and account_id."
+        return ServerError(f"the server refuses {what}: {problem}. {advice}")
+
+    def no_route(self, what: str, problem: str) -> ServerError:
+        """The error for a deployment where nothing of the API answers."""
+        return ServerError(
+            f"no {what} answers under {self._base_url} ({problem}). Check base_url (the host of RingCX and of the "
+            "older Engage ends in /voice, a legacy portal does not) and api_version.",
+        )

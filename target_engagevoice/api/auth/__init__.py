@@ -1,0 +1,1 @@
+"""Signs in, and keeps the token fresh."""

@@ -1,0 +1,298 @@
+"""One POST to a sign-in endpoint: at its pace, through passing trouble, and what the answer means.
+
+Nothing here repeats the text of a `requests` exception or of the server: a password stands in the query
+string of the direct login (reference, section 2), and a server may echo what it was sent.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import re
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from target_engagevoice.api.auth.tokens import HEADER_SAFE
+from target_engagevoice.api.ratelimit.pace import Pace, parse_retry_after, waits
+from target_engagevoice.api.ratelimit.windows import Window
+from target_engagevoice.api.transport import proxies
+from target_engagevoice.errors import SignInError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
+
+    from requests.auth import AuthBase
+
+    from target_engagevoice.clock import Clock
+
+logger = logging.getLogger("target-engagevoice.auth")
+
+SIGN_IN_WINDOW = Window(5, 60)
+"""The exchange allows 5 a minute, RingCentral's auth group about as many (reference, section 2)."""
+
+ONCE = -math.inf
+"""A deadline that allows no second try."""
+
+PASSING = frozenset({408, 425, 429})
+"""Refusals that may be gone at the next try; so may every 5xx."""
+
+TROUBLES: tuple[tuple[type[Exception], str], ...] = (
+    (requests.exceptions.SSLError, "could not be reached: the TLS handshake failed"),
+    (requests.exceptions.ProxyError, "could not be reached through the proxy"),
+    (requests.Timeout, "did not answer in time"),
+    (requests.ConnectionError, "could not be reached, or closed the connection"),
+    (requests.RequestException, "gave an answer that breaks off or is no HTTP"),
+)
+"""What to say of an exception, by the first class that fits."""
+
+UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
+"""OpenSSL's word for a certificate that no further try will make better; it is in the exception's text."""
+
+ERROR_CODE = re.compile(r"[A-Z]{2,5}-\d{2,4}")
+OAUTH_ERRORS = frozenset(
+    {
+        "invalid_request",
+        "invalid_client",
+        "invalid_grant",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "invalid_scope",
+    },
+)
+"""RFC 6749, section 5.2. Only these words, and codes such as OAU-146, get from a refusal into a message."""
+
+
+class Refused(SignInError):  # noqa: N818 - named after what happened
+    """The endpoint gave an answer that another try would not change."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where to post.
+
+    Attributes:
+        name: What it is called in messages.
+        url: Its address, without any credential.
+        pace: Shared by the endpoints that the server counts together.
+        advice: What to do when it refuses.
+        penalty: The least seconds to keep away after a 429.
+    """
+
+    name: str
+    url: str
+    pace: Pace
+    advice: str
+    penalty: float = 0.0
+
+    @property
+    def place(self) -> str:
+        """Name and address, for messages."""
+        return f"{self.name} ({self.url})"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The JSON object an endpoint answered with.
+
+    Attributes:
+        endpoint: Who answered.
+        fields: The object. It holds tokens, therefore no `repr`.
+        asked_at: The monotonic time the request left: the token in it is no older than that.
+    """
+
+    endpoint: Endpoint
+    fields: Mapping[str, Any]
+    asked_at: float
+
+    def __repr__(self) -> str:
+        return f"Answer({self.endpoint.name})"
+
+    def token(self, name: str) -> str:
+        """The token in the field `name`.
+
+        Raises:
+            Refused: It is not there, or nothing that can stand in a header.
+        """
+        value = self.fields.get(name)
+        if not isinstance(value, str) or not HEADER_SAFE.fullmatch(value):
+            raise Refused(
+                f"{self.endpoint.place} answered without a usable {name}; check that its address in the "
+                "settings is the right one."
+            )
+        return value
+
+    def optional_token(self, name: str) -> str | None:
+        """The token in the field `name`, or None."""
+        value = self.fields.get(name)
+        return value if isinstance(value, str) and HEADER_SAFE.fullmatch(value) else None
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A try that failed, though the next may not: what happened, and how long to leave the server alone."""
+
+    words: str
+    keep_away: float = 0.0
+
+
+class Posting:
+    """Posts credentials. Only the thread that holds the renewal (`Authentication`) calls it: no lock.
+
+    Args:
+        session: The session to use, its owner closes it; None opens one for each request: sign-ins are
+            minutes apart, no connection would live that long.
+        timeout: Seconds, per request.
+        clock: Time.
+        user_agent: The `User-Agent` header.
+    """
+
+    def __init__(self, *, session: requests.Session | None, timeout: float, clock: Clock, user_agent: str) -> None:
+        self._session = session
+        self._timeout = timeout
+        self._headers = {"User-Agent": user_agent, "Accept": "application/json"}
+        self._clock = clock
+
+    def post(
+        self,
+        endpoint: Endpoint,
+        *,
+        until: float,
+        form: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        basic: AuthBase | None = None,
+    ) -> Answer:
+        """Post until there is an answer.
+
+        Args:
+            endpoint: Where to.
+            until: The monotonic time after which no further try starts. The first try is made in any case.
+            form: The body.
+            query: The query string.
+            basic: HTTP Basic credentials.
+
+        Raises:
+            Refused: The answer is final: a refusal, a redirect, or nothing that can be read.
+            SignInError: The trouble outlasted `until`.
+        """
+        pauses = waits()
+        began = self._clock.monotonic()
+        trouble: Trouble | None = None
+        while True:
+            self._await_turn(endpoint, until, began, trouble)
+            result = self._try(endpoint, form=form, query=query, auth=basic or _no_auth)
+            if isinstance(result, Answer):
+                return result
+            level = logging.DEBUG if trouble or until == ONCE else logging.WARNING
+            logger.log(level, "%s %s; trying again", endpoint.place, result.words)
+            trouble = result
+            endpoint.pace.pause(max(next(pauses), trouble.keep_away))
+
+    def _await_turn(self, endpoint: Endpoint, until: float, began: float, trouble: Trouble | None) -> None:
+        """Sleep until the endpoint's next place, unless that is after the deadline.
+
+        A first try may wait for as long as the window is, whatever the deadline: that is pace, not trouble.
+        """
+        now = self._clock.monotonic()
+        if trouble is None:
+            until = max(until, now + SIGN_IN_WINDOW.seconds + 1)
+        seconds = endpoint.pace.take() if now <= until else 0.0
+        while now + seconds <= until:
+            if seconds <= 0:
+                return
+            self._clock.sleep(seconds)
+            now = self._clock.monotonic()
+            seconds = endpoint.pace.take()
+        if trouble is None:
+            raise SignInError(
+                f"{endpoint.place} asked for {seconds:.0f} s without requests, longer than retry_max_seconds "
+                "allows; run again later."
+            )
+        raise SignInError(
+            f"{endpoint.place} {trouble.words}; gave up after {now - began:.0f} s (retry_max_seconds). "
+            "Check its address in the settings and the network, or run again later."
+        )
+
+    def _try(
+        self,
+        endpoint: Endpoint,
+        *,
+        form: Mapping[str, str] | None,
+        query: Mapping[str, str] | None,
+        auth: Any,
+    ) -> Answer | Trouble:
+        asked_at = self._clock.monotonic()
+        try:
+            with self._open() as session:
+                response = session.post(
+                    endpoint.url,
+                    data=form,
+                    params=query,
+                    auth=auth,
+                    headers=self._headers,
+                    timeout=self._timeout,
+                    allow_redirects=False,  # another host must not get the credentials
+                    proxies=proxies(endpoint.url),
+                )
+        except requests.RequestException as error:
+            if UNTRUSTED not in str(error):
+                return Trouble(next(words for kind, words in TROUBLES if isinstance(error, kind)))
+            final = "its TLS certificate is not trusted. Check its address, or set REQUESTS_CA_BUNDLE."
+        except UnicodeError:
+            final = f"the credentials hold characters that can not be sent. {endpoint.advice}"
+        else:
+            return self._read(endpoint, response, asked_at)
+        # Outside `except`: the exception, and what it quotes, must not be the context of this one.
+        raise Refused(f"{endpoint.place}: {final}")
+
+    def _open(self) -> AbstractContextManager[requests.Session]:
+        return requests.Session() if self._session is None else nullcontext(self._session)
+
+    def _read(self, endpoint: Endpoint, response: requests.Response, asked_at: float) -> Answer | Trouble:
+        status = response.status_code
+        body = _json(response)
+        if status < 300:  # noqa: PLR2004
+            if isinstance(body, dict):
+                return Answer(endpoint, body, asked_at)
+            return Trouble("answered with something else than JSON, such as a web page")
+        if status in PASSING or status >= 500:  # noqa: PLR2004
+            asked_for = parse_retry_after(response.headers.get("Retry-After"), self._clock.time()) or 0.0
+            penalty = endpoint.penalty if status == requests.codes.too_many_requests else 0.0
+            return Trouble(f"answered HTTP {status}", max(asked_for, penalty))
+        if status < 400:  # noqa: PLR2004
+            raise Refused(
+                f"{endpoint.place} answered with a redirect (HTTP {status}), and credentials do not follow "
+                "one; put the address that answers into the settings."
+            )
+        code = _error_code(body)
+        said = f"HTTP {status}, {code}" if code else f"HTTP {status}"
+        raise Refused(f"{endpoint.place} refused the sign-in ({said}). {endpoint.advice}")
+
+
+def _json(response: requests.Response) -> Any:
+    try:
+        return json.loads(response.content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _error_code(body: Any) -> str | None:
+    """A code such as `OAU-146`, from where RingCentral puts it; never a description."""
+    if not isinstance(body, dict):
+        return None
+    errors = body.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    candidates = (body.get("errorCode"), first.get("errorCode"), body.get("error_code"), body.get("error"))
+    for candidate in candidates:
+        if isinstance(candidate, str) and (ERROR_CODE.fullmatch(candidate) or candidate in OAUTH_ERRORS):
+            return candidate
+    return None
+
+
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Adds nothing: without it `requests` would look for the host's password in `~/.netrc`."""
+    return request

@@ -1,0 +1,271 @@
+"""What changes leads that are loaded: found, changed, acted on, and put on the do-not-call list (reference, section 5).
+
+Each request is repeated until the server answers it (`lead_requests.py`).
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from target_engagevoice.api import answers
+from target_engagevoice.api.exchanges import ACTION, CHANGE, DO_NOT_CALL
+from target_engagevoice.api.lead_search import EVERY_LEAD, FoundLead, LeadSearch, numbers
+from target_engagevoice.api.ratelimit.pace import Pace
+from target_engagevoice.api.ratelimit.windows import Window
+from target_engagevoice.api.retry import Done, LeadRequest, LeadRequests
+from target_engagevoice.errors import ServerError
+
+__all__ = ["Done", "FoundLead", "Gone", "LeadClient"]
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from target_engagevoice.api.client import Client
+    from target_engagevoice.clock import Clock
+    from target_engagevoice.halt import Halt
+
+CHANGE_WINDOWS = (Window(12, 3), Window(150, 60))
+ACTION_WINDOWS = (Window(30, 10), Window(120, 60))
+"""Rate limits of changes and of actions (reference, section 5)."""
+
+LIST_WINDOWS = ACTION_WINDOWS
+"""No limit is documented for the do-not-call list: it is asked no more often than for actions."""
+
+MOST_ACTED_ON = 1000
+"""So many leads are acted on in one request."""
+
+
+CHANGE_TIMEZONE_OPTIONS = frozenset({"NPA_NXX", "ZIPCODE", "EXPLICIT", "NOT_APPLICABLE"})
+"""`timezoneOption` of a change, as RingCentral's OpenAPI description has it; that of a load knows `COUNTRY` besides."""
+
+
+@dataclass(frozen=True)
+class Gone:
+    """The lead that was to be changed is not there any more; `what` the server said."""
+
+    what: str
+
+
+class LeadClient:
+    """Changes the leads of one account. Any thread may call it; its lock guards what it knows of the server.
+
+    Args:
+        client: Speaks to the account.
+        clock: Time.
+        halt: Breaks off all waiting.
+        retry_max_seconds: How long one request is repeated before the run fails.
+    """
+
+    def __init__(self, client: Client, clock: Clock, halt: Halt, retry_max_seconds: float) -> None:
+        self._client = client
+        self._search = LeadSearch(client)
+        self._requests = LeadRequests(client, clock, halt, retry_max_seconds)
+        self._change_pace = Pace(CHANGE_WINDOWS, clock)
+        self._action_pace = Pace(ACTION_WINDOWS, clock)
+        self._list_pace = Pace(LIST_WINDOWS, clock)
+        self._lock = threading.Lock()
+        self._heeds_lead_ids = False
+        self._knows_changes = False
+
+    def find(self, campaign_ids: Sequence[str], extern_ids: Sequence[str]) -> list[FoundLead]:
+        """The leads of these campaigns with these ids, see `LeadSearch.find`.
+
+        Raises:
+            ServerError: The search keeps failing, or its answer can not be read.
+        """
+        return self._search.find(campaign_ids, extern_ids)
+
+    def change(
+        self,
+        campaign_id: str,
+        lead_id: str,
+        fields: Mapping[str, Any],
+        options: Mapping[str, str],
+        effort: Callable[[str], None],
+    ) -> Done | Gone | answers.Refused:
+        """Change some fields of one lead.
+
+        Args:
+            campaign_id: Where the lead is.
+            lead_id: Which it is.
+            fields: Lead field to its new value; `""` and None blank it.
+            options: Further query, such as `timezoneOption`; a value of it that only loads know is left out.
+            effort: Told `requests`, `retries` and `throttled`, each time.
+
+        Raises:
+            ServerError: The server does not answer, denies it, or has the lead and does not know the route.
+            SignInError: A token was needed and can not be had.
+        """
+        answer = self._requests.ask(
+            LeadRequest(
+                what="the change of a lead",
+                undone=f"campaign {campaign_id}: a lead could not be changed",
+                pace=self._change_pace,
+                method="PATCH",
+                path=f"/campaignLeads/{quote(lead_id, safe='')}",
+                params={"campaignId": campaign_id, **_taken(options)},
+                content=fields,
+                read=_done,
+                kind=CHANGE,
+                about={"campaign_id": campaign_id, "leads": 1},
+            ),
+            effort,
+        )
+        if not isinstance(answer, answers.NoRoute):
+            with self._lock:
+                self._knows_changes = True
+            return answer
+        self._check_gone(campaign_id, lead_id, answer)
+        return Gone(answer.what)
+
+    def act(
+        self, action: str, campaign_ids: Sequence[str], lead_ids: Sequence[str], effort: Callable[[str], None]
+    ) -> Done | answers.Refused:
+        """Do something to leads: `CANCEL_LEADS`, `DELETE_LEADS` and the like.
+
+        Before the first action of a run its criteria are searched: rows of other leads mean that the server ignores
+        `leadIds`, and would have done it to all leads of the campaigns.
+
+        Args:
+            action: The `leadAction`.
+            campaign_ids: Where the leads are; never none.
+            lead_ids: Which; never none, and at most `MOST_ACTED_ON`.
+            effort: Told `requests`, `retries` and `throttled`, each time.
+
+        Raises:
+            ValueError: Nothing bounds the action, or it is too large: a mistake of this program.
+            ServerError: The server ignores `leadIds`, touched more leads than it was given, does not answer or
+                denies it.
+            SignInError: A token was needed and can not be had.
+        """
+        if not campaign_ids or not 0 < len(lead_ids) <= MOST_ACTED_ON:
+            msg = f"an action on {len(lead_ids)} leads of {len(campaign_ids)} campaigns"
+            raise ValueError(msg)
+        criteria = {**EVERY_LEAD, "campaignIds": numbers(campaign_ids), "leadIds": numbers(lead_ids)}
+        self._check_lead_ids(criteria, lead_ids)
+        answer = self._requests.ask(
+            LeadRequest(
+                what=f"the action {action}",
+                undone=f"campaign {', '.join(campaign_ids)}: {action} of {len(lead_ids)} leads could not be done",
+                pace=self._action_pace,
+                method="PUT",
+                path="/campaignLeads/actions",
+                params={"leadAction": action},
+                content={"campaignLeadSearchCriteria": criteria, "leadActionParams": {"paramMap": {}}},
+                read=_acted,
+                kind=ACTION,
+                about={"campaign_id": campaign_ids[0], "leads": len(lead_ids)},
+            ),
+            effort,
+        )
+        if isinstance(answer, answers.NoRoute):
+            raise self._client.admin.no_route("lead action", answer.what)
+        if isinstance(answer, Done) and max(answer.updated, answer.deleted) > len(lead_ids):
+            msg = (
+                f"{action} was asked for {len(lead_ids)} leads of campaign {', '.join(campaign_ids)}, and the server "
+                f"says it touched {max(answer.updated, answer.deleted)}: it does not keep to 'leadIds'. Nothing more "
+                "is done; look at these campaigns, and set on_delete to 'ignore' and do_not_call to 'skip' before the "
+                "next run."
+            )
+            raise ServerError(msg)
+        return answer
+
+    def list_phone(
+        self, phone: str, country: str, extern_id: str, effort: Callable[[str], None]
+    ) -> Done | answers.Refused:
+        """Put a phone on the account's do-not-call list; one that is there already is fine.
+
+        Args:
+            phone: The number.
+            country: Its country as ISO 3166 alpha-3, such as `USA`.
+            extern_id: Whose it is.
+            effort: Told `requests`, `retries` and `throttled`, each time.
+
+        Raises:
+            ServerError: The server does not answer, or denies it.
+            SignInError: A token was needed and can not be had.
+        """
+        answer = self._requests.ask(
+            LeadRequest(
+                what="the do-not-call list",
+                undone="a phone could not be put on the do-not-call list",
+                pace=self._list_pace,
+                method="POST",
+                path="/dncLists",
+                content={"phone": phone, "countryId": country, "externId": extern_id},
+                read=_done,
+                kind=DO_NOT_CALL,
+                about={},
+            ),
+            effort,
+        )
+        if isinstance(answer, answers.NoRoute):
+            raise self._client.admin.no_route("do-not-call list", answer.what)
+        return Done() if isinstance(answer, answers.Refused) and answer.reason == "http_409" else answer
+
+    def _check_gone(self, campaign_id: str, lead_id: str, answer: answers.NoRoute) -> None:
+        """Tell a lead that is gone from a deployment that does not know the route.
+
+        There, every lead would seem gone and be loaded a second time. Nothing is asked once a change was answered.
+
+        Raises:
+            ServerError: The lead is there.
+        """
+        with self._lock:
+            if self._knows_changes:
+                return
+        criteria = {**EVERY_LEAD, "campaignIds": numbers([campaign_id]), "leadIds": numbers([lead_id])}
+        if any(lead_id in page for page in self._search.lead_ids(criteria)):
+            raise self._client.admin.no_route("change of leads", f"{answer.what}, of a lead that is there")
+
+    def _check_lead_ids(self, criteria: Mapping[str, Any], lead_ids: Sequence[str]) -> None:
+        """Search by the criteria of the first action; once is enough, when it found anything.
+
+        Raises:
+            ServerError: Other leads fit them as well.
+        """
+        with self._lock:
+            if self._heeds_lead_ids:
+                return
+            seen: set[str] = set()
+            for page in self._search.lead_ids(criteria):
+                seen |= page
+                if not seen <= set(lead_ids):
+                    msg = (
+                        f"the search for {len(lead_ids)} leads by 'leadIds' gives other leads as well: an action on "
+                        "them would hit them too. Nothing was changed by it; set on_delete to 'ignore' and "
+                        "do_not_call to 'skip', and ask RingCentral why 'leadIds' is ignored."
+                    )
+                    raise ServerError(msg)
+            self._heeds_lead_ids = bool(seen)
+
+
+def _taken(options: Mapping[str, str]) -> dict[str, str]:
+    """The options that a change takes; one that only a load knows is left out."""
+    return {
+        name: value for name, value in options.items() if name != "timezoneOption" or value in CHANGE_TIMEZONE_OPTIONS
+    }
+
+
+def _done(content: Any) -> Done:
+    """An answer of which only the status counts."""
+    del content
+    return Done()
+
+
+def _acted(content: Any) -> Done | answers.Refused | answers.Unknown:
+    """The answer to an action: every field of it is optional."""
+    if not isinstance(content, dict):
+        return answers.Unknown("HTTP 200 with a body that is not an object")
+    words = str(content.get("errorMessage") or "")[: answers.WORDS_MAX]
+    success = content.get("success", not words)
+    if success is False or str(success).casefold() == "false":
+        return answers.Refused("action_failed", words or "success is false")
+    return Done(_count(content.get("leadUpdateCount")), _count(content.get("leadDeleteCount")))
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

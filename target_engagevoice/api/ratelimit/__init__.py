@@ -1,0 +1,1 @@
+"""Keeps requests within the account's quota, alone or with other processes."""

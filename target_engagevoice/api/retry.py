@@ -1,0 +1,171 @@
+"""Requests that change loaded leads, each repeated until the server answers it.
+
+Unlike a load, such a request may be repeated when its fate is unknown: the second time finds done what the first did.
+So its caller learns nothing of what came in between.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from target_engagevoice.api import answers
+from target_engagevoice.api.admin import AdminRequest
+from target_engagevoice.api.ratelimit.pace import parse_retry_after, waits
+from target_engagevoice.api.transport import HttpAnswer
+from target_engagevoice.errors import ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from target_engagevoice.api.admin import Reply
+    from target_engagevoice.api.client import Client
+    from target_engagevoice.api.ratelimit.pace import Pace, Place
+    from target_engagevoice.clock import Clock
+    from target_engagevoice.halt import Halt
+
+    Problem: TypeAlias = (
+        answers.Refused | answers.Throttled | answers.NotSent | answers.Unknown | answers.NoRoute | answers.Denied
+    )
+
+PATIENCE_WITH_500 = 3
+"""So many times in a row a request is answered 500 before it is taken for one that breaks the server."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """The server did what was asked; how many leads an action touched, as far as it said."""
+
+    updated: int = 0
+    deleted: int = 0
+
+
+@dataclass(frozen=True)
+class LeadRequest:
+    """What is asked of the server until it answers.
+
+    Attributes:
+        what: Its name, as in "the server refuses the change of a lead".
+        undone: What could not be done, as in "campaign 1001: a lead could not be changed".
+        read: What the body of an answer in the 200s means.
+        kind: For the journal of requests; see `Exchange`.
+        about: What else it notes of the request.
+    """
+
+    what: str
+    undone: str
+    pace: Pace
+    method: str
+    path: str
+    content: Mapping[str, Any]
+    read: Callable[[Any], Done | answers.Refused | answers.Unknown]
+    kind: str
+    about: Mapping[str, Any]
+    params: Mapping[str, str] | None = None
+
+
+class LeadRequests:
+    """Sends such requests for one account. Any thread may call it; it holds no state of its own.
+
+    Args:
+        client: Speaks to the account.
+        clock: Time.
+        halt: Breaks off all waiting.
+        retry_max_seconds: How long one request is repeated before the run fails.
+    """
+
+    def __init__(self, client: Client, clock: Clock, halt: Halt, retry_max_seconds: float) -> None:
+        self._client = client
+        self._clock = clock
+        self._halt = halt
+        self._retry_max_seconds = retry_max_seconds
+
+    def ask(self, request: LeadRequest, effort: Callable[[str], None]) -> Done | answers.Refused | answers.NoRoute:
+        """Send a request until the server answers it.
+
+        Raises:
+            ServerError: It does not, or denies it.
+        """
+        body = json.dumps(request.content).encode()
+        end = self._clock.monotonic() + self._retry_max_seconds
+        sleep, failures = self._halt.sleep, 0
+        for tries, wait in enumerate(waits()):
+            place, reply = self._post(request, body, sleep, effort, again=tries > 0)
+            answer = _meaning(request, reply)
+            if isinstance(answer, (Done, answers.Refused, answers.NoRoute)):
+                return answer
+            if isinstance(answer, answers.Denied):
+                raise self._client.admin.denied(request.what, answer.what)
+            asked = None if isinstance(answer, answers.NotSent) else answer.retry_after
+            seconds = parse_retry_after(asked, self._clock.time())
+            if isinstance(answer, answers.Throttled):
+                pause, problem = (wait if seconds is None else seconds), "HTTP 429"
+                request.pace.throttled(place, pause)
+                effort("throttled")
+            else:
+                pause, problem = max(wait, seconds or 0.0), answer.what
+            failures = failures + 1 if isinstance(answer, answers.Unknown) and answer.repeatable else 0
+            if failures >= PATIENCE_WITH_500:
+                return answers.Refused("http_500", problem)
+            too_late = ServerError(
+                f"{request.undone} within retry_max_seconds; the last problem was: {problem}. It is not in STATE: "
+                "run again.",
+            )
+            sleep = partial(self._sleep_until, end, too_late)
+            sleep(pause)
+        raise AssertionError  # `waits` has no end
+
+    def _post(
+        self,
+        request: LeadRequest,
+        body: bytes,
+        sleep: Callable[[float], None],
+        effort: Callable[[str], None],
+        *,
+        again: bool,
+    ) -> tuple[Place, Reply]:
+        self._halt.check()
+        self._client.ready()
+        place = request.pace.wait(sleep)
+        effort("requests")
+        if again:
+            effort("retries")
+
+        def left() -> None:
+            nonlocal place
+            place = request.pace.left(place)
+
+        about = {**request.about, "retry": again}
+        sent = AdminRequest(request.method, request.path, request.params, body, request.kind, about)
+        reply = self._client.send(sent, left)
+        return place, reply
+
+    def _sleep_until(self, end: float, too_late: ServerError, seconds: float) -> None:
+        """Wait, for a pause to be over or for a place in the quota, but not beyond the last moment.
+
+        Raises:
+            ServerError: It would be.
+        """
+        if self._clock.monotonic() + seconds > end:
+            raise too_late
+        self._halt.sleep(seconds)
+
+
+def _meaning(request: LeadRequest, reply: Reply) -> Done | Problem:
+    """What came back, in this request's own words where it is a success."""
+    if not isinstance(reply, HttpAnswer):
+        return reply
+    if reply.status >= 300:  # noqa: PLR2004 - no success
+        problem = answers.classify(reply.status, reply.content_type, reply.body, reply.headers.get("retry-after"))
+        assert not isinstance(problem, answers.Counted)  # noqa: S101 - only a success counts
+        return problem
+    if "html" in reply.content_type.casefold():
+        return answers.Unknown(f"HTTP {reply.status} with an HTML page")  # from something in between
+    if not reply.body.strip() or "json" not in reply.content_type.casefold():
+        return request.read({})  # it need not say more than its status
+    try:
+        return request.read(json.loads(reply.body))
+    except (ValueError, RecursionError):
+        return answers.Unknown(f"HTTP {reply.status} with a body that is not JSON")

@@ -1,0 +1,83 @@
+"""What the rows say that the server lists: of campaigns (reference, section 3), of leads (section 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from target_engagevoice.errors import ServerError
+from target_engagevoice.model.campaign import DAYS, Campaign
+from target_engagevoice.model.lead import LEAD_FIELDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class LoadedLead:
+    """A lead the server holds, as its search shows it.
+
+    Attributes:
+        loaded_at: Epoch seconds on the server's clock; None when the row does not say.
+        fields: Names of the lead's fields that hold something.
+    """
+
+    extern_id: str
+    campaign_id: str
+    lead_id: str
+    loaded_at: float | None
+    fields: frozenset[str] = frozenset()
+
+
+def rows_of(content: Any, key: str | None = None) -> list[dict[str, Any]]:
+    """A list of objects, each with this key.
+
+    Raises:
+        ServerError: It is something else.
+    """
+    if not isinstance(content, list) or not all(
+        isinstance(row, dict) and (key is None or key in row) for row in content
+    ):
+        expected = "a list of objects" if key is None else f"a list of objects with {key}"
+        msg = f"the server answered something that is not {expected}; check base_url."
+        raise ServerError(msg)
+    return content
+
+
+def campaign_of(group: Mapping[str, Any], row: Mapping[str, Any]) -> Campaign:
+    """The campaign of a row, in this dial group."""
+    active = row.get("isActive", 1)
+    days = [f"{day}Sched" for day in DAYS]
+    return Campaign(
+        campaign_id=str(row["campaignId"]),
+        name=str(row.get("campaignName") or row["campaignId"]),
+        dial_group_id=str(group["dialGroupId"]),
+        dial_group=str(group.get("dialGroupName") or group["dialGroupId"]),
+        dial_mode=str(group.get("dialMode") or ""),
+        active=int(active) if isinstance(active, (bool, int)) else 1,
+        configuration=str(row.get("callingConfiguration") or "SIMPLE"),
+        starts=epoch_of(row.get("startDate")),
+        ends=epoch_of(row.get("endDate")),
+        schedule=tuple(str(row.get(day) or "").strip() for day in days) if not row.keys().isdisjoint(days) else (),
+    )
+
+
+def loaded_lead_of(row: Mapping[str, Any]) -> LoadedLead:
+    """The lead of a row that has a `leadId`."""
+    return LoadedLead(
+        extern_id=str(row.get("externId") or ""),
+        campaign_id=str(row.get("campaignId") or ""),
+        lead_id=str(row["leadId"]),
+        loaded_at=epoch_of(row.get("loadedDts")),
+        fields=frozenset(name for name, value in row.items() if name in LEAD_FIELDS and value not in (None, "", {})),
+    )
+
+
+def epoch_of(text: Any) -> float | None:
+    """Epoch seconds of `2026-07-24T16:00:00.000+0000` (reference, section 5); None where it can not be read."""
+    pattern = "%Y-%m-%dT%H:%M:%S.%f%z" if "." in str(text) else "%Y-%m-%dT%H:%M:%S%z"
+    try:
+        return datetime.strptime(str(text), pattern).timestamp()  # noqa: DTZ007 - both patterns have a zone
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""Reads the configuration: settings, their values, files, and mistakes in them."""

@@ -1,0 +1,41 @@
+"""The configuration as it may be shown: in the run record, and in the report made from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from target_engagevoice.config.table import SETTINGS
+
+HIDDEN = "***"
+
+_MAY_HOLD_MORE = frozenset({"username", "stream_map_config"})
+"""Not secret by its kind, but shown to nobody: a user's name is mostly an e-mail address; the values for stream map
+expressions may be the salt of a hash."""
+
+_LOGIN = re.compile(r"(?<=://)\S*@")
+"""User and password in a URL; a password may hold a slash, so all up to the last @ counts."""
+
+
+def shown_config(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that differ from their defaults, in the order of the table, secrets and logins masked.
+
+    Args:
+        given: Setting names to values, as given.
+    """
+    return {
+        name: HIDDEN if setting.secret or name in _MAY_HOLD_MORE else _masked(given[name])
+        for name, setting in SETTINGS.items()
+        if name in given and given[name] != setting.default
+    }
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return _LOGIN.sub(f"{HIDDEN}@", value)
+    if isinstance(value, Mapping):
+        return {_masked(key): _masked(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_masked(each) for each in value]
+    return value

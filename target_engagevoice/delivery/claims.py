@@ -1,0 +1,87 @@
+"""The right to send: one version of a lead at a time, by one run at a time, noted before it goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from target_engagevoice.api.server_clock import RESOLUTION_SECONDS
+from target_engagevoice.delivery.reconcile import recover
+from target_engagevoice.model.lead import Outcome
+
+if TYPE_CHECKING:
+    from target_engagevoice.delivery.buffer import Batch, BufferedLead
+    from target_engagevoice.delivery.context import Leads, Loading
+
+OTHERS_WAIT_SECONDS = 0.5
+
+
+class Claims:
+    """Claims the leads of one batch. Owned by the thread that loads it.
+
+    Attributes:
+        since: Epoch seconds on the server's clock, of the last claim: what it covers was not sent before.
+    """
+
+    def __init__(self, parts: Loading, batch: Batch) -> None:
+        self._parts = parts
+        self._batch = batch
+        self._campaign = batch.campaign
+        self.since = 0.0
+
+    def claim(self, leads: Leads) -> tuple[Leads, Leads]:
+        """Write down what is about to be sent, once no earlier version of it can be mistaken for it.
+
+        Returns:
+            Leads that are this run's to send, and those that another run is sending at this moment.
+        """
+        parts, stream, campaign_id = self._parts, self._batch.stream, self._campaign.campaign_id
+        not_before = max([buffered.not_before for buffered in leads])
+        while True:
+            self._wait_until_past(not_before)
+            self.since = self._parts.server_earliest()
+            whole = leads is self._batch.leads
+            digests = self._batch.digests if whole else {each.lead.extern_id: each.lead.digest for each in leads}
+            mine = parts.ledger.claim(stream, campaign_id, digests, self.since)
+            claimed, others = leads, leads[:0]
+            if len(mine) < len(leads):
+                claimed = tuple(buffered for buffered in leads if buffered.lead.extern_id in mine)
+                others = tuple(buffered for buffered in leads if buffered.lead.extern_id not in mine)
+            if not parts.ledger.shared or not claimed:
+                return claimed, others
+            claimed, not_before = self._without_what_others_loaded(claimed)
+            if not claimed or not_before + RESOLUTION_SECONDS < self.since:
+                return claimed, others
+            leads = claimed + others
+
+    def _without_what_others_loaded(self, claimed: Leads) -> tuple[Leads, float]:
+        """Another run may have loaded a lead between our look into the ledger and our claim.
+
+        Returns:
+            Leads still to send, and the moment the last version of any of them was accepted.
+        """
+        parts, stream, campaign = self._parts, self._batch.stream, self._campaign
+        known = parts.ledger.accepted(campaign.campaign_id, [buffered.lead.extern_id for buffered in claimed])
+        there: list[BufferedLead] = []
+        rest: list[BufferedLead] = []
+        for buffered in claimed:
+            accepted = known.get(buffered.lead.extern_id)
+            same = parts.policy.skip_unchanged and accepted is not None and accepted.holds(buffered.lead.digest)
+            (there if same else rest).append(buffered)
+        if there:
+            parts.ledger.settle(stream, campaign.campaign_id, {}, [each.lead.extern_id for each in there], 0.0)
+            parts.outcomes.settle_all([each.record for each in there], campaign, Outcome.UNCHANGED)
+        latest = max((known[each.lead.extern_id].at for each in rest if each.lead.extern_id in known), default=0.0)
+        return tuple(rest), latest
+
+    def _wait_until_past(self, moment: float) -> None:
+        """Wait until the server's clock is clearly past a moment, so that the search can tell before from after."""
+        self._parts.halt.check()
+        while moment and (ahead := moment + RESOLUTION_SECONDS - self._parts.server_earliest()) >= 0:
+            self._parts.halt.sleep(ahead + 0.05)
+
+
+def wait_for_others(parts: Loading) -> None:
+    """Other runs hold all that is left: give them time, and see whether they still live."""
+    parts.halt.sleep(OTHERS_WAIT_SECONDS)
+    parts.ledger.find_the_dead()
+    recover(parts.ledger, parts.reconciler, parts.clock, parts.server_latest, parts.reconciler.delay)

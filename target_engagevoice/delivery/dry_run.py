@@ -1,0 +1,69 @@
+"""What a dry run would have done, in numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from target_engagevoice.delivery.buffer import Work
+from target_engagevoice.model.retirement import Retirement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias
+
+    from target_engagevoice.api.lead_search import FoundLead
+    from target_engagevoice.delivery.buffer import Batch, RetireBatch
+    from target_engagevoice.ledger.ledger import Ledger
+    from target_engagevoice.model.campaign import Directory
+    from target_engagevoice.outcomes.counts import Run
+
+    Find: TypeAlias = Callable[[Sequence[str], Sequence[str]], Sequence[FoundLead]]
+
+
+class DryRun:
+    """Counts. Owned by `Drains`.
+
+    Args:
+        run: Where it is counted.
+        ledger: Which leads there are to retire, which phones are listed.
+        directory: The account's campaigns.
+        find: Looks leads up by campaigns and `externId`s, where leads that the ledger does not know would be changed in
+            place; None where they would be loaded all the same.
+    """
+
+    def __init__(self, run: Run, ledger: Ledger, directory: Directory, find: Find | None = None) -> None:
+        self._run = run
+        self._find = find
+        self._leads = ledger.leads
+        self._directory = directory
+
+    def count(self, batch: Batch) -> None:
+        """These would be loaded, or changed.
+
+        Raises:
+            ServerError: They can not be looked up.
+        """
+        changed = len(batch.leads)
+        if batch.work is Work.LOAD:
+            new = [each.lead.extern_id for each in batch.leads if not each.not_before]
+            found = self._find([batch.campaign.campaign_id], new) if self._find is not None else ()
+            changed = len({lead.extern_id for lead in found})
+        for what, count in (("would_load", len(batch.leads) - changed), ("would_change", changed)):
+            if count:
+                self._run.count_effort(batch.stream, batch.campaign, what, count)
+
+    def count_retirements(self, batch: RetireBatch) -> None:
+        """The leads of these would be retired, and their phones listed."""
+        stays = {
+            lead.lead.extern_id: buffer.campaign.campaign_id if buffer.campaign else None
+            for lead, buffer in zip(batch.leads, batch.buffers, strict=True)
+        }
+        for held in self._leads.whereabouts(batch.stream, list(stays)):
+            campaign = self._directory.by_id(held.campaign_id)
+            if held.is_dialled and held.campaign_id != stays[held.extern_id] and campaign is not None:
+                self._run.count_effort(batch.stream, campaign, "would_retire")
+        for lead in batch.leads:
+            if isinstance(lead.lead, Retirement) and lead.lead.phones:
+                new = {phone.digest for phone in lead.lead.phones}
+                new -= self._leads.listed(new)
+                self._run.count_effort(batch.stream, lead.lead.campaign, "would_list", len(new))

@@ -1,0 +1,101 @@
+"""Leads that the ledger knows, looked up at the server: where a fresh one may not be found yet."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from target_engagevoice.api.lead_client import FoundLead, LeadClient
+    from target_engagevoice.halt import Halt
+    from target_engagevoice.ledger.leads import HeldLead
+
+
+class Lookups:
+    """Looks leads up. Any thread may call it; its lock guards which leads were put back into the dialer.
+
+    Args:
+        client: Searches.
+        server_earliest: Epoch seconds that the server's clock shows at least.
+        search_delay_seconds: How long a freshly loaded lead may take to be found.
+    """
+
+    def __init__(
+        self, client: LeadClient, halt: Halt, server_earliest: Callable[[], float], search_delay_seconds: float
+    ) -> None:
+        self._client = client
+        self._halt = halt
+        self._now = server_earliest
+        self._delay = search_delay_seconds
+        self._lock = threading.Lock()
+        self._revived: dict[str, float] = {}  # lead id to when, in epoch seconds of the server's clock
+
+    def revived(self, lead_ids: Collection[str]) -> None:
+        """Leads are back in the dialer: the search may show for a moment more that they are not."""
+        now = self._now()
+        with self._lock:
+            self._revived = {key: at for key, at in self._revived.items() if at + self._delay > now}
+            self._revived |= dict.fromkeys(lead_ids, now)
+
+    def find(self, held: Sequence[HeldLead]) -> list[FoundLead]:
+        """Those of these leads that are at the server; a lead that was loaded just now is waited for.
+
+        Raises:
+            ServerError: The search keeps failing, or its answer can not be read.
+        """
+        fresh = [each for each in held if self.settles_in([each]) > 0]  # before the look: it may take its time
+        found = self.look(held)
+        seen = {(lead.campaign_id, lead.extern_id) for lead in found}
+        missing = [each for each in fresh if (each.campaign_id, each.extern_id) not in seen]
+        if not missing:
+            return found
+        self._halt.sleep(max(0.0, self.settles_in(missing)))
+        return found + self.look(missing)
+
+    def find_later(self, held: Sequence[HeldLead]) -> list[FoundLead]:
+        """Those of these leads that the search shows once it shows all that was done so far.
+
+        Raises:
+            ServerError: The search keeps failing, or its answer can not be read.
+        """
+        self._halt.sleep(self._delay)
+        return self.look(held)
+
+    def look(self, held: Sequence[HeldLead]) -> list[FoundLead]:
+        """Those of these leads that the search shows now; without the state of one that was just put back.
+
+        Raises:
+            ServerError: The search keeps failing, or its answer can not be read.
+        """
+        wanted = {(each.campaign_id, each.extern_id) for each in held}
+        campaigns, extern_ids = ({pair[place] for pair in wanted} for place in (0, 1))
+        rows = self._client.find(sorted(campaigns), sorted(extern_ids))
+        now = self._now()
+        with self._lock:
+            fresh = {key for key, at in self._revived.items() if at + self._delay > now}
+        return [
+            replace(lead, state="", suppressed=False) if lead.lead_id in fresh else lead
+            for lead in rows
+            if (lead.campaign_id, lead.extern_id) in wanted
+        ]
+
+    def settles_in(self, held: Iterable[HeldLead]) -> float:
+        """Seconds until the search shows all that was loaded of these leads; 0 or less for at once."""
+        return max((each.at + self._delay - self._now() for each in held), default=0.0)
+
+
+def newest(found: Iterable[FoundLead]) -> list[FoundLead]:
+    """Of several leads with the same `externId` in a campaign, the one that was loaded last."""
+    best: dict[tuple[str, str], FoundLead] = {}
+    for lead in found:
+        key = (lead.campaign_id, lead.extern_id)
+        if key not in best or _age(lead) > _age(best[key]):
+            best[key] = lead
+    return list(best.values())
+
+
+def _age(lead: FoundLead) -> tuple[float, int, str]:
+    return lead.loaded_at or 0.0, len(lead.lead_id), lead.lead_id

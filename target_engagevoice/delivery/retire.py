@@ -1,0 +1,279 @@
+"""Leads are taken out of the dialer, many a request, and phones put on the do-not-call list."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from target_engagevoice.api import answers
+from target_engagevoice.api.lead_client import MOST_ACTED_ON
+from target_engagevoice.delivery.claims import wait_for_others
+from target_engagevoice.delivery.lookups import newest
+from target_engagevoice.delivery.refusals import BROKEN
+from target_engagevoice.ledger.tables import RETIRE
+from target_engagevoice.model.lead import Outcome, Rejection, Stage
+from target_engagevoice.model.retirement import ACTIONS, REVIVALS, Retire, Retirement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from target_engagevoice.api.lead_client import FoundLead
+    from target_engagevoice.delivery.buffer import BufferedLead, RetireBatch
+    from target_engagevoice.delivery.context import Loading
+    from target_engagevoice.ledger.leads import HeldLead
+
+LEADS_AT_ONCE = 500
+
+logger = logging.getLogger("target-engagevoice")
+
+Key = tuple[str, str]
+"""Campaign id and `externId`."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to become of a lead.
+
+    Attributes:
+        how: What is done where it is in the dialer.
+        stays: The campaign it stays in, and moved to; None for none.
+        flagged: Whether it must not be called, also once a campaign is seen again that can not be seen now.
+    """
+
+    how: Retire
+    stays: str | None = None
+    flagged: bool = False
+
+
+class Retiring:
+    """Retires leads of one stream. Owned by the thread that runs it."""
+
+    def __init__(self, parts: Loading, stream: str) -> None:
+        self._parts = parts
+        self._stream = stream
+        self._out_of_sight: list[HeldLead] = []  # flagged, and as they are in the ledger now
+
+    def retire_batch(self, batch: RetireBatch) -> list[BufferedLead]:
+        """Bring every record of a batch to its outcome, but leads that only leave another campaign.
+
+        Returns:
+            Those: they are to be compared with the ledger again.
+
+        Raises:
+            EngageVoiceError: The run can not go on; leads of which it is not known whether they are retired stay
+                claimed in the ledger.
+        """
+        wanted: dict[str, Wanted] = {}
+        moved: list[BufferedLead] = []
+        flagged: list[BufferedLead] = []
+        for buffered, buffer in zip(batch.leads, batch.buffers, strict=True):
+            lead = buffered.lead
+            if isinstance(lead, Retirement):
+                flagged.append(buffered)
+                if lead.how is not None and lead.extern_id:
+                    wanted[lead.extern_id] = Wanted(lead.how, flagged=lead.outcome is Outcome.DO_NOT_CALL)
+            else:
+                moved.append(buffered)
+                how, campaign = self._parts.policy.move, buffer.campaign
+                assert how is not None  # noqa: S101 - only then is a lead compared with other campaigns
+                wanted[lead.extern_id] = Wanted(how, campaign.campaign_id if campaign else None)
+        refused = self.retire(wanted)
+        self._end(flagged, refused)
+        return [each for each in moved if not self._reject(each, batch, refused)]
+
+    def retire(self, wanted: Mapping[str, Wanted]) -> dict[str, answers.Refused]:
+        """Take leads out of the dialer of every campaign that has them, but of the one they stay in.
+
+        Args:
+            wanted: By `externId`.
+
+        Returns:
+            Those that the server would not retire, and why.
+
+        Raises:
+            EngageVoiceError: The run can not go on.
+        """
+        refused: dict[str, answers.Refused] = {}
+        while held := [
+            each
+            for each in self._dialled({key: each for key, each in wanted.items() if key not in refused})
+            if not wanted[each.extern_id].flagged or each not in self._out_of_sight
+        ]:
+            claimed = self._claim(held, wanted)
+            if not claimed:
+                wait_for_others(self._parts)  # or they have done it
+                continue
+            for how in Retire:
+                group = [each for each in claimed if _way(each, wanted[each.extern_id].how) is how]
+                for start in range(0, len(group), LEADS_AT_ONCE):
+                    part = group[start : start + LEADS_AT_ONCE]
+                    refused |= {key[1]: why for key, why in self._retire(how, part, wanted).items()}
+        return refused
+
+    def _dialled(self, wanted: Mapping[str, Wanted]) -> list[HeldLead]:
+        held = self._parts.ledger.leads.whereabouts(self._stream, list(wanted)) if wanted else []
+        return [each for each in held if each.is_dialled and each.campaign_id != wanted[each.extern_id].stays]
+
+    def _claim(self, held: Sequence[HeldLead], wanted: Mapping[str, Wanted]) -> list[HeldLead]:
+        """Those that are this run's to retire now."""
+        parts = self._parts
+        claimed: list[HeldLead] = []
+        for campaign_id in sorted({each.campaign_id for each in held}):
+            leads = [each for each in held if each.campaign_id == campaign_id]
+            notes = {each.extern_id: wanted[each.extern_id].how.value for each in leads}
+            mine = parts.ledger.claim(self._stream, campaign_id, notes, parts.server_earliest(), RETIRE)
+            claimed += [each for each in leads if each.extern_id in mine]
+        return self._without_what_others_retired(claimed, wanted) if parts.ledger.shared else claimed
+
+    def _without_what_others_retired(self, claimed: list[HeldLead], wanted: Mapping[str, Wanted]) -> list[HeldLead]:
+        """Another run may have retired a lead between our look into the ledger and our claim, or changed it."""
+        now = self._dialled({each.extern_id: wanted[each.extern_id] for each in claimed})
+        mine = {(each.campaign_id, each.extern_id) for each in claimed}
+        still = [each for each in now if (each.campaign_id, each.extern_id) in mine]
+        done = mine - {(each.campaign_id, each.extern_id) for each in still}
+        for campaign_id, extern_id in done:
+            self._parts.ledger.settle(self._stream, campaign_id, {}, [extern_id], 0.0)
+        return still
+
+    def _retire(
+        self, how: Retire, held: Sequence[HeldLead], wanted: Mapping[str, Wanted]
+    ) -> dict[Key, answers.Refused]:
+        """Look up, act, and look once more for what was loaded just before and may not have been found."""
+        refused: dict[Key, answers.Refused] = {}
+        known = [each for each in held if self._parts.directory.by_id(each.campaign_id) is not None]
+        if len(known) < len(held):
+            logger.warning(
+                "%d leads are in campaigns that can not be seen any more; they can not be retired there.",
+                len(held) - len(known),
+            )
+        acted: set[str] = set()
+        for looks_again in (False, True):
+            wait = self._parts.lookups.settles_in(known)
+            if looks_again and wait > 0:
+                self._parts.halt.sleep(wait)
+            found = [lead for lead in self._parts.lookups.look(known) if lead.lead_id not in acted]
+            self._note(how, found)
+            for start in range(0, len(found), MOST_ACTED_ON):  # a campaign may hold many of one externId
+                refused |= self._act(how, found[start : start + MOST_ACTED_ON])
+            acted |= {lead.lead_id for lead in found}
+            if wait <= 0:
+                break
+        kept = [each for each in held if (each.campaign_id, each.extern_id) in refused]
+        hidden = [each for each in held if each not in known and wanted[each.extern_id].flagged]
+        self._put_off(how, hidden)
+        self._noted_as_retired(how, [each for each in held if each not in (*kept, *hidden)], wanted)
+        for each in kept:
+            if refused[each.campaign_id, each.extern_id].reason == BROKEN:
+                self._parts.ledger.leads.perhaps(each.campaign_id, [each.extern_id], how)
+            self._parts.ledger.leads.kept(self._stream, each.campaign_id, [each.extern_id])
+        return refused
+
+    def _put_off(self, how: Retire, hidden: Sequence[HeldLead]) -> None:
+        """Leads that can not be retired now are to be when their records are read again: they may be in the dialer."""
+        leads = self._parts.ledger.leads
+        for campaign_id in sorted({each.campaign_id for each in hidden}):
+            keys = [each.extern_id for each in hidden if each.campaign_id == campaign_id]
+            leads.perhaps(campaign_id, keys, how)
+            leads.kept(self._stream, campaign_id, keys)
+            self._out_of_sight += leads.held(campaign_id, keys).values()
+
+    def _note(self, how: Retire, found: Sequence[FoundLead]) -> None:
+        """Their ids, and the states they are in now, before it is too late to know."""
+        for campaign_id in {lead.campaign_id for lead in found}:
+            latest = newest(lead for lead in found if lead.campaign_id == campaign_id)
+            notes = {lead.extern_id: (lead.lead_id, lead.state_before(how)) for lead in latest}
+            self._parts.ledger.leads.note(campaign_id, notes)
+
+    def _act(self, how: Retire, found: Sequence[FoundLead]) -> dict[Key, answers.Refused]:
+        """One request for all of them; where the server refuses that, one each."""
+        if not found:
+            return {}
+        campaigns = sorted({lead.campaign_id for lead in found})
+        effort = self._effort(campaigns[0])
+        answer = self._parts.lead_client.act(ACTIONS[how], campaigns, [lead.lead_id for lead in found], effort)
+        if not isinstance(answer, answers.Refused):
+            for campaign_id in campaigns:
+                leads = {lead.extern_id for lead in found if lead.campaign_id == campaign_id}
+                campaign = self._parts.directory.by_id(campaign_id)
+                self._parts.run.count_effort(self._stream, campaign, "retired", len(leads))
+            return {}
+        if len(found) == 1:
+            return {(found[0].campaign_id, found[0].extern_id): answer}
+        refused: dict[Key, answers.Refused] = {}
+        for lead in found:
+            refused |= self._act(how, [lead])
+        return refused
+
+    def _noted_as_retired(self, how: Retire, held: Sequence[HeldLead], wanted: Mapping[str, Wanted]) -> None:
+        for campaign_id in sorted({each.campaign_id for each in held}):
+            for moved in (False, True):
+                leads = [
+                    each.extern_id
+                    for each in held
+                    if each.campaign_id == campaign_id and (wanted[each.extern_id].stays is not None) is moved
+                ]
+                if leads:
+                    self._parts.ledger.leads.retired(self._stream, campaign_id, leads, how, moved=moved)
+
+    def _end(self, flagged: Sequence[BufferedLead], refused: Mapping[str, answers.Refused]) -> None:
+        """Put their phones on the list; then these records have their outcome."""
+        parts = self._parts
+        ended: list[BufferedLead] = []
+        for buffered in flagged:
+            retirement = cast("Retirement", buffered.lead)
+            unlisted = self._list(retirement)
+            refusal = refused.get(retirement.extern_id) or unlisted
+            if refusal is None:
+                ended.append(buffered)
+            else:
+                rejection = Rejection(Stage.SERVER, refusal.reason, refusal.words, retirement.extern_id or None)
+                parts.outcomes.reject(buffered.record, retirement.campaign, rejection)
+        parts.ledger.leads.mark(self._stream, [each.lead.extern_id for each in ended if each.lead.extern_id])
+        for buffered in ended:
+            retirement = cast("Retirement", buffered.lead)
+            parts.outcomes.settle(buffered.record, retirement.campaign, retirement.outcome)
+
+    def _list(self, retirement: Retirement) -> answers.Refused | None:
+        """Put the phones of a record on the do-not-call list, those that are not there by our doing.
+
+        Returns:
+            Why the server would not list one of them; None when all are there.
+        """
+        leads = self._parts.ledger.leads
+        listed = leads.listed([phone.digest for phone in retirement.phones])
+        effort = partial(self._parts.run.count_effort, self._stream, retirement.campaign)
+        refusal: answers.Refused | None = None
+        for phone in retirement.phones:
+            if phone.digest in listed:
+                continue
+            answer = self._parts.lead_client.list_phone(phone.number, phone.country, retirement.extern_id, effort)
+            if isinstance(answer, answers.Refused):
+                refusal = refusal or answer
+                continue
+            leads.note_listed(phone.digest)
+            effort("listed")
+        return refusal
+
+    def _reject(self, buffered: BufferedLead, batch: RetireBatch, refused: Mapping[str, answers.Refused]) -> bool:
+        """Reject a lead that another campaign would not let go of: two campaigns must not have it."""
+        refusal = refused.get(buffered.lead.extern_id)
+        if refusal is None:
+            return False
+        buffer = batch.buffers[batch.leads.index(buffered)]
+        rejection = Rejection(Stage.SERVER, refusal.reason, refusal.words)
+        self._parts.outcomes.reject(buffered.record, buffer.campaign, rejection, buffered.lead)
+        return True
+
+    def _effort(self, campaign_id: str) -> Callable[[str], None]:
+        return partial(self._parts.run.count_effort, self._stream, self._parts.directory.by_id(campaign_id))
+
+
+def _way(held: HeldLead, how: Retire) -> Retire:
+    """How a lead is to be retired: one that may be retired in another way already in that way, which can be undone.
+
+    Otherwise it might be retired in both, and only one of them be undone later.
+    """
+    perhaps = held.how
+    return perhaps if perhaps is not None and perhaps in REVIVALS and how is not Retire.DELETE else how

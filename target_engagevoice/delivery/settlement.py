@@ -1,0 +1,123 @@
+"""From the answer to a request to the outcomes of its leads: ledger first, then counts, rejects and STATE."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from target_engagevoice.api import answers
+from target_engagevoice.delivery.field_digests import content_of
+from target_engagevoice.model.lead import Outcome, Rejection, Stage
+from target_engagevoice.model.list_options import RETAIN_ALL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from target_engagevoice.delivery.buffer import Batch, BufferedLead
+    from target_engagevoice.delivery.context import Leads, Loading
+
+NOT_ACCEPTED = "The server accepted fewer leads than it was sent, named none, and does not hold this one."
+
+
+class Settlement:
+    """Settles the leads of one batch. Owned by the thread that loads it.
+
+    Attributes:
+        took: Whether the campaign took any of them.
+    """
+
+    def __init__(self, parts: Loading, batch: Batch) -> None:
+        self._parts = parts
+        self._batch = batch
+        self._campaign = batch.campaign
+        self.took = False
+
+    def counted(self, leads: Leads, counted: answers.Counted, since: float) -> None:
+        """The server says how many it took: every lead has its outcome then.
+
+        Args:
+            leads: What was sent, in that order.
+            counted: The answer.
+            since: Epoch seconds on the server's clock; the request was not sent before.
+
+        Raises:
+            EngageVoiceError: The run can not go on.
+        """
+        reading = answers.read([buffered.lead for buffered in leads], counted)
+        whole = len(reading.accepted) == len(leads)
+        taken: Sequence[BufferedLead] = leads if whole else [leads[position] for position in reading.accepted]
+        not_inserted = reading.not_inserted
+        refused = [(leads[position], "rejected_row", words) for position, words in reading.rejected.items()]
+        if reading.doubtful:
+            found, dropped, missing = self._look_up([leads[position] for position in reading.doubtful], since)
+            if reading.short is None:
+                dropped, missing = [*dropped, *missing], []
+            taken, not_inserted = [*found, *dropped], len(dropped)
+            refused += [(buffered, "not_accepted", NOT_ACCEPTED) for buffered in missing]
+        self._take(taken, not_inserted, cleared=[buffered for buffered, _, _ in refused])
+        for buffered, reason, words in refused:
+            rejection = Rejection(Stage.SERVER, reason, words)
+            self._parts.outcomes.reject(buffered.record, self._campaign, rejection, buffered.lead)
+
+    def unknown(self, leads: Leads, since: float) -> Leads:
+        """Nobody says what became of a request: look up what arrived and settle it.
+
+        Args:
+            leads: What was sent.
+            since: Epoch seconds on the server's clock; the request was not sent before.
+
+        Returns:
+            Leads that were not stored.
+
+        Raises:
+            EngageVoiceError: The run can not go on, or the search stays down.
+        """
+        found, dropped, missing = self._look_up(leads, since)
+        self._take([*found, *dropped], not_inserted=len(dropped))
+        return tuple(missing)
+
+    def _look_up(
+        self,
+        leads: Iterable[BufferedLead],
+        since: float,
+    ) -> tuple[list[BufferedLead], list[BufferedLead], list[BufferedLead]]:
+        """Leads the campaign holds, leads it dropped as duplicates of those, and leads it does not hold.
+
+        A lead that is missing while another of the same request with its phone is there was dropped as its
+        duplicate, unless the server keeps all: sent again on its own it would ring the same person twice.
+        """
+        sent = list(leads)
+        held = self._parts.reconciler.held(
+            self._campaign.campaign_id,
+            {buffered.lead.extern_id: since for buffered in sent},
+        )
+        found = [buffered for buffered in sent if buffered.lead.extern_id in held]
+        missing = [buffered for buffered in sent if buffered.lead.extern_id not in held]
+        if self._batch.options.duplicate_handling == RETAIN_ALL:
+            return found, [], missing
+        phones = {buffered.lead.phone for buffered in found} - {None}
+        dropped = [buffered for buffered in missing if buffered.lead.phone in phones]
+        return found, dropped, [buffered for buffered in missing if buffered not in dropped]
+
+    def _take(self, leads: Sequence[BufferedLead], not_inserted: int = 0, cleared: Sequence[BufferedLead] = ()) -> None:
+        """The server accepted these: into the ledger first, so that STATE never passes what is not written there.
+
+        Args:
+            leads: Accepted, those not inserted last.
+            not_inserted: How many of them the server dropped as duplicates or do-not-call.
+            cleared: Leads that were noted, and that the server refused.
+        """
+        parts = self._parts
+        at = parts.server_latest()
+        whole = len(leads) == len(self._batch.leads)
+        digests = self._batch.digests if whole else {each.lead.extern_id: each.lead.digest for each in leads}
+        gone = [buffered.lead.extern_id for buffered in cleared]
+        contents = {each.lead.extern_id: content_of(each.lead) for each in leads} if parts.policy.change else {}
+        stream, campaign_id = self._batch.stream, self._campaign.campaign_id
+        parts.ledger.settle(stream, campaign_id, digests, gone, at, refused=True, contents=contents)
+        inserted = len(leads) - not_inserted
+        records = [buffered.record for buffered in leads]
+        parts.outcomes.settle_all(records[:inserted], self._campaign, Outcome.LOADED)
+        parts.outcomes.settle_all(records[inserted:], self._campaign, Outcome.NOT_INSERTED)
+        if leads:
+            self.took = True
+            parts.refusals.taken(self._campaign, len(leads))

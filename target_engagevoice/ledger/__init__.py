@@ -1,0 +1,1 @@
+"""Remembers on disk what each campaign accepted, and which requests are under way."""

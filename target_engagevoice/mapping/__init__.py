@@ -1,0 +1,1 @@
+"""Turns a stream's records into leads: checks, routes and maps them."""

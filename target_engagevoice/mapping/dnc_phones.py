@@ -1,0 +1,65 @@
+"""The phones of a record that must not be called, as the account's do-not-call list takes them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import phonenumbers
+
+from target_engagevoice.model.phone import Phone as Number
+from target_engagevoice.model.retirement import Phone, phone_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from target_engagevoice.mapping.plan import Record, Value
+    from target_engagevoice.model.phone import PhonePolicy
+
+
+def phones_to_list(
+    sources: Iterable[Value], policy: PhonePolicy, international: PhonePolicy, record: Record
+) -> tuple[Phone, ...]:
+    """Every number of a record that could be dialled, once.
+
+    Args:
+        sources: Where its numbers are.
+        policy: How leads carry numbers.
+        international: The same in E.164, for numbers that this policy does not let through, such as foreign ones.
+        record: It.
+    """
+    found: dict[str, Phone] = {}
+    for source in sources:
+        for written in source.phones(record):
+            if not isinstance(written, str):
+                continue
+            number = policy.normalise(written)
+            if not isinstance(number, Number):
+                number = international.normalise(written)
+            if isinstance(number, Number):
+                country = country_of(number.dialled, policy.region)
+                found.setdefault(number.dialled, Phone(number.dialled, country, phone_digest(number.dialled)))
+    return tuple(found.values())
+
+
+@lru_cache(maxsize=10_000)
+def country_of(number: str, region: str) -> str:
+    """The country of a number, ISO 3166 in three letters: `USA`.
+
+    Args:
+        number: National or E.164.
+        region: Where a national number is from, two letters; its country stands for what can not be told.
+    """
+    try:
+        code = phonenumbers.region_code_for_number(phonenumbers.parse(number, region))
+    except phonenumbers.NumberParseException:
+        code = None
+    return _three_letters(code if code and code.isalpha() else region)
+
+
+@lru_cache(maxsize=300)
+def _three_letters(region: str) -> str:
+    import pycountry  # noqa: PLC0415 - only who puts phones on the list needs all the countries of the world
+
+    country = pycountry.countries.get(alpha_2=region)
+    return str(country.alpha_3) if country is not None else region

@@ -1,0 +1,49 @@
+"""The phone numbers of a lead: which of its sources have one that can be dialled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from target_engagevoice.model.lead import LEAD_PHONE_E164, Rejection
+from target_engagevoice.model.phone import MISSING_PHONE, Phone, PhonePolicy
+
+if TYPE_CHECKING:
+    from target_engagevoice.mapping.plan import Record, Value
+
+
+def plain_number(source: Value, policy: PhonePolicy, record: Record) -> Phone | None:
+    """The first number given, if it is written in one of the usual ways: the short way of most records."""
+    for name in source.names:
+        value = record.get(name)
+        if value is not None:
+            return policy.plain(value) if type(value) is str else None
+    return None
+
+
+def usable_numbers(source: Value, policy: PhonePolicy, record: Record, *, only_one: bool) -> list[Phone] | Rejection:
+    """The usable numbers, best first; when there is none, the rejection of the first that was given."""
+    numbers: dict[str, Phone] = {}
+    rejection: Rejection | None = None
+    for written in source.phones(record):
+        number = policy.normalise(written) if isinstance(written, str) else written
+        if isinstance(number, Phone):
+            if only_one:
+                return [number]
+            numbers.setdefault(number.dialled, number)
+        elif number is not MISSING_PHONE:
+            rejection = rejection or number
+    return list(numbers.values()) or rejection or MISSING_PHONE
+
+
+def number_aside(source: Value, policy: PhonePolicy, record: Record) -> str | Rejection | None:
+    """A phone besides `leadPhone`, in the policy's format; that of `leadPhoneE164` is E.164 whatever the settings say.
+
+    Without a usable number it is left out. Only `leadPhoneE164` rejects the record: accounts that need it
+    accept a lead without it and then do not load it (reference, section 4).
+    """
+    if plain := plain_number(source, policy, record):
+        return plain.dialled
+    numbers = usable_numbers(source, policy, record, only_one=True)
+    if isinstance(numbers, list):
+        return numbers[0].dialled
+    return numbers if source.name == LEAD_PHONE_E164 and numbers is not MISSING_PHONE else None

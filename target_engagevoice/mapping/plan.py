@@ -1,0 +1,246 @@
+"""The compiled sources of one shape of record: what is read, in which order, and what it is made into."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+
+from target_engagevoice.mapping import presets
+from target_engagevoice.mapping.config import CampaignByRecord
+from target_engagevoice.mapping.field_path import Constant, FieldPath
+from target_engagevoice.model.lead import (
+    EXTENDED,
+    EXTERN_ID,
+    LEAD_FIELDS,
+    LEAD_PHONE,
+    LEAD_PHONE_E164,
+    FieldType,
+    Rejection,
+    Stage,
+)
+from target_engagevoice.model.values import Unfit, clean, code_text, integer, key_text, plain_text, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from target_engagevoice.mapping.config import StreamMapping
+    from target_engagevoice.mapping.presets import PresetSource
+
+AUX_PHONE = "auxPhone"
+
+Record: TypeAlias = Mapping[str, Any]
+Read: TypeAlias = Callable[[Record], Any]
+Convert: TypeAlias = Callable[[Any], Any]
+Sources: TypeAlias = "Sequence[PresetSource | Constant]"
+Used: TypeAlias = "dict[str, Used | None]"
+"""The fields of a record that some source reads: a name to None, or to what is read inside of it."""
+
+_PHONES_ASIDE = (LEAD_PHONE_E164, AUX_PHONE)
+_BY_THEMSELVES = frozenset({EXTERN_ID, LEAD_PHONE, *_PHONES_ASIDE})
+_CONVERT: Mapping[FieldType, tuple[Convert, Convert]] = {
+    FieldType.STRING: (text, plain_text),
+    FieldType.INTEGER: (integer, integer),
+}
+"""What makes a value of a type: out of a user's source, and out of a preset's."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """One lead field, or one label of a map.
+
+    Attributes:
+        name: Of the field or label.
+        reads: Its sources; the first that is not empty wins.
+        convert: Makes the value, None when it is empty, or why it is not fit.
+        guessed: Whether a preset chose the sources: then objects and arrays count as empty.
+        names: The first sources, as far as they are fields of the record itself without a default.
+    """
+
+    name: str
+    reads: tuple[Read, ...]
+    convert: Convert
+    guessed: bool
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def compile(cls, name: str, paths: Sources, convert: Convert, *, guessed: bool) -> Value:
+        """Prepare a value of these sources."""
+        simple: Iterator[Any] = itertools.takewhile(is_simple, paths)
+        return cls(name, reads(paths), convert, guessed, tuple(path.parts[0] for path in simple))
+
+    @property
+    def alone(self) -> bool:
+        """Whether a field of the record itself is its only source."""
+        return len(self.names) == len(self.reads) == 1
+
+    def of(self, record: Record) -> Any:
+        """The first value that is not empty; None when all are; a rejection when it is not fit."""
+        for read in self.reads:
+            value = read(record)
+            if value is None:
+                continue
+            if not isinstance(value, Unfit):
+                value = self.convert(value)
+            if value is None:
+                continue
+            return rejected(self.name, value) if isinstance(value, Unfit) else value
+        return None
+
+    def phones(self, record: Record) -> Iterator[str | Rejection]:
+        """The texts that may be phone numbers, in order, parted at `|`, the API's own separator."""
+        for read in self.reads:
+            value = read(record)
+            if value is None or (self.guessed and isinstance(value, (dict, list))):
+                continue
+            written = code_text(value)
+            if isinstance(written, Unfit):
+                yield rejected(self.name, written)
+            elif written is not None:
+                yield from written.split("|")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The compiled sources.
+
+    Attributes:
+        aside: `leadPhoneE164` and `auxPhone`.
+        values: The fields that are neither key, phone nor map, with their names. Of a text out of a field of the
+            record itself, the name of that field, and whether it is the only source; None and False for any other.
+        maps: `extendedLeadData` and `personaPhoneConfig`: name to the labels.
+    """
+
+    extern_id: Value
+    lead_phone: Value
+    aside: tuple[Value, ...]
+    values: tuple[tuple[str, Value, str | None, bool], ...]
+    maps: Mapping[str, tuple[Value, ...]]
+    _used: Used
+
+    @classmethod
+    def compile(cls, mapping: StreamMapping, names: Sequence[str], key_properties: Sequence[str]) -> Plan:
+        """Prepare a plan.
+
+        Args:
+            mapping: What the user says of the stream.
+            names: The fields of its records, as far as they are known.
+            key_properties: The stream's key.
+        """
+        guessed = presets.sources(mapping.preset, names, key_properties)
+        read = sources(mapping, names, key_properties)
+        values = {
+            name: Value.compile(name, read.get(name, ()), _converter(name, guess), guessed=guess)
+            for name, kind in LEAD_FIELDS.items()
+            if kind is not FieldType.STRING_MAP
+            for guess in (name in guessed and name not in mapping.fields,)
+        }
+        return cls(
+            extern_id=values[EXTERN_ID],
+            lead_phone=values[LEAD_PHONE],
+            aside=tuple(values[name] for name in _PHONES_ASIDE if name in read),
+            values=tuple(
+                (name, value, *_text_of(value))
+                for name, value in values.items()
+                if name in read and name not in _BY_THEMSELVES
+            ),
+            maps={
+                name: tuple(Value.compile(label, paths, text, guessed=False) for label, paths in labels.items())
+                for name, labels in mapping.maps.items()
+            },
+            _used=_used(mapping, read, names),
+        )
+
+    def rest(self, record: Record) -> dict[str, str] | Rejection:
+        """The fields no source reads, as text under their own names; of an object read in part, its rest."""
+        rest: dict[str, str] = {}
+        unread = _unread(record, self._used)
+        for name in sorted(unread):  # so that two names that become the same label do so in one way
+            label = clean(name)
+            written = text(unread[name])
+            if isinstance(written, Unfit):
+                return rejected(EXTENDED, written)
+            if written is not None and label.strip():
+                rest.setdefault(label, written)
+        return rest
+
+
+def sources(mapping: StreamMapping, names: Iterable[str], key_properties: Sequence[str]) -> dict[str, Sources]:
+    """What feeds each lead field that is no map: the user's sources, else the preset's."""
+    return {**presets.sources(mapping.preset, names, key_properties), **mapping.fields}
+
+
+def reads(paths: Iterable[PresetSource | Constant]) -> tuple[Read, ...]:
+    """How the sources are read."""
+    return tuple(_read(path) for path in paths)
+
+
+def converter(name: str) -> Convert:
+    """What makes the value of a lead field out of a user's source."""
+    return _converter(name, guessed=False)
+
+
+def rejected(name: str, unfit: Unfit) -> Rejection:
+    """The rejection of a record whose value does not fit its lead field."""
+    return Rejection(Stage.MAP, unfit.reason, f"{name}: {unfit.message}")
+
+
+def _converter(name: str, guessed: bool) -> Convert:
+    return key_text if name == EXTERN_ID else _CONVERT[LEAD_FIELDS[name]][guessed]
+
+
+def _text_of(value: Value) -> tuple[str | None, bool]:
+    if value.names and LEAD_FIELDS[value.name] is FieldType.STRING:
+        return value.names[0], value.alone
+    return None, False
+
+
+def is_simple(path: PresetSource | Constant) -> TypeGuard[FieldPath]:
+    """Whether a source is a field of the record itself without a default."""
+    return isinstance(path, FieldPath) and len(path.parts) == 1 and path.default is None
+
+
+def _read(path: PresetSource | Constant) -> Read:
+    """The source's own `read`, or a shorter way for the common one."""
+    if is_simple(path):
+        name = path.parts[0]
+        return lambda record: record.get(name)
+    return path.read
+
+
+def _used(mapping: StreamMapping, read: Mapping[str, Sources], names: Sequence[str]) -> Used:
+    """All that is read of a record, its flags (`screen`) and its campaign (the router) included."""
+    forbidding = mapping.do_not_call
+    paths: list[PresetSource | Constant] = [path for group in read.values() for path in group]
+    paths += [path for labels in mapping.maps.values() for group in labels.values() for path in group]
+    paths += presets.do_not_call(mapping.preset, names) if forbidding is None else forbidding
+    paths += presets.deleted(names)
+    if isinstance(mapping.campaign, CampaignByRecord):
+        paths.append(mapping.campaign.source)
+    used: Used = {}
+    for path in paths:
+        if isinstance(path, FieldPath):
+            _mark(used, path.parts)
+        elif not isinstance(path, Constant):
+            used.update(dict.fromkeys(path.parts))
+    return used
+
+
+def _mark(used: Used, parts: tuple[str, ...]) -> None:
+    for part in parts[:-1]:
+        inner = used.setdefault(part, {})
+        if inner is None:
+            return
+        used = inner
+    used[parts[-1]] = None
+
+
+def _unread(record: Record, used: Used) -> dict[str, Any]:
+    unread = {}
+    for name, value in record.items():
+        inner = used.get(name, {})
+        if inner is None:
+            continue
+        unread[name] = _unread(value, inner) if inner and isinstance(value, dict) else value
+    return unread

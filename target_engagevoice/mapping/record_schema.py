@@ -1,0 +1,132 @@
+"""Checking a record against its stream's schema, without ever showing a value of it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+from jsonschema import validators
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+from target_engagevoice.errors import InputError
+from target_engagevoice.mapping.fast_schema import QuickSchema, is_multiple
+from target_engagevoice.model.lead import Rejection, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+
+class RecordSchema:
+    """A stream's JSON schema, ready to check records. Never changes after it is made."""
+
+    def __init__(self, stream: str, schema: Mapping[str, Any]) -> None:
+        """Prepare the schema.
+
+        Raises:
+            InputError: It is not a JSON schema.
+        """
+        mended = mend(schema)
+        self._quick = QuickSchema.cut(mended)
+        try:
+            if self._quick is None or not self._quick.whole:
+                jsonschema.Draft7Validator.check_schema(mended)
+        except jsonschema.SchemaError as error:
+            place = ".".join(map(str, error.absolute_path)) or "its top"
+            msg = (
+                f"the schema of stream {stream} is not a JSON schema (at {place}). "
+                "Set validate_records to false to load the stream without checking."
+            )
+            raise InputError(msg) from None
+        self._stream = stream
+        # An empty registry: a schema that refers to another one on the net must not make us fetch it.
+        self._validator = _Validator(mended, registry=Registry())
+        self._left = {
+            name: self._validator.evolve(schema=mended["properties"][name])
+            for name in (self._quick.left if self._quick else ())
+        }
+
+    @property
+    def quick(self) -> Callable[[Mapping[str, Any]], bool] | None:
+        """See `QuickSchema.judge`; None where each record has to be checked field by field."""
+        return None if self._quick is None or self._left else self._quick.judge
+
+    def check(self, record: Mapping[str, Any]) -> Rejection | None:
+        """What is wrong with a record; None for nothing. The message names fields and rules, never a value.
+
+        Raises:
+            InputError: The schema refers to something that it does not hold.
+        """
+        if self._quick is not None and self._quick.fits(record) and not (self._left and self._misfits(record)):
+            return None
+        return self._check_plainly(record)
+
+    def _misfits(self, record: Mapping[str, Any]) -> bool:
+        """Whether a field that the quick validator may not judge does not fit; the plain check will say why."""
+        try:
+            return not all(field.is_valid(record[name]) for name, field in self._left.items() if name in record)
+        except (Unresolvable, RecursionError):
+            return True
+
+    def _check_plainly(self, record: Mapping[str, Any]) -> Rejection | None:
+        try:
+            error = next(self._validator.iter_errors(record), None)
+        except Unresolvable:
+            msg = (
+                f"the schema of stream {self._stream} refers ($ref) to something that is not in it. "
+                "Set validate_records to false to load the stream without checking."
+            )
+            raise InputError(msg) from None
+        except RecursionError:
+            return Rejection(Stage.SCHEMA, "invalid_record", "the record is nested too deep to be checked.")
+        if error is None:
+            return None
+        place = ".".join(map(str, error.absolute_path)) or "the record"
+        rule = f"{error.validator} {error.validator_value}" if error.validator in _SHOWN else str(error.validator)
+        return Rejection(Stage.SCHEMA, "invalid_record", f"{place} does not fit its schema: {rule[:200]}.")
+
+
+_SHOWN = frozenset({"type", "required", "format", "maxLength", "minLength", "minimum", "maximum", "pattern", "enum"})
+"""Rules whose text says what to do, and stands in the schema, not in the record."""
+
+
+def mend(schema: Any) -> Any:
+    """A schema as the SDK's stream maps should have made it.
+
+    Copying a field whose schema is an `anyOf` (tap-salesforce's date-times) makes the SDK append the bare word
+    "null" to it, which is no schema.
+    """
+    if isinstance(schema, dict):
+        return {
+            key: [{"type": item} if isinstance(item, str) else mend(item) for item in value]
+            if key in ("anyOf", "oneOf", "allOf") and isinstance(value, list)
+            else mend(value)
+            for key, value in schema.items()
+        }
+    return [mend(item) for item in schema] if isinstance(schema, list) else schema
+
+
+def _multiple_of(
+    validator: Any, factor: Any, value: Any, _schema: Mapping[str, Any]
+) -> Iterator[jsonschema.ValidationError]:
+    if not validator.is_type(value, "number"):
+        return
+    number = Decimal(str(value))
+    if number.is_finite() and not is_multiple(number, Decimal(str(factor))):
+        yield jsonschema.ValidationError("not a multiple")
+
+
+def _is_integer(_checker: Any, value: Any) -> bool:
+    """Draft 7 calls 5.0 an integer as well; the library does so for floats only, and ours are decimals."""
+    if isinstance(value, (Decimal, float)):
+        number = Decimal(value)
+        return number.is_finite() and number == number.to_integral_value()
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_Validator = validators.extend(  # type: ignore[no-untyped-call]  # jsonschema's own gap
+    jsonschema.Draft7Validator,
+    validators={"multipleOf": _multiple_of},
+    type_checker=jsonschema.Draft7Validator.TYPE_CHECKER.redefine("integer", _is_integer),
+)

@@ -1,0 +1,152 @@
+"""Stream + record → campaign, or a rejection (contract, section 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from target_engagevoice.errors import ConfigError
+from target_engagevoice.mapping.config import CampaignByRecord
+from target_engagevoice.model.campaign import Campaign, Directory, NotFound
+from target_engagevoice.model.lead import Rejection, Stage
+from target_engagevoice.model.values import code_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from target_engagevoice.mapping.config import StreamMapping
+    from target_engagevoice.mapping.field_path import FieldPath
+
+_MOST_VALUES = 10_000
+
+
+@dataclass(frozen=True)
+class Router:
+    """Where the records of one stream go. Safe to use from one thread at a time.
+
+    Attributes:
+        where: The place in the configuration that decides, for messages.
+        default: The campaign of records that name none themselves; None when those are rejected.
+        source: Where the campaign stands in the record; None when all records go to `default`.
+    """
+
+    where: str
+    default: Campaign | None
+    source: FieldPath | None
+    _names: Mapping[str, Campaign] | None
+    _directory: Directory
+    _routes: dict[str, Campaign | Rejection] = field(default_factory=dict)
+
+    @classmethod
+    def compile(
+        cls,
+        *,
+        stream: str,
+        mapping: StreamMapping | None,
+        default_campaign: str | None,
+        directory: Directory,
+    ) -> Router:
+        """Prepare the routes of a stream.
+
+        Args:
+            stream: Its name, for messages.
+            mapping: What `mappings` says of it; None when no mapping names it.
+            default_campaign: The setting `campaign`.
+            directory: The campaigns the user can see.
+
+        Raises:
+            ConfigError: No campaign is given for the stream, or one that is given is unknown or ambiguous.
+        """
+        where = f"mappings.{mapping.pattern if mapping else stream}.campaign"
+        campaign = mapping.campaign if mapping else None
+        if isinstance(campaign, CampaignByRecord):
+            names = campaign.names
+            return cls(
+                where=where,
+                default=found(f"{where}.default", campaign.default, directory) if campaign.default else None,
+                source=campaign.source,
+                _names=None
+                if names is None
+                else {value.strip(): found(f"{where}.map", name, directory) for value, name in names.items()},
+                _directory=directory,
+            )
+        if campaign is None and default_campaign is None:
+            msg = (
+                f"stream {stream!r} has no campaign to go to; set 'campaign', for every stream that names "
+                f"none, or {where!r}."
+            )
+            raise ConfigError(msg)
+        default = (
+            found(where, campaign, directory) if campaign else found("campaign", default_campaign or "", directory)
+        )
+        return cls(where=where, default=default, source=None, _names=None, _directory=directory)
+
+    @property
+    def named(self) -> list[Campaign]:
+        """The campaigns that the configuration names, each once."""
+        known = {campaign.campaign_id: campaign for campaign in (self._names or {}).values()}
+        if self.default is not None:
+            known.setdefault(self.default.campaign_id, self.default)
+        return list(known.values())
+
+    @property
+    def only(self) -> Campaign | None:
+        """The campaign of all records; None where that is for each record to say."""
+        return self.default if self.source is None else None
+
+    def route(self, record: Mapping[str, Any]) -> Campaign | Rejection:
+        """The campaign of a record.
+
+        The default stands in for a field that is empty and for a value that names no campaign; not for one
+        that names several.
+
+        Returns:
+            The campaign; or a rejection of stage `route` with the reason `no_campaign` (the field is empty),
+            `unknown_campaign` or `ambiguous_campaign`.
+        """
+        if self.source is None and self.default is not None:
+            return self.default
+        value = code_text(self.source.read(record)) if self.source else None
+        if value is None:
+            return self.default or self._rejection("no_campaign", "is empty", "fill it")
+        # A number of a thousand digits has no text: it names no campaign.
+        key = value.strip() if isinstance(value, str) else ""
+        route = self._routes.get(key)
+        if route is None:
+            if len(self._routes) >= _MOST_VALUES:
+                self._routes.clear()
+            route = self._routes[key] = self._resolved(key)
+        return route
+
+    def _resolved(self, key: str) -> Campaign | Rejection:
+        if self._names is not None:
+            known = self._names.get(key) or self.default
+            return known or self._rejection("unknown_campaign", "is none of those in 'map'")
+        named = self._directory.find(key)
+        if isinstance(named, Campaign):
+            return named
+        if named.reason == "ambiguous_campaign":
+            return self._rejection(named.reason, "is the name of several campaigns")
+        return self.default or self._rejection(named.reason, "is no campaign that can be seen")
+
+    def _rejection(self, reason: str, what: str, advice: str = "add it to the map") -> Rejection:
+        message = f"the value of {str(self.source)!r} {what}; {advice}, or add a default, in {self.where}."
+        return Rejection(Stage.ROUTE, reason, message)
+
+
+def found(where: str, reference: str, directory: Directory) -> Campaign:
+    """The campaign that a configuration names.
+
+    Args:
+        where: The place in the configuration that names it, for the message.
+        reference: An id, an exact name, or `Dial group/Campaign`.
+        directory: The campaigns the user can see.
+
+    Raises:
+        ConfigError: It is unknown or ambiguous.
+    """
+    campaign = directory.find(reference)
+    if isinstance(campaign, NotFound):
+        msg = f"{where}: {campaign.message}"
+        raise ConfigError(msg)
+    return campaign

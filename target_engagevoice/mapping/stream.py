@@ -1,0 +1,203 @@
+"""One stream, compiled once from its SCHEMA message: check, route, map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from target_engagevoice.mapping.compiled_plan import Unusual
+from target_engagevoice.mapping.config import StreamMapping
+from target_engagevoice.mapping.personas import Personas, phone_sources
+from target_engagevoice.mapping.record_mapping import RecordMapping
+from target_engagevoice.mapping.record_schema import RecordSchema
+from target_engagevoice.mapping.router import Router
+from target_engagevoice.model.lead import Lead, Rejection, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from target_engagevoice.mapping.stream_rules import StreamRules
+    from target_engagevoice.model.campaign import Campaign, Directory
+    from target_engagevoice.model.lead import Outcome
+    from target_engagevoice.model.list_options import ListOptions
+    from target_engagevoice.model.policy import FlagPolicy
+    from target_engagevoice.model.retirement import Retirement
+
+RECORD_METADATA = frozenset(
+    {
+        "_sdc_extracted_at",
+        "_sdc_received_at",
+        "_sdc_batched_at",
+        "_sdc_sequence",
+        "_sdc_table_version",
+        "_sdc_sync_started_at",
+    },
+)
+"""What the SDK adds to records, besides `_sdc_deleted_at`, which taps send themselves and which must be seen."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A stream ready to take records. Never changes; a new SCHEMA message makes a new one.
+
+    Attributes:
+        key_properties: Fields each record must have.
+        schema: None when records are not checked.
+        options: What its lists are loaded with.
+        flags: What becomes of records that must not be loaded.
+        personas: What it gives to STRATEGIC campaigns.
+    """
+
+    name: str
+    key_properties: tuple[str, ...]
+    schema: RecordSchema | None
+    router: Router
+    mapping: RecordMapping
+    options: ListOptions
+    flags: FlagPolicy
+    personas: Personas
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should look at before the first record is sent."""
+        return self.mapping.warnings + self.personas.warnings
+
+    def route(self, record: Mapping[str, Any]) -> Campaign | Rejection:
+        """The campaign of a record, or why there is none."""
+        return self.router.route(record)
+
+    @cached_property
+    def quick(self) -> Callable[[Mapping[str, Any]], Lead | None] | None:
+        """What makes the lead of most records, whatever their campaign: all of `outcome` in one step.
+
+        Returns:
+            Takes a record, gives its lead; None for a record that has to go through `outcome`. None where all have to.
+        """
+        judge = self.schema.quick if self.schema is not None else _fits
+        parts = self.mapping.quick
+        if parts is None or judge is None or self.personas.misfit is not None:
+            return None
+        flagged, names, make = parts
+        keys = frozenset(self.key_properties)
+
+        def quick(record: Mapping[str, Any]) -> Lead | None:
+            try:
+                if (
+                    flagged(record) is None
+                    and (names is None or record.keys() <= names)
+                    and keys <= record.keys()
+                    and judge(record)
+                ):
+                    return make(record)
+            except (Unusual, ValueError, RecursionError):
+                return None  # ValueError: what is no JSON, or no UTF-8
+            return None
+
+        return quick
+
+    def outcome(self, record: Mapping[str, Any], campaign: Campaign | Rejection) -> Lead | Rejection | Outcome:
+        """What becomes of a record: a lead, or an end.
+
+        Args:
+            record: After stream maps.
+            campaign: Where it is bound for, or why that can not be told; asked last, since a record that must not be
+                loaded, or is none, needs no campaign.
+        """
+        screened = self.mapping.screen(record)
+        if screened is not None:
+            return screened
+        wrong = self.check(record)
+        if wrong is not None:
+            return wrong
+        if isinstance(campaign, Rejection):
+            return campaign
+        lead = self.mapping.lead(record, single_phone=campaign.single_phone)
+        misfit = self.personas.misfit
+        if misfit is not None and campaign.single_phone and isinstance(lead, Lead):
+            return replace(misfit, extern_id=lead.extern_id)
+        return lead
+
+    def retirement(self, record: Mapping[str, Any], flagged: Outcome, campaign: Campaign | None) -> Retirement | None:
+        """What is left to do for a record that must not be loaded; None for nothing.
+
+        Args:
+            record: After stream maps.
+            flagged: `DELETED` or `DO_NOT_CALL`, as `outcome` said.
+            campaign: Where it is counted.
+        """
+        return self.mapping.retirement(record, flagged, self.flags, campaign)
+
+    def check(self, record: Mapping[str, Any]) -> Rejection | None:
+        """Whether a record is what its SCHEMA message promised."""
+        for name in self.key_properties:
+            if name not in record:
+                return Rejection(Stage.SCHEMA, MISSING_KEY, f"the record lacks its key {name}.")
+        return self.schema.check(record) if self.schema is not None else None
+
+
+def _checked(name: str, schema: Mapping[str, Any], rules: StreamRules) -> RecordSchema | None:
+    """What records are checked against, with what was added to them; None when they are not checked."""
+    if not rules.validate_records:
+        return None
+    properties = schema.get("properties")
+    if rules.add_record_metadata and isinstance(properties, dict):
+        schema = {
+            **schema,
+            "properties": {**{added: {} for added in (*RECORD_METADATA, "_sdc_deleted_at")}, **properties},
+        }
+    return RecordSchema(name, schema)
+
+
+def _fits(_record: Mapping[str, Any]) -> bool:
+    """For a stream whose records are not checked."""
+    return True
+
+
+MISSING_KEY = "missing_key_property"
+
+
+def compile_stream(
+    name: str,
+    schema: Mapping[str, Any],
+    key_properties: Sequence[str],
+    rules: StreamRules,
+    directory: Directory,
+) -> Stream | None:
+    """Compile a stream; None when the mappings skip it.
+
+    Raises:
+        ConfigError: No campaign, or a mapping that does not fit the stream.
+        InputError: The schema is none.
+    """
+    mapping = rules.mappings.find(name)
+    if mapping is not None and mapping.skip:
+        return None
+    router = Router.compile(stream=name, mapping=mapping, default_campaign=rules.campaign, directory=directory)
+    mapping = mapping or StreamMapping(pattern=name)
+    options = rules.list_options.override(mapping.list_options)
+    phones = replace(rules.phones, with_e164=options.needs_e164)
+    record_mapping = RecordMapping.compile(
+        stream=name,
+        schema=schema,
+        key_properties=key_properties,
+        mapping=mapping,
+        phones=phones,
+        extend_unmapped=rules.extend_unmapped,
+    )
+    return Stream(
+        name=name,
+        key_properties=tuple(key_properties),
+        schema=_checked(name, schema, rules),
+        router=router,
+        mapping=record_mapping,
+        options=options,
+        flags=rules.flags,
+        personas=Personas.compile(
+            mapping,
+            router,
+            phone_sources(name, schema, key_properties, mapping),
+            rules.phones.multiple,
+            directory,
+        ),
+    )

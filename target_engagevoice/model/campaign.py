@@ -1,0 +1,134 @@
+"""Dial groups and campaigns, and finding a campaign by what a user calls it (reference, section 3)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from target_engagevoice.suggestions import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+STRATEGIC = "STRATEGIC"
+INACTIVE, CALLBACKS_ONLY = 0, 2
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A campaign as this program needs it.
+
+    Attributes:
+        campaign_id: Digits, as text.
+        active: The server's `isActive`: 0 no, 1 yes, 2 callbacks only.
+        configuration: `SIMPLE` or `STRATEGIC`; the latter takes a single phone number (reference, section 4).
+        starts: Epoch seconds of the server's `startDate`; `ends` of its `endDate`; None where it does not say.
+        schedule: The server's `monSched` to `sunSched`, as it writes them, blank for a day without one; empty where
+            it tells of none of them.
+    """
+
+    campaign_id: str
+    name: str
+    dial_group_id: str
+    dial_group: str
+    dial_mode: str = ""
+    active: int = 1
+    configuration: str = "SIMPLE"
+    starts: float | None = None
+    ends: float | None = None
+    schedule: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """`Dial group/Campaign`: unambiguous wherever the name alone is not."""
+        return f"{self.dial_group}/{self.name}"
+
+    @property
+    def single_phone(self) -> bool:
+        """Whether a lead may carry only one number."""
+        return self.configuration == STRATEGIC
+
+    def doubts(self, now: float) -> list[str]:
+        """Why leads that are loaded into it will not be dialled; loading succeeds all the same (reference, section 3).
+
+        Args:
+            now: Epoch seconds.
+        """
+        what = f"Campaign {self.path} ({self.campaign_id})"
+        loadable = "leads can be loaded into it but will not be dialled"
+        doubts = []
+        if self.active == INACTIVE:
+            doubts.append(f"{what} is inactive: {loadable}.")
+        if self.active == CALLBACKS_ONLY:
+            doubts.append(f"{what} makes callbacks only: {loadable}, save for those with a callback.")
+        if self.ends is not None and self.ends < now:
+            doubts.append(f"{what} ended on {_date(self.ends)}: {loadable}. Give it a later end, or load into another.")
+        if self.starts is not None and self.starts > now:
+            doubts.append(f"{what} starts on {_date(self.starts)}: leads wait until then.")
+        if self.schedule and not any(self.schedule):
+            doubts.append(f"{what} has no schedule on any day: {loadable}.")
+        return doubts
+
+
+@dataclass(frozen=True)
+class NotFound:
+    """Why a reference names no single campaign.
+
+    Attributes:
+        reason: `unknown_campaign` or `ambiguous_campaign`.
+        message: What is wrong and what to type instead.
+    """
+
+    reason: str
+    message: str
+
+
+class Directory:
+    """All campaigns the user can see. Never changes after it is made, so any thread may read it.
+
+    Attributes:
+        phone_labels: What `personaPhoneConfig` may call a phone in STRATEGIC campaigns; None when nobody asked, or the
+            server did not say.
+    """
+
+    def __init__(self, campaigns: Iterable[Campaign], phone_labels: Iterable[str] | None = None) -> None:
+        self.campaigns = tuple(campaigns)
+        self.phone_labels = None if phone_labels is None else tuple(phone_labels)
+        self._by_id = {campaign.campaign_id: campaign for campaign in self.campaigns}
+        self._by_name: dict[str, list[Campaign]] = defaultdict(list)
+        for campaign in self.campaigns:
+            self._by_name[campaign.name].append(campaign)
+            self._by_name[campaign.path].append(campaign)
+
+    def by_id(self, campaign_id: str) -> Campaign | None:
+        """The campaign of an id; None for one that can not be seen."""
+        return self._by_id.get(campaign_id)
+
+    def find(self, reference: str) -> Campaign | NotFound:
+        """The campaign of an id, an exact name, or `Dial group/Campaign`."""
+        reference = reference.strip()
+        if reference in self._by_id:
+            return self._by_id[reference]
+        named = self._by_name.get(reference, [])
+        if len(named) == 1:
+            return named[0]
+        if named:
+            near = ", ".join(f"{campaign.campaign_id} ({campaign.path})" for campaign in named)
+            return NotFound(
+                "ambiguous_campaign",
+                f"several campaigns are called {reference!r}; write the id or the path of one: {near}.",
+            )
+        return NotFound(
+            "unknown_campaign",
+            f"no campaign {reference!r} can be seen; {did_you_mean(reference, self._names())}",
+        )
+
+    def _names(self) -> list[str]:
+        return [*self._by_name, *self._by_id] if self.campaigns else ["(none: the user sees no campaign)"]
+
+
+def _date(epoch: float) -> str:
+    return f"{datetime.fromtimestamp(epoch, tz=timezone.utc):%Y-%m-%d}"

@@ -1,0 +1,1 @@
+"""Counts what became of each record, writes rejects, and releases STATE."""

@@ -1,0 +1,1 @@
+"""Shows before a run what it would do: check, preview and proposed mappings."""

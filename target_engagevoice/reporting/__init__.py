@@ -1,0 +1,1 @@
+"""Shows a run to people: live display, summary, report, past runs."""

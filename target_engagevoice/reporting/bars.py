@@ -1,0 +1,83 @@
+"""The outcomes of a run as bars, in the units of a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from target_engagevoice.model.lead import Outcome
+from target_engagevoice.reporting.summary import campaign_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+WIDTH = 1000
+"""Of the longest bar."""
+
+THINNEST = 4
+"""An outcome that occurred is to be seen, however seldom it is."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One outcome in a bar.
+
+    Attributes:
+        start: Where it begins; `width` likewise in units of `WIDTH`.
+    """
+
+    outcome: str
+    count: int
+    start: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Bar:
+    """The outcomes of one stream in one campaign.
+
+    Attributes:
+        stream: Its name, as is everything here: not yet fit for HTML.
+        campaign: Path and id.
+        read: All of them.
+        told: The same in words.
+    """
+
+    stream: str
+    campaign: str
+    read: int
+    segments: tuple[Segment, ...]
+    told: str
+
+
+def outcome_bars(record: Mapping[str, Any]) -> list[Bar]:
+    """A bar for each stream and campaign, the longest first; all in proportion to the longest.
+
+    Args:
+        record: The run record.
+    """
+    rows = [(stream["stream"], row) for stream in record["streams"] for row in stream["campaigns"]]
+    longest = max((row["read"] for _, row in rows), default=0)
+    bars = [_bar(stream, row, longest) for stream, row in rows if row["read"]]
+    return sorted(bars, key=lambda bar: -bar.read)
+
+
+def _bar(stream: str, row: Mapping[str, Any], longest: int) -> Bar:
+    counts = [(outcome.value, row.get(outcome.value, 0)) for outcome in Outcome]
+    found = [(outcome, count) for outcome, count in counts if count]
+    told = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in found)
+    return Bar(stream, campaign_name(row), row["read"], _segments(found, longest), told)
+
+
+def _segments(found: Sequence[tuple[str, int]], longest: int) -> tuple[Segment, ...]:
+    """Side by side. Where thin ones were made wider all are cut again, so that bars stay in proportion."""
+    total = sum(count for _, count in found)
+    length = max(total / longest * WIDTH, THINNEST * len(found))
+    widths = [max(THINNEST, count / total * length) for _, count in found]
+    scale = length / sum(widths)
+    segments = []
+    start = 0.0
+    for (outcome, count), width in zip(found, widths, strict=True):
+        segments.append(Segment(outcome, count, round(start, 2), round(width * scale, 2)))
+        start += width * scale
+    return tuple(segments)

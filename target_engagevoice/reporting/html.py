@@ -1,0 +1,270 @@
+"""The run report: what a run did, as one HTML file that needs nothing else.
+
+It is made of what the run left: its record, its rejects and its journal of requests. No personal data but `externId`s
+is in it, unless asked for.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import jinja2
+import simplejson
+from markupsafe import Markup
+
+from target_engagevoice.api.ratelimit.windows import Window
+from target_engagevoice.config.table import SETTINGS
+from target_engagevoice.errors import StorageError
+from target_engagevoice.model.lead import Outcome
+from target_engagevoice.private_files import open_private
+from target_engagevoice.reporting.bars import WIDTH, outcome_bars
+from target_engagevoice.reporting.read_rejects import RejectGroup, reject_groups
+from target_engagevoice.reporting.read_requests import answer_groups, answer_of, read_requests, words_of
+from target_engagevoice.reporting.reasons import meaning
+from target_engagevoice.reporting.summary import campaign_name
+from target_engagevoice.reporting.timeline import STEPS, Curve, Timeline, timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from target_engagevoice.api.exchanges import Exchange
+    from target_engagevoice.reporting.past_runs import PastRun
+
+MOST_BARS = 50
+MOST_ROWS = 30
+"""A longer table of outcomes has its own scroll bar, so that what comes after it is not far away."""
+MOST_BATCHES = 200
+"""Requests shown one by one; a day has 170,000. Those that were not simply taken come first."""
+
+HEIGHT = 100
+HEADROOM = 1.08
+"""Above the highest point of a picture."""
+
+OUTCOMES = tuple(outcome.value for outcome in Outcome)
+
+STATUS_WORDS: Mapping[str, str] = {
+    "ok": "every record has its outcome",
+    "rejected": "more records were rejected than max_rejected_percent allows",
+    "failed": "the run could not go on",
+}
+
+
+@dataclass(frozen=True)
+class ShownReject:
+    """A group of rejects, as the report shows it.
+
+    Attributes:
+        what: What happened; `advice` is what to do about it.
+        campaigns: Ids and how many for each.
+        example: A whole line of the rejects file as JSON, when personal data is asked for.
+    """
+
+    group: RejectGroup
+    what: str
+    advice: str
+    campaigns: Sequence[tuple[str, int]]
+    example: str | None
+
+
+def write_report(run: PastRun, path: Path | None = None, *, with_personal_data: bool = False) -> Path:
+    """Write the report of a run.
+
+    Args:
+        run: It; its record must be there.
+        path: Where to; `{state_dir}/reports/{run}.html` when None.
+        with_personal_data: Show the server's words, and an example of each kind of reject.
+
+    Returns:
+        Where it is.
+
+    Raises:
+        StorageError: Something of the run can not be read, or the report can not be written.
+    """
+    target = path or run.report_path
+    page = report_page(run, target.parent, with_personal_data=with_personal_data)
+    part = target.with_name(f"{target.name}.part")
+    try:
+        with open_private(part, "w") as file:
+            file.write(page)
+        part.replace(target)
+    except OSError as error:
+        msg = (
+            f"{target}: the report can not be written: {error.strerror}. Name another place with `engagevoice report "
+            f"{run.name} --output FILE`."
+        )
+        raise StorageError(msg) from None
+    return target
+
+
+def report_page(run: PastRun, folder: Path, *, with_personal_data: bool) -> str:
+    """The report as HTML.
+
+    Args:
+        run: It.
+        folder: Where the page will be, since it links to the files of the run.
+        with_personal_data: As for `write_report`.
+
+    Raises:
+        StorageError: Something of the run can not be read.
+    """
+    record = run.record
+    requests = read_requests(run.requests_path)
+    bars = outcome_bars(record)
+    batches = _batches(requests.loads)
+    style = files("target_engagevoice.reporting").joinpath("templates/report.css").read_text("utf-8")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("target_engagevoice.reporting", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        words=_words,
+        isolated=_isolated,
+        moment=_moment,
+        clock=_clock,
+        span=_span,
+        thousands=_thousands,
+        picture=_picture,
+    )
+    page = environment.get_template("report.html").render(
+        record=record,
+        style=style,
+        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        status_words=STATUS_WORDS.get(record["status"], ""),
+        totals=[(name, value) for name, value in record["totals"].items() if value or name in ("read", "loaded")],
+        outcomes=[name for name in OUTCOMES if record["totals"].get(name)],
+        columns=_columns(record),
+        rows=_rows(record),
+        bars=bars[:MOST_BARS],
+        bars_left_out=len(bars) - MOST_BARS,
+        width=WIDTH,
+        steps=STEPS,
+        height=HEIGHT,
+        timeline=_timeline(record, requests.loads),
+        journal_full=requests.full,
+        answers=answer_groups(requests.exchanges),
+        most_rows=MOST_ROWS,
+        batches=batches,
+        with_words=any(map(words_of, batches)),
+        batches_left_out=max(0, len(requests.loads) - MOST_BATCHES),
+        answer_of=answer_of,
+        words_of=words_of,
+        rejects=[_reject(group, shown=with_personal_data) for group in reject_groups(run)],
+        with_personal_data=with_personal_data,
+        links={
+            name: _link(path, folder)
+            for name, path in (
+                ("record", run.record_path),
+                ("rejects", run.rejects_path),
+                ("requests", run.requests_path),
+            )
+            if path.exists()
+        },
+        config=[(name, _json(value)) for name, value in record.get("config", {}).items()],
+    )
+    return page.encode("utf-8", "replace").decode()  # names may hold half a surrogate pair
+
+
+def _columns(record: Mapping[str, Any]) -> list[str]:
+    """The numbers that are not zero everywhere; whatever a later version counts as well."""
+    return [name for name, value in record["totals"].items() if value or name == "read"]
+
+
+def _rows(record: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, int]]]:
+    return [(stream["stream"], campaign_name(row), row) for stream in record["streams"] for row in stream["campaigns"]]
+
+
+def _timeline(record: Mapping[str, Any], loads: Sequence[Exchange]) -> Timeline | None:
+    """None where nothing was sent."""
+    if not loads:
+        return None
+    config = record.get("config", {})
+    limits = {name: config.get(name, SETTINGS[name].default) for name in ("rate_limits", "max_in_flight")}
+    windows = [Window.parse(text) for text in limits["rate_limits"]]
+    started = datetime.fromisoformat(record["started"])
+    return timeline(loads, started, record["seconds"], windows, limits["max_in_flight"])
+
+
+def _batches(loads: Sequence[Exchange]) -> list[Exchange]:
+    """Those to show, in the order they were sent."""
+
+    def is_routine(load: Exchange) -> bool:
+        return load.status in (200, 201) and not (load.retry or load.code or load.message)
+
+    return sorted(sorted(loads, key=is_routine)[:MOST_BATCHES], key=lambda load: load.time)
+
+
+def _reject(group: RejectGroup, *, shown: bool) -> ShownReject:
+    what, advice = meaning(group.stage, group.reason)
+    campaigns = [("no campaign" if key is None else key, count) for key, count in group.campaign_ids.items()]
+    return ShownReject(group, what, advice, campaigns, _json(group.example) if shown else None)
+
+
+def _link(path: Path, folder: Path) -> str:
+    """From the page to a file, so that both can be moved together."""
+    return quote(os.path.relpath(path, folder))
+
+
+def _json(value: Any) -> str:
+    return simplejson.dumps(value, use_decimal=True, ignore_nan=True, indent=2, ensure_ascii=False)
+
+
+# What the template can not say for itself
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _isolated(campaign: str) -> Markup:
+    """A campaign's name and id, so that a name written from right to left does not draw in the figures beside it."""
+    name, opening, number = campaign.rpartition(" (")
+    if not opening:
+        return Markup("<bdi>{}</bdi>").format(campaign)
+    return Markup("<bdi>{}</bdi> ({}").format(name, number)
+
+
+def _moment(iso: str) -> str:
+    return datetime.fromisoformat(iso).astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _clock(iso: str, started: str) -> str:
+    """The time of day; with the date when it is not that of the start."""
+    moment, start = (datetime.fromisoformat(text).astimezone(timezone.utc) for text in (iso, started))
+    return moment.strftime("%H:%M:%S.%f" if moment.date() == start.date() else "%Y-%m-%d %H:%M:%S.%f")[:-3]
+
+
+def _span(seconds: float) -> str:
+    """`1:02:03`, `12.3 s` or `4 ms`."""
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:  # noqa: PLR2004 - seconds in a minute
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _thousands(number: int) -> str:
+    return f"{number:,}"
+
+
+def _picture(curve: Curve) -> dict[str, Any]:
+    """A curve, `STEPS` wide and `HEIGHT` high: the corners of its area, and where its limit is."""
+    top = max(curve.limit, curve.most) * HEADROOM
+
+    def height(value: int) -> float:
+        return round(HEIGHT - value / top * HEIGHT, 2)
+
+    corners = [f"{step + side},{height(value)}" for step, value in enumerate(curve.steps) for side in (0, 1)]
+    return {"points": f"0,{HEIGHT} {' '.join(corners)} {STEPS},{HEIGHT}", "limit": height(curve.limit)}

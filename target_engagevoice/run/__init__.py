@@ -1,0 +1,1 @@
+"""One run from the sign-in to the run record."""

@@ -1,0 +1,139 @@
+"""Signed in at one account, its campaigns known: what a run and the operator's commands start from."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from target_engagevoice.api.auth.authentication import authentication
+from target_engagevoice.api.auth.credentials import JwtGrant
+from target_engagevoice.api.client import Client
+from target_engagevoice.api.server_clock import ServerClock
+from target_engagevoice.api.transport import Transport
+from target_engagevoice.errors import ServerError
+from target_engagevoice.mapping.personas import needs_labels
+from target_engagevoice.model.campaign import Directory
+from target_engagevoice.private_files import make_private
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from target_engagevoice.api.auth.authentication import Authentication
+    from target_engagevoice.api.request_journal import RequestJournal
+    from target_engagevoice.clock import Clock
+    from target_engagevoice.config.settings import Settings
+    from target_engagevoice.halt import Halt
+
+logger = logging.getLogger("target-engagevoice")
+
+SANDBOX_STORE = "sandbox.db"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """An account, signed in.
+
+    Attributes:
+        base_url: Where it is; the embedded sandbox's address when the run brings its own.
+        close: Ends the connections, and the sandbox.
+    """
+
+    base_url: str
+    account_id: str
+    client: Client
+    directory: Directory
+    server_clock: ServerClock
+    close: Callable[[], None]
+
+    @property
+    def quota(self) -> str:
+        """Whose requests count together: host and account, such as `ringcx.ringcentral.com 99990001`."""
+        return f"{urlsplit(self.base_url).netloc.casefold()} {self.account_id}"
+
+
+def connect(
+    settings: Settings, clock: Clock, halt: Halt, version: str, journal: RequestJournal | None = None
+) -> Connection:
+    """Sign in, find the account and list its campaigns.
+
+    Args:
+        settings: Where and who.
+        clock: For time-outs and tokens.
+        halt: What stops waiting.
+        version: Of this package, for the `User-Agent`, which the reference (section 1) asks to be stable.
+        journal: Notes each request but the sign-in's; None for nobody who does.
+
+    Raises:
+        ConfigError: The account can not be told.
+        SignInError: The server refuses the credentials.
+        ServerError: The server does not answer.
+        StorageError: The embedded sandbox has no place for its store.
+    """
+    base_url, credentials = settings.base_url, settings.credentials
+    closers: list[Callable[[], None]] = []
+
+    def close() -> None:
+        while closers:
+            closers.pop()()
+
+    try:
+        if settings.embedded_sandbox:
+            from target_engagevoice.sandbox.sandbox import Sandbox  # noqa: PLC0415 - a run against RingCentral needs no server
+
+            make_private(settings.state_dir)
+            sandbox = Sandbox(store=settings.state_dir / SANDBOX_STORE)
+            base_url = sandbox.start()
+            closers.append(sandbox.stop)
+            if isinstance(credentials, JwtGrant):
+                credentials = replace(credentials, rc_server_url=sandbox.origin)
+        user_agent = f"target-engagevoice/{version}"
+        sign_in: Authentication = authentication(
+            credentials,
+            base_url=base_url,
+            session=None,
+            timeout=settings.request_timeout_seconds,
+            retry_max_seconds=settings.retry_max_seconds,
+            clock=clock,
+            user_agent=user_agent,
+        )
+        server_clock = ServerClock()
+        transport = Transport(
+            authentication=sign_in,
+            connections=settings.max_in_flight,
+            timeout=settings.request_timeout_seconds,
+            user_agent=user_agent,
+            clock=clock,
+            server_clock=server_clock,
+        )
+        closers.append(transport.close)
+        client = Client(
+            base_url=base_url,
+            api_version=settings.api_version,
+            transport=transport,
+            clock=clock,
+            halt=halt,
+            retry_max_seconds=settings.retry_max_seconds,
+            advice=sign_in.advice,
+            ready=sign_in.ready,
+            journal=journal,
+        )
+        sign_in.sign_in()
+        account_id = client.resolve_account(settings.account_id)
+        directory = _with_labels(client, settings, client.directory())
+    except BaseException:
+        close()
+        raise
+    return Connection(base_url, account_id, client, directory, server_clock, close)
+
+
+def _with_labels(client: Client, settings: Settings, directory: Directory) -> Directory:
+    """The directory with the labels of the account's phones, where they matter and the server gives them."""
+    if not needs_labels(settings.stream_rules, directory):
+        return directory
+    try:
+        return Directory(directory.campaigns, client.phone_labels())
+    except ServerError as error:
+        logger.debug("The labels of the account's phones: %s", error)
+        return directory

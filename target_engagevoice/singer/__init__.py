@@ -1,0 +1,1 @@
+"""Reads Singer messages from a line of bytes."""

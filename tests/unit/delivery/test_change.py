@@ -1,0 +1,550 @@
+"""Leads that are changed in place: only what differs is sent, what is gone is loaded anew, what was out comes back."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from target_engagevoice.api.answers import Refused
+from target_engagevoice.api.lead_client import LeadClient
+from target_engagevoice.delivery.lookups import Lookups
+from target_engagevoice.delivery.reconcile import recover
+from target_engagevoice.errors import ServerError
+from target_engagevoice.ledger.ledger import Ledger
+from target_engagevoice.model.lead import Outcome
+from target_engagevoice.model.list_options import ListOptions
+from target_engagevoice.model.policy import Policy
+from target_engagevoice.model.retirement import ACTIONS, Retire, Retirement, phone_digest
+from tests.support.factories import ACCOUNT, RENEWALS, Desk, desk, lead
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from target_engagevoice.api.admin import AdminRequest
+    from target_engagevoice.ledger.leads import HeldLead
+    from target_engagevoice.model.lead import Lead
+
+UPSERT = Policy(change=True, move=Retire.SUPPRESS)
+
+
+class Room:
+    """A desk that changes leads, and what it sent to change them.
+
+    Attributes:
+        sent: Query and body of each change.
+    """
+
+    def __init__(self, made: Desk) -> None:
+        self.desk = made
+        self.sent: list[tuple[Any, dict[str, Any]]] = []
+        send = made.client.send
+
+        def listen(request: AdminRequest, left: Any = None) -> Any:
+            if request.method == "PATCH":
+                self.sent.append((request.params, json.loads(request.body or b"")))
+            return send(request, left)
+
+        made.client.send = listen  # type: ignore[method-assign]
+
+    def load(self, *leads: Lead) -> None:
+        """Load leads, and let time go by until they are found."""
+        self.desk.load(leads)
+        self.desk.clock.advance(11)
+
+    def fields(self, number: int = 0) -> dict[str, Any]:
+        """What the server has of the newest lead of an id."""
+        rows = [row for row in self.desk.sandbox.leads("1001") if row["externId"] == f"L{number}"]
+        fields: dict[str, Any] = rows[-1]["fields"]
+        return fields
+
+    def act(self, action: str, number: int = 0) -> None:
+        """Somebody does something to a lead."""
+        row = next(row for row in self.desk.sandbox.leads("1001") if row["externId"] == f"L{number}")
+        self.desk.loading().lead_client.act(action, ["1001"], [str(row["leadId"])], lambda _: None)
+
+    def states(self) -> list[tuple[str, bool]]:
+        """State of each lead, and whether it is suppressed."""
+        return [(row["leadState"], bool(row["suppressed"])) for row in self.desk.sandbox.leads("1001")]
+
+    def held(self, number: int = 0) -> HeldLead:
+        """What the ledger has of it."""
+        return self.desk.ledger.leads.held("1001", [f"L{number}"])[f"L{number}"]
+
+    def retired(self, number: int = 0) -> str | None:
+        """How the ledger has it."""
+        return self.held(number).retired
+
+    def retire(self, how: Retire, *numbers: int) -> None:
+        """Take leads out of the dialer."""
+        self.desk.retire([Retirement.of_record(f"L{number}", Outcome.DELETED, how, RENEWALS) for number in numbers])
+
+
+@pytest.fixture
+def room() -> Iterator[Room]:
+    with desk(policy=UPSERT) as made:
+        made.client.directory()
+        yield Room(made)
+
+
+@pytest.fixture
+def appending() -> Iterator[Room]:
+    with desk(policy=Policy(move=Retire.SUPPRESS)) as made:
+        made.client.directory()
+        yield Room(made)
+
+
+# What is sent
+
+
+def test_only_what_differs_is_sent(room: Room) -> None:
+    room.load(lead(0, firstName="Ann", lastName="Lee"))
+    room.desk.change([lead(0, firstName="Bea", lastName="Lee")])
+    assert [body for _, body in room.sent] == [{"firstName": "Bea"}]
+    assert room.desk.outcome() == {"loaded": 1, "updated": 1}
+
+
+def test_cleared_fields_are_blanked_each_in_its_way(room: Room) -> None:
+    room.load(lead(0, firstName="Ann", leadPriority=3, extendedLeadData={"rating": "hot"}, city="Rome"))
+    room.desk.change([lead(0, city="Rome")])
+    assert [body for _, body in room.sent] == [{"firstName": "", "leadPriority": None, "extendedLeadData": {}}]
+    assert room.fields() == lead(0, city="Rome").fields
+
+
+def test_a_second_change_knows_what_the_first_left(room: Room) -> None:
+    room.load(lead(0, firstName="Ann"))
+    room.desk.change([lead(0, city="Rome")])
+    room.desk.change([lead(0, city="Rome", firstName="Bea")])
+    assert [body for _, body in room.sent] == [{"firstName": "", "city": "Rome"}, {"firstName": "Bea"}]
+
+
+def test_of_a_lead_whose_fields_are_not_known_everything_is_sent_and_nothing_blanked(appending: Room) -> None:
+    appending.load(lead(0, firstName="Ann", city="Rome"))
+    appending.desk.policy = UPSERT
+    appending.desk.change([lead(0, firstName="Bea")])
+    assert [body for _, body in appending.sent] == [{"leadPhone": "6505550000", "firstName": "Bea"}]
+
+
+def test_a_changed_phone_tells_the_server_to_look_for_its_time_zone_again(room: Room) -> None:
+    room.load(lead(0), lead(1))
+    room.desk.change([lead(0, leadPhone="6505559999"), lead(1, firstName="Bea")])
+    names = [set(params) for params, _ in room.sent]
+    assert names == [{"campaignId", "timezoneOption", "duplicateHandling"}, {"campaignId"}]
+
+
+def test_the_id_of_a_lead_is_looked_up_once(room: Room) -> None:
+    room.load(lead(0))
+    room.desk.change([lead(0, firstName="Ann")])
+    before = len(room.desk.sandbox.requests("search"))
+    room.desk.change([lead(0, firstName="Bea")])
+    assert len(room.desk.sandbox.requests("search")) == before
+
+
+def test_a_batch_is_looked_up_together(room: Room) -> None:
+    room.load(*(lead(number) for number in range(5)))
+    before = len(room.desk.sandbox.requests("search"))
+    room.desk.change([lead(number, firstName="Bea") for number in range(5)])
+    assert len(room.desk.sandbox.requests("search")) == before + 2, "one page of rows, and the empty one behind it"
+
+
+def test_what_another_run_changed_meanwhile_is_not_changed_again(room: Room) -> None:
+    room.load(lead(0, firstName="Ann"))
+    room.desk.change([lead(0, firstName="Ann")])
+    assert (room.sent, room.desk.outcome()) == ([], {"loaded": 1, "unchanged": 1})
+
+
+def test_without_dedupe_a_lead_that_does_not_differ_is_sent_whole(room: Room) -> None:
+    room.desk.policy = Policy(skip_unchanged=False, change=True)
+    room.load(lead(0, firstName="Ann"))
+    room.desk.change([lead(0, firstName="Ann")])
+    assert [body for _, body in room.sent] == [{"leadPhone": "6505550000", "firstName": "Ann"}]
+
+
+# Which lead
+
+
+def test_of_several_leads_of_one_key_the_newest_is_changed(appending: Room) -> None:
+    appending.load(lead(0, firstName="Ann"))
+    appending.load(lead(0, firstName="Bea"))
+    appending.desk.policy = UPSERT
+    appending.desk.change([lead(0, firstName="Cleo")])
+    rows = [row["fields"]["firstName"] for row in appending.desk.sandbox.leads("1001")]
+    assert rows == ["Ann", "Cleo"]
+
+
+def test_a_lead_that_was_loaded_just_now_is_waited_for(room: Room) -> None:
+    room.desk.load([lead(0, firstName="Ann")])
+    assert room.desk.change([lead(0, firstName="Bea")]) == []
+    assert room.fields()["firstName"] == "Bea"
+
+
+def test_a_lead_that_is_gone_is_given_back_to_be_loaded(room: Room) -> None:
+    room.load(lead(0), lead(1))
+    room.act("DELETE_LEADS", 0)
+    assert room.desk.change([lead(0, firstName="Bea"), lead(1, firstName="Bea")]) == ["L0"]
+    assert (room.retired(0), room.retired(1)) == ("delete", None)
+
+
+def test_a_lead_that_is_gone_though_its_id_is_known_is_given_back_to_be_loaded(room: Room) -> None:
+    room.load(lead(0))
+    room.desk.change([lead(0, firstName="Bea")])
+    room.act("DELETE_LEADS", 0)
+    assert room.desk.change([lead(0, firstName="Cleo")]) == ["L0"]
+
+
+def test_a_lead_that_somebody_loaded_anew_is_found(room: Room) -> None:
+    room.load(lead(0))
+    room.desk.change([lead(0, firstName="Bea")])
+    room.act("DELETE_LEADS", 0)
+    room.load(lead(9), lead(0, firstName="Dora"))
+    with room.desk.ledger._book.writing() as connection:
+        connection.exec_driver_sql("UPDATE engagevoice_accepted SET lead_id = '4711'")
+    assert room.desk.change([lead(0, firstName="Cleo")]) == []
+    assert room.fields()["firstName"] == "Cleo"
+
+
+def test_a_lead_that_the_search_still_shows_is_not_loaded_a_second_time(room: Room) -> None:
+    room.load(*(lead(number) for number in range(3)))
+    room.desk.sandbox.faults([{"on": "patch", "do": "status", "status": 404, "after": 1}])
+    assert room.desk.change([lead(number, firstName="Bea") for number in (1, 0, 2)]) == []
+    assert room.desk.outcome() == {"loaded": 3, "updated": 2, "rejected": 1}
+    assert room.desk.ledger.accepted("1001", ["L0"])["L0"].holds(lead(0).digest)
+
+
+def test_a_lead_that_the_search_shows_for_a_moment_more_is_given_back(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.load(lead(0))
+    room.desk.change([lead(0, firstName="Ann")])
+    shown = Lookups.find
+    stale = room.desk.loading().lookups.find([room.held()])
+    room.act("DELETE_LEADS", 0)
+    monkeypatch.setattr(Lookups, "find", lambda self, held: stale if held else shown(self, held))
+    assert room.desk.change([lead(0, firstName="Bea")]) == ["L0"]
+
+
+def test_a_lead_that_the_ledger_does_not_know_is_found_and_not_loaded_again(room: Room) -> None:
+    envelope = ListOptions().envelope({"stream": "people", "started": "now"})
+    room.desk.client.load("1001", envelope, [lead(0, firstName="Ann").body])
+    room.desk.clock.advance(11)
+    assert room.desk.load_batch(room.desk.batch([lead(0, firstName="Bea"), lead(1)])) == ["L0"]
+    held = room.desk.ledger.leads.held("1001", ["L0"])["L0"]
+    assert (held.digest, held.retired, held.lead_id is not None) == ("", None, True)
+    assert room.desk.landed() == ["L0", "L1"]
+
+
+# Back into the dialer
+
+
+@pytest.mark.parametrize("how", [Retire.CANCEL, Retire.PAUSE, Retire.SUPPRESS])
+def test_a_retired_lead_comes_back_without_a_change(room: Room, how: Retire) -> None:
+    room.load(lead(0))
+    room.retire(how, 0)
+    assert room.states() != [("READY", False)]
+    room.desk.change([lead(0)])
+    assert (room.states(), room.sent, room.retired()) == ([("READY", False)], [], None)
+    assert room.desk.outcome() == {"loaded": 1, "deleted": 1, "updated": 1}
+
+
+@pytest.mark.parametrize("how", [Retire.CANCEL, Retire.PAUSE])
+@pytest.mark.parametrize("before", [Retire.CANCEL, Retire.PAUSE])
+def test_a_lead_that_was_over_before_stays_over(room: Room, how: Retire, before: Retire) -> None:
+    room.load(lead(0))
+    room.act(ACTIONS[before])
+    room.retire(how, 0)
+    room.desk.change([lead(0, firstName="Bea")])
+    assert (room.states()[0][0] == "READY", room.retired()) == (False, None)
+
+
+def test_a_lead_that_somebody_had_suppressed_before_stays_so(room: Room) -> None:
+    room.load(lead(0))
+    room.act(ACTIONS[Retire.SUPPRESS])
+    room.retire(Retire.SUPPRESS, 0)
+    room.desk.change([lead(0, firstName="Bea")])
+    assert (room.states(), room.retired()) == ([("READY", True)], None)
+
+
+def test_a_lead_that_was_over_when_it_was_retired_at_the_second_try_stays_over(room: Room) -> None:
+    room.load(lead(0))
+    room.desk.sandbox.faults([{"on": "action", "do": "action_failed"}])
+    room.retire(Retire.PAUSE, 0)
+    room.act(ACTIONS[Retire.CANCEL])
+    room.retire(Retire.PAUSE, 0)
+    room.desk.change([lead(0)])
+    assert (room.states(), room.retired()) == ([("PAUSED", False)], None)
+
+
+def test_a_lead_that_comes_back_with_other_content_is_changed_too(room: Room) -> None:
+    room.load(lead(0, firstName="Ann"))
+    room.retire(Retire.SUPPRESS, 0)
+    room.desk.change([lead(0, firstName="Bea")])
+    assert (room.states(), room.fields()["firstName"]) == ([("READY", False)], "Bea")
+
+
+def test_leads_come_back_together(room: Room) -> None:
+    room.load(*(lead(number) for number in range(5)))
+    room.retire(Retire.SUPPRESS, *range(5))
+    room.desk.change([lead(number) for number in range(5)])
+    assert len(room.desk.sandbox.requests("action")) == 2
+
+
+def test_a_retired_lead_that_is_gone_is_given_back_to_be_loaded(room: Room) -> None:
+    room.load(lead(0))
+    room.retire(Retire.SUPPRESS, 0)
+    room.act("DELETE_LEADS", 0)
+    assert room.desk.change([lead(0)]) == ["L0"]
+
+
+def test_a_revival_that_the_server_refuses_rejects_its_leads(room: Room) -> None:
+    room.load(lead(0))
+    room.retire(Retire.SUPPRESS, 0)
+    room.desk.sandbox.faults([{"on": "action", "do": "status", "status": 400, "times": None}])
+    room.desk.change([lead(0)])
+    assert (room.desk.outcome()["rejected"], room.retired()) == (1, "suppress")
+
+
+# Not onto the list
+
+
+@pytest.fixture
+def listing() -> Iterator[Room]:
+    """A room where the phone 6505559999 is on the do-not-call list by our doing, and two leads are loaded."""
+    with desk(policy=replace(UPSERT, keep_off=True)) as made:
+        made.client.directory()
+        made.ledger.leads.note_listed(phone_digest("6505559999"))
+        room = Room(made)
+        room.load(lead(0), lead(1))
+        yield room
+
+
+LISTED = lead(0, leadPhone="6505559999")
+
+
+def test_a_lead_whose_new_phone_is_on_the_list_is_suppressed(listing: Room) -> None:
+    listing.desk.change([LISTED, lead(1, firstName="Bea")])
+    assert (listing.states(), listing.retired()) == ([("READY", True), ("READY", False)], "suppress")
+    assert listing.desk.outcome() == {"loaded": 2, "updated": 1, "do_not_call": 1}
+    assert [body for _, body in listing.sent] == [{"firstName": "Bea"}]
+
+
+def test_all_leads_of_its_key_are_suppressed_and_the_newest_comes_back_with_another_phone(listing: Room) -> None:
+    envelope = ListOptions().envelope({"stream": "people", "started": "now"})
+    listing.desk.client.load("1001", envelope, [lead(0, firstName="Ann").body])
+    listing.desk.clock.advance(11)
+    listing.desk.change([LISTED])
+    assert listing.states() == [("READY", True), ("READY", False), ("READY", True)]
+    listing.desk.change([lead(0, leadPhone="6505550009")])
+    assert (listing.states()[2], listing.fields()["leadPhone"]) == (("READY", False), "6505550009")
+
+
+def test_a_lead_that_keeps_its_phone_is_changed(listing: Room) -> None:
+    listing.desk.ledger.leads.note_listed(phone_digest("6505550000"))
+    listing.desk.change([lead(0, firstName="Bea")])
+    assert (listing.states()[0], listing.fields()["firstName"]) == (("READY", False), "Bea")
+
+
+@pytest.mark.parametrize(
+    ("mishap", "retired"), [({"do": "action_failed"}, None), ({"do": "status", "status": 500, "times": 3}, "suppress?")]
+)
+def test_a_lead_that_can_not_be_suppressed_is_rejected(
+    listing: Room, mishap: dict[str, Any], retired: str | None
+) -> None:
+    listing.desk.sandbox.faults([{"on": "action", **mishap}])
+    listing.desk.change([LISTED])
+    assert (listing.desk.outcome(), listing.retired()) == ({"loaded": 2, "rejected": 1}, retired)
+    listing.desk.change([LISTED])
+    assert (listing.states()[0], listing.retired()) == (("READY", True), "suppress")
+
+
+def test_a_lead_that_was_suppressed_by_hand_stays_so_with_another_phone(listing: Room) -> None:
+    listing.act(ACTIONS[Retire.SUPPRESS])
+    listing.desk.change([LISTED])
+    listing.desk.change([lead(0, leadPhone="6505550009")])
+    assert (listing.states()[0], listing.retired()) == (("READY", True), None)
+
+
+# Refused
+
+
+BREAKS = {"do": "status", "status": 500, "stored": True, "times": 3}
+"""It is done, and the server breaks all the same: so often that it is taken for a refusal."""
+
+
+def test_a_change_that_the_server_broke_on_may_have_been_made(room: Room) -> None:
+    room.load(lead(0, firstName="Ann", city="Rome"))
+    room.desk.sandbox.faults([{"on": "patch", **BREAKS}])
+    room.desk.change([lead(0, firstName="Bea")])
+    assert (room.fields()["firstName"], room.held().digest) == ("Bea", "")
+    room.desk.change([lead(0, firstName="Ann", city="Rome")])
+    assert room.fields() == lead(0, firstName="Ann", city="Rome").fields
+
+
+def test_a_revival_that_the_server_broke_on_may_have_been_made(room: Room) -> None:
+    room.load(lead(0))
+    room.retire(Retire.SUPPRESS, 0)
+    room.desk.sandbox.faults([{"on": "action", **BREAKS}])
+    room.desk.change([lead(0)])
+    assert (room.states(), room.retired()) == ([("READY", False)], "suppress?")
+    room.retire(Retire.SUPPRESS, 0)
+    assert (room.states(), room.retired()) == ([("READY", True)], "suppress")
+
+
+def test_a_retirement_that_the_server_broke_on_may_have_been_made(room: Room) -> None:
+    room.load(lead(0))
+    room.desk.sandbox.faults([{"on": "action", **BREAKS}])
+    room.retire(Retire.PAUSE, 0)
+    assert (room.desk.outcome(), room.retired()) == ({"loaded": 1, "rejected": 1}, "pause?")
+    room.desk.change([lead(0)])
+    assert (room.states(), room.retired()) == ([("READY", False)], None)
+
+
+def refusing(room: Room) -> None:
+    room.desk.sandbox.faults([{"on": "patch", "do": "status", "status": 400, "times": None}])
+
+
+def test_a_refused_change_is_rejected_once_another_is_taken(room: Room) -> None:
+    room.load(lead(0, firstName="Ann"), lead(1))
+    room.desk.sandbox.faults([{"on": "patch", "do": "status", "status": 400}])
+    room.desk.change([lead(0, firstName="Bea"), lead(1, firstName="Bea")])
+    assert room.desk.outcome() == {"loaded": 2, "updated": 1, "rejected": 1}
+    assert room.fields(0)["firstName"] == "Ann"
+
+
+def test_a_refused_change_leaves_the_ledger_as_it_was(room: Room) -> None:
+    room.load(lead(0, firstName="Ann"))
+    refusing(room)
+    room.desk.change([lead(0, firstName="Bea")])
+    assert room.desk.ledger.accepted("1001", ["L0"])["L0"].holds(lead(0, firstName="Ann").digest)
+
+
+def test_after_a_refused_change_the_next_one_is_whole(room: Room) -> None:
+    room.load(lead(0, firstName="Ann"))
+    room.desk.sandbox.faults([{"on": "patch", "do": "status", "status": 400}])
+    room.desk.change([lead(0, firstName="Bea", city="Rome")])
+    room.desk.change([lead(0, firstName="Cleo")])
+    assert room.fields() == lead(0, firstName="Cleo").fields
+
+
+@pytest.mark.parametrize(("number", "asked"), [(5, 5), (6, 6), (12, 7)])
+def test_five_refused_in_a_row_and_two_others_are_not_the_leads(room: Room, number: int, asked: int) -> None:
+    room.load(*map(lead, range(number)))
+    refusing(room)
+    with pytest.raises(ServerError, match="it is not the leads"):
+        room.desk.change([lead(each, firstName="Bea") for each in range(number)])
+    assert (len(room.sent), room.desk.outcome()) == (asked, {"loaded": number})
+
+
+@pytest.mark.parametrize("bad", [5, 9])
+def test_leads_at_fault_that_come_first_do_not_stop_the_others(
+    room: Room, monkeypatch: pytest.MonkeyPatch, bad: int
+) -> None:
+    room.load(*map(lead, range(12)))
+    at_fault = {str(row["leadId"]) for row in room.desk.sandbox.leads("1001")[:bad]}
+    change = LeadClient.change
+
+    def refusing_some(self: LeadClient, campaign_id: str, lead_id: str, *more: Any) -> Any:
+        if lead_id in at_fault:
+            return Refused("http_400", "not this one")
+        return change(self, campaign_id, lead_id, *more)
+
+    monkeypatch.setattr(LeadClient, "change", refusing_some)
+    room.desk.change([lead(number, firstName="Bea") for number in range(12)])
+    assert room.desk.outcome() == {"loaded": 12, "updated": 12 - bad, "rejected": bad}
+
+
+# In doubt after a kill
+
+
+class Dead(Exception):  # noqa: N818 - what happened, not what went wrong
+    """The run is no more."""
+
+
+def die(*_: Any, **__: Any) -> Any:
+    raise Dead
+
+
+def next_run(room: Room, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    """The ledger as the next run has it, what the killed one left being settled."""
+    monkeypatch.undo()
+    made = room.desk
+    made.ledger.close()
+    made.ledger = Ledger.open(None, made.folder, ACCOUNT, "next")
+    recover(made.ledger, made.reconciler, made.clock, made.clock.time, made.reconciler.delay)
+    return made.ledger
+
+
+@pytest.fixture
+def mortal() -> Iterator[Room]:
+    """A room with a ledger on disk."""
+    with desk(policy=UPSERT) as made:
+        made.client.directory()
+        made.ledger.close()
+        made.ledger = Ledger.open(None, made.folder, ACCOUNT, "killed")
+        with closing(made.ledger):
+            yield Room(made)
+
+
+def test_a_change_in_doubt_is_made_again_whatever_it_says(mortal: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    mortal.load(lead(0, firstName="Ann"))
+    monkeypatch.setattr(mortal.desk.ledger.leads, "changed", die)
+    with pytest.raises(Dead):
+        mortal.desk.change([lead(0, city="Rome")])
+    next_run(mortal, monkeypatch)
+    mortal.desk.change([lead(0, firstName="Ann")])
+    assert mortal.fields() == lead(0, firstName="Ann").fields, "the city is gone again"
+
+
+def test_a_lead_that_may_be_deleted_is_asked_for(mortal: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    mortal.load(lead(0))
+    monkeypatch.setattr(mortal.desk.ledger.leads, "retired", die)
+    with pytest.raises(Dead):
+        mortal.retire(Retire.DELETE, 0)
+    assert next_run(mortal, monkeypatch).accepted("1001", ["L0"])["L0"].retired == "delete?"
+    assert mortal.desk.change([lead(0)]) == ["L0"]
+
+
+def test_a_lead_that_may_be_suppressed_for_its_new_phone_comes_back_with_another(
+    mortal: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mortal.desk.policy = replace(UPSERT, keep_off=True)
+    mortal.load(lead(0))
+    mortal.desk.ledger.leads.note_listed(phone_digest("6505559999"))
+    monkeypatch.setattr(mortal.desk.ledger.leads, "retired", die)
+    with pytest.raises(Dead):
+        mortal.desk.change([LISTED])
+    assert next_run(mortal, monkeypatch).accepted("1001", ["L0"])["L0"].retired == "suppress?"
+    mortal.desk.change([lead(0, leadPhone="6505550009")])
+    assert (mortal.states(), mortal.retired()) == ([("READY", False)], None)
+
+
+@pytest.mark.parametrize("how", [Retire.CANCEL, Retire.PAUSE, Retire.SUPPRESS])
+@pytest.mark.parametrize("acted", [True, False])
+def test_a_lead_that_may_be_out_of_the_dialer_comes_back(
+    mortal: Room, monkeypatch: pytest.MonkeyPatch, how: Retire, acted: bool
+) -> None:
+    mortal.load(lead(0))
+    name = "retired" if acted else "note"
+    monkeypatch.setattr(mortal.desk.ledger.leads, name, die)
+    with pytest.raises(Dead):
+        mortal.retire(how, 0)
+    assert next_run(mortal, monkeypatch).accepted("1001", ["L0"])["L0"].retired == f"{how.value}?"
+    mortal.desk.change([lead(0)])
+    assert (mortal.states(), mortal.retired()) == ([("READY", False)], None)
+
+
+# Where runs share a ledger
+
+
+@pytest.mark.parametrize("change", [False, True])
+def test_a_deleted_lead_of_the_same_content_is_loaded_anew(
+    room: Room, monkeypatch: pytest.MonkeyPatch, change: bool
+) -> None:
+    monkeypatch.setattr(Ledger, "shared", True)
+    room.desk.policy = Policy(change=change)
+    room.load(lead(0))
+    room.retire(Retire.DELETE, 0)
+    room.desk.load([lead(0)], not_before=room.desk.clock.time())
+    assert (room.desk.landed(), room.retired()) == (["L0"], None)

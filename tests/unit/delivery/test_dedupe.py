@@ -1,0 +1,283 @@
+"""What is to be done for a lead, by what its campaign has and by what killed runs left."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+import pytest
+
+from target_engagevoice.delivery.buffer import BufferedLead
+from target_engagevoice.delivery.dedupe import Dedupe
+from target_engagevoice.ledger.ledger import Ledger
+from target_engagevoice.ledger.tables import CHANGE, RETIRE
+from target_engagevoice.model.lead import Outcome
+from target_engagevoice.model.policy import Policy
+from target_engagevoice.model.retirement import RETIRED, Retire, Retirement, phone_digest
+from target_engagevoice.outcomes.checkpoints import Epoch
+from target_engagevoice.outcomes.outcomes import ReadRecord
+from tests.support.factories import ACCOUNT, lead
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from target_engagevoice.delivery.dedupe import Division
+    from target_engagevoice.model.lead import Lead
+
+    Past = Callable[[Ledger], None]
+
+APPEND = Policy()
+ALL = Policy(skip_unchanged=False)
+UPSERT = Policy(change=True)
+MOVES = Policy(move=Retire.SUPPRESS)
+KEEPS_OFF = Policy(keep_off=True)
+
+ANN, BEA = lead(0, firstName="Ann"), lead(0, firstName="Bea")
+FLAGGED = Retirement.of_record("L0", Outcome.DELETED, Retire.SUPPRESS, None)
+
+
+def load(ledger: Ledger, one: Lead = ANN, campaign: str = "1001", stream: str = "people") -> None:
+    ledger.settle(stream, campaign, {"L0": one.digest}, [], 5.0)
+
+
+def retire(ledger: Ledger, how: Retire = Retire.SUPPRESS, campaign: str = "1001", *, moved: bool = False) -> None:
+    ledger.claim("people", campaign, {"L0": how.value}, 1.0, RETIRE)
+    ledger.leads.retired("people", campaign, ["L0"], how, moved=moved)
+    if not moved:
+        ledger.leads.mark("people", ["L0"])
+
+
+def doubt(ledger: Ledger, how: Retire | None) -> None:
+    """As if a run before had been killed in between."""
+    with ledger._book.writing() as connection:
+        if how is not None:
+            ledger.leads._retire(connection, "1001", ["L0"], f"{how.value}?")
+        else:
+            connection.exec_driver_sql("UPDATE engagevoice_accepted SET digest = ''")
+
+
+@contextmanager
+def after(tmp_path: Path, past: Past, *, killed: bool) -> Iterator[Ledger]:
+    """The ledger of the next run."""
+    ledger = Ledger.open(None, tmp_path, ACCOUNT, "one")
+    past(ledger)
+    if not killed:
+        ledger.finish(["people", "contacts"])
+    ledger.close()
+    ledger = Ledger.open(None, tmp_path, ACCOUNT, "two")
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def what(division: Division) -> str:
+    """The one thing that is to be done."""
+    done = [each.name for each in fields(division) if getattr(division, each.name)]
+    return ", ".join(done)
+
+
+def buffered(one: Lead) -> BufferedLead:
+    return BufferedLead.of(ReadRecord("people", {}, Epoch()), one, 0.0)
+
+
+# After a run that came to its end
+
+
+def nothing(_ledger: Ledger) -> None:
+    """Nobody loaded anything."""
+
+
+def loaded(ledger: Ledger) -> None:
+    load(ledger)
+
+
+def by_another_stream(ledger: Ledger) -> None:
+    load(ledger, stream="contacts")
+
+
+def in_another_campaign(ledger: Ledger) -> None:
+    load(ledger, campaign="1002")
+
+
+def in_both(ledger: Ledger) -> None:
+    load(ledger)
+    load(ledger, campaign="1002")
+
+
+def suppressed(ledger: Ledger) -> None:
+    load(ledger)
+    retire(ledger)
+
+
+def deleted(ledger: Ledger) -> None:
+    load(ledger)
+    retire(ledger, Retire.DELETE)
+
+
+def listed(ledger: Ledger) -> None:
+    suppressed(ledger)
+    ledger.leads.note_listed(phone_digest("6505550000"))
+
+
+def listed_here_and_dialled_elsewhere(ledger: Ledger) -> None:
+    listed(ledger)
+    load(ledger, campaign="1002")
+
+
+def perhaps_suppressed(ledger: Ledger) -> None:
+    load(ledger)
+    doubt(ledger, Retire.SUPPRESS)
+
+
+def perhaps_deleted(ledger: Ledger) -> None:
+    load(ledger)
+    doubt(ledger, Retire.DELETE)
+
+
+def perhaps_changed(ledger: Ledger) -> None:
+    load(ledger)
+    doubt(ledger, None)
+
+
+def adopted(ledger: Ledger) -> None:
+    ledger.leads.adopt("people", "1001", {"L0": ("1", 5.0)})
+
+
+@pytest.mark.parametrize(
+    ("past", "policy", "same", "changed"),
+    [
+        (nothing, APPEND, "to_send", "to_send"),
+        (nothing, UPSERT, "to_send", "to_send"),
+        (loaded, APPEND, "there", "to_send"),
+        (loaded, UPSERT, "there", "to_change"),
+        (loaded, ALL, "to_send", "to_send"),
+        (loaded, Policy(skip_unchanged=False, change=True), "to_change", "to_change"),
+        (by_another_stream, UPSERT, "there", "to_change"),
+        (in_another_campaign, APPEND, "to_send", "to_send"),
+        (in_another_campaign, MOVES, "moved", "moved"),
+        (in_both, APPEND, "there", "to_send"),
+        (in_both, MOVES, "moved", "moved"),
+        (suppressed, APPEND, "to_change", "to_send"),
+        (suppressed, UPSERT, "to_change", "to_change"),
+        (suppressed, ALL, "to_send", "to_send"),
+        (deleted, APPEND, "to_send", "to_send"),
+        (deleted, UPSERT, "to_send", "to_send"),
+        (listed, APPEND, "to_change", "to_send"),
+        (listed, KEEPS_OFF, "forbidden", "forbidden"),
+        (listed_here_and_dialled_elsewhere, KEEPS_OFF, "forbidden", "forbidden"),
+        (listed_here_and_dialled_elsewhere, Policy(keep_off=True, move=Retire.PAUSE), "moved", "moved"),
+        (perhaps_suppressed, APPEND, "to_change", "to_send"),
+        (perhaps_deleted, APPEND, "to_change", "to_send"),
+        (perhaps_changed, APPEND, "to_change", "to_change"),
+        (adopted, UPSERT, "to_change", "to_change"),
+    ],
+)
+def test_what_is_to_be_done_for_a_lead(tmp_path: Path, past: Past, policy: Policy, same: str, changed: str) -> None:
+    with after(tmp_path, past, killed=False) as ledger:
+        done = [what(Dedupe(ledger, policy).divide("people", "1001", [buffered(one)])) for one in (ANN, BEA)]
+        assert done == [same, changed]
+
+
+def test_a_lead_of_another_stream_does_not_move(tmp_path: Path) -> None:
+    with after(tmp_path, lambda ledger: load(ledger, campaign="1002", stream="contacts"), killed=False) as ledger:
+        assert what(Dedupe(ledger, MOVES).divide("people", "1001", [buffered(ANN)])) == "to_send"
+
+
+# After a killed one
+
+
+def twice(ledger: Ledger) -> None:
+    load(ledger)
+    load(ledger, BEA)
+
+
+def loaded_again(ledger: Ledger) -> None:
+    suppressed(ledger)
+    load(ledger, BEA)
+
+
+def moved_on(ledger: Ledger) -> None:
+    load(ledger)
+    retire(ledger, moved=True)
+    load(ledger, campaign="1002")
+
+
+def noted_without_a_mark(ledger: Ledger) -> None:
+    load(ledger)
+    ledger.claim("people", "1001", {"L0": "suppress"}, 1.0, RETIRE)
+    ledger.leads.retired("people", "1001", ["L0"], Retire.SUPPRESS, moved=False)
+
+
+def noted_twice_and_changed_by_another_stream(ledger: Ledger) -> None:
+    load(ledger)
+    for _ in range(2):
+        ledger.note_again("people", "1001", {"L0": ANN.digest})
+    load(ledger, BEA, stream="contacts")
+
+
+@pytest.mark.parametrize(
+    ("past", "policy", "done", "later"),
+    [
+        (loaded, APPEND, "there", set()),
+        (loaded, ALL, "there", set()),
+        (noted_twice_and_changed_by_another_stream, APPEND, "there", set()),
+        (twice, APPEND, "unclear", {BEA.digest}),
+        (twice, UPSERT, "unclear", {BEA.digest}),
+        (suppressed, APPEND, "unclear", {RETIRED}),
+        (noted_without_a_mark, APPEND, "unclear", {RETIRED}),
+        (perhaps_suppressed, APPEND, "unclear", {RETIRED}),
+        (perhaps_changed, UPSERT, "to_change", set()),
+        (loaded_again, APPEND, "unclear", {RETIRED, BEA.digest}),
+        (moved_on, MOVES, "unclear", {RETIRED}),
+    ],
+)
+def test_what_is_to_be_done_for_the_first_version_read_again(
+    tmp_path: Path, past: Past, policy: Policy, done: str, later: set[str]
+) -> None:
+    with after(tmp_path, past, killed=True) as ledger:
+        division = Dedupe(ledger, policy).divide("people", "1001", [buffered(ANN)])
+        assert what(division) == done
+        assert [digests for _, digests in division.unclear] == ([later] if later else [])
+
+
+@pytest.mark.parametrize(
+    ("past", "done"),
+    [
+        (nothing, "moved"),
+        (loaded, "moved"),
+        (suppressed, "there"),
+        (loaded_again, "unclear"),
+        (noted_without_a_mark, "moved"),
+        (perhaps_suppressed, "moved"),
+    ],
+)
+def test_what_is_to_be_done_for_a_retirement_read_again(tmp_path: Path, past: Past, done: str) -> None:
+    with after(tmp_path, past, killed=True) as ledger:
+        assert what(Dedupe(ledger, APPEND).divide_retirements("people", [buffered(FLAGGED)])) == done
+
+
+def test_a_retirement_is_done_again_where_a_change_in_doubt_may_have_undone_it(tmp_path: Path) -> None:
+    def past(ledger: Ledger) -> None:
+        suppressed(ledger)
+        ledger.claim("people", "1001", {"L0": ANN.digest}, 1.0, CHANGE)
+
+    with after(tmp_path, past, killed=True) as ledger:
+        ledger.leads.doubt("people", "1001", {"L0": "another"}, "one", None)
+        assert what(Dedupe(ledger, APPEND).divide_retirements("people", [buffered(FLAGGED)])) == "moved"
+
+
+def test_behind_a_version_that_no_killed_run_had_nothing_is_read_again(tmp_path: Path) -> None:
+    with after(tmp_path, loaded, killed=True) as ledger:
+        dedupe = Dedupe(ledger, APPEND)
+        assert what(dedupe.divide("people", "1001", [buffered(BEA)])) == "to_send"
+        load(ledger, BEA)
+        assert what(dedupe.divide("people", "1001", [buffered(ANN)])) == "to_send"
+
+
+def test_what_was_settled_to_be_new_is_not_taken_for_read_again(tmp_path: Path) -> None:
+    with after(tmp_path, twice, killed=True) as ledger:
+        certain = BufferedLead(ReadRecord("people", {}, Epoch()), ANN, 0.0, 0, certain=True)
+        assert what(Dedupe(ledger, UPSERT).divide("people", "1001", [certain])) == "to_change"
