@@ -21,7 +21,7 @@ from tests.support.source_records import values
 if TYPE_CHECKING:
     from target_engagevoice.model.lead import Rejection
 
-SAMPLES = sorted((Path(__file__).parent.parent / "samples").glob("*.singer"))
+SAMPLES = sorted((Path(__file__).resolve().parents[3] / "samples").glob("*.singer"))
 
 Json = dict[str, Any]
 
