@@ -10,14 +10,16 @@ from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchem
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TargetCapabilities
 
 from target_engagevoice.clock import SystemClock
+from target_engagevoice.config.environment import environment
 from target_engagevoice.config.files import read_config
-from target_engagevoice.config.settings import Settings, json_schema
+from target_engagevoice.config.settings import Settings
+from target_engagevoice.config.table import json_schema
 from target_engagevoice.errors import ConfigError, InputError
 from target_engagevoice.mapping.stream import compile_stream
 from target_engagevoice.outcomes.checkpoints import write_to_stdout
 from target_engagevoice.run.lifecycle import RunLife, RunReader
 from target_engagevoice.run.load_run import LoadRun
-from target_engagevoice.run.process import NAME, environment, run_to_its_end
+from target_engagevoice.run.process import NAME, run_to_its_end
 from target_engagevoice.singer.reader import LineReader
 from target_engagevoice.sinks import METADATA_PREFIX, READ_RECORD, LeadSink, Way, batch_timer, ways_of
 from target_engagevoice.stream_maps import Mapper

@@ -13,10 +13,11 @@ import click
 from target_engagevoice.cli.config_option import config_option
 from target_engagevoice.cli.format_option import format_option
 from target_engagevoice.clock import SystemClock
+from target_engagevoice.config.environment import environment
 from target_engagevoice.config.files import read_config
-from target_engagevoice.config.settings import SANDBOX
+from target_engagevoice.config.urls import SANDBOX
 from target_engagevoice.model.campaign import DAYS
-from target_engagevoice.run.process import NAME, environment
+from target_engagevoice.run.process import NAME
 
 if TYPE_CHECKING:
     from target_engagevoice.cli.sheet import Sheet

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from target_engagevoice.config.environment import environment
 from target_engagevoice.config.files import missing, read_config
 from target_engagevoice.config.settings import Settings
-from target_engagevoice.run.process import environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

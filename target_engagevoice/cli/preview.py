@@ -8,11 +8,12 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from target_engagevoice.cli.config_option import config_option
+from target_engagevoice.config.environment import environment
 from target_engagevoice.config.files import read_config
 from target_engagevoice.config.settings import offline as without_sign_in
 from target_engagevoice.errors import EngageVoiceError
 from target_engagevoice.model.values import is_empty
-from target_engagevoice.run.process import end_on_signals, environment
+from target_engagevoice.run.process import end_on_signals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

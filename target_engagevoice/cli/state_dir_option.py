@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from target_engagevoice.cli.config_option import check_files
+from target_engagevoice.config.environment import environment
 from target_engagevoice.config.files import read_config
 from target_engagevoice.config.settings import state_dir_of
-from target_engagevoice.run.process import environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,12 +6,12 @@ import json
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from target_engagevoice.config.table import Kind
+from target_engagevoice.config.setting import Kind
 from target_engagevoice.errors import ConfigError
 from target_engagevoice.suggestions import did_you_mean
 
 if TYPE_CHECKING:
-    from target_engagevoice.config.table import Setting
+    from target_engagevoice.config.setting import Setting
 
 LARGEST_NUMBER = 10**300
 """A larger one fits no float, and Python does not write it out."""

@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from target_engagevoice.config.settings import CREDENTIALS, MAPPINGS, NOBODY
+from target_engagevoice.config.settings import MAPPINGS, NOBODY
+from target_engagevoice.config.sign_in import CREDENTIALS
 from target_engagevoice.errors import ConfigError
 from target_engagevoice.mapping.config import by_stream
 

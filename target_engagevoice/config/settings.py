@@ -8,20 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from target_engagevoice.api.auth.credentials import (
-    AccessToken,
-    ApiToken,
-    Credentials,
-    JwtGrant,
-    LegacyLogin,
-    PasswordLogin,
-)
 from target_engagevoice.api.ratelimit.windows import Window
 from target_engagevoice.config.coerce import converted
 from target_engagevoice.config.redact import shown_config
+from target_engagevoice.config.sign_in import CREDENTIALS, parse_credentials
 from target_engagevoice.config.table import SETTINGS
+from target_engagevoice.config.urls import SANDBOX, parse_store_url, parse_url
 from target_engagevoice.errors import ConfigError
 from target_engagevoice.mapping.config import Mappings
 from target_engagevoice.mapping.stream_rules import StreamRules
@@ -34,29 +27,12 @@ from target_engagevoice.suggestions import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ENVIRONMENT_PREFIX = "TARGET_ENGAGEVOICE_"
-SANDBOX = "sandbox"
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
-SIGN_INS: Mapping[str, tuple[str, ...]] = {
-    "jwt": ("client_id", "client_secret", "jwt"),
-    "password": ("username", "password", "platform_id"),
-    "legacy": ("username", "password"),
-    "api_token": ("api_token",),
-    "access_token": ("access_token",),
-}
-"""What each sign-in needs. The ones named first win: a username, password and platform are `password`, not `legacy`."""
+    from target_engagevoice.api.auth.credentials import Credentials
 
 MAPPINGS = "mappings"
 
-CREDENTIALS = frozenset({"auth_method", "rc_server_url"}.union(*SIGN_INS.values()))
-"""Settings that are only right or wrong together."""
-
 NOBODY: Mapping[str, Any] = {"base_url": SANDBOX, "api_token": "nobody"}
 """A configuration that says where and who, and nothing else: for when nobody is asked."""
-
-STORES = ("postgresql://", "postgresql+psycopg://")
-"""How the URL of a store of rate limits begins."""
 
 
 @dataclass(frozen=True)
@@ -134,12 +110,12 @@ class Settings:
         """
         given = _checked(config)
         value = {name: given.get(name, setting.default) for name, setting in SETTINGS.items()}
-        base_url = _url("base_url", value["base_url"], word=SANDBOX)
+        base_url = parse_url("base_url", value["base_url"], word=SANDBOX)
         return cls(
             base_url=base_url,
-            credentials=_credentials(given, value),
+            credentials=parse_credentials(given, value["rc_server_url"]),
             rate_limits=_windows(value["rate_limits"]),
-            rate_limit_store=_store_url(value["rate_limit_store"]),
+            rate_limit_store=parse_store_url(value["rate_limit_store"]),
             campaign=None if value["campaign"] is None else str(value["campaign"]),
             mappings=Mappings.parse(value["mappings"]),
             extend_unmapped=value["unmapped_fields"] == "extended",
@@ -195,15 +171,6 @@ def offline(config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in config.items() if name not in where_and_who} | dict(NOBODY)
 
 
-def json_schema() -> dict[str, Any]:
-    """The schema of the configuration, as `--about` shows it and the SDK wants it."""
-    return {
-        "type": "object",
-        "properties": {name: setting.json_schema() for name, setting in SETTINGS.items()},
-        "additionalProperties": False,
-    }
-
-
 def state_dir_of(config: Mapping[str, Any]) -> Path:
     """Where runs leave their files; nothing else of the configuration is looked at, nor has to be there.
 
@@ -215,16 +182,6 @@ def state_dir_of(config: Mapping[str, Any]) -> Path:
     """
     setting = SETTINGS["state_dir"]
     return Path(converted(setting, config.get(setting.name) or setting.default))
-
-
-def from_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The settings given as `TARGET_ENGAGEVOICE_<NAME>`, still as text; an empty variable gives none.
-
-    Args:
-        environ: Environment variables.
-    """
-    names = {ENVIRONMENT_PREFIX + name.upper(): name for name in SETTINGS}
-    return {name: environ[variable] for variable, name in names.items() if environ.get(variable)}
 
 
 def _checked(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -261,72 +218,8 @@ def _flags(value: Mapping[str, Any]) -> FlagPolicy:
     return FlagPolicy(deleted, (deleted if listing else None) or Retire.SUPPRESS, listing)
 
 
-def _url(name: str, url: str, word: str | None = None) -> str:
-    if url == word:
-        return url
-    if "@" in url:
-        msg = f"{name}: must not hold a user name or password; use the sign-in settings."
-        raise ConfigError(msg)
-    try:
-        parts = urlsplit(url)
-        complete = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # brackets that do not pair, a port that is no number
-        complete = False
-    if not complete:
-        also = f" or the word {word!r}" if word else ""
-        msg = f"{name}: must be a URL such as 'https://ringcx.ringcentral.com/voice'{also}, not {url!r}."
-        raise ConfigError(msg)
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        msg = f"{name}: plain http:// to {parts.hostname} would send leads unencrypted; write https://."
-        raise ConfigError(msg)
-    return url.rstrip("/")
-
-
 def _windows(texts: list[str]) -> tuple[Window, ...]:
     if not texts:
         msg = 'rate_limits: names no window; write requests/seconds, such as ["30/10s"], or leave the setting out.'
         raise ConfigError(msg)
     return tuple(map(Window.parse, texts))
-
-
-def _store_url(url: str | None) -> str | None:
-    if url is not None and not url.startswith(STORES):
-        msg = (
-            "rate_limit_store: must be a PostgreSQL URL such as 'postgresql://user:password@host/database'; no other "
-            "store is supported."
-        )
-        raise ConfigError(msg)
-    return url
-
-
-def _credentials(given: Mapping[str, Any], value: Mapping[str, Any]) -> Credentials:
-    method = given.get("auth_method") or _inferred(given)
-    missing = [name for name in SIGN_INS[method] if name not in given]
-    if missing:
-        msg = f"auth_method {method!r} needs {', '.join(SIGN_INS[method])}; missing: {', '.join(missing)}."
-        raise ConfigError(msg)
-    if method == "jwt":
-        server = _url("rc_server_url", value["rc_server_url"])
-        return JwtGrant(given["client_id"], given["client_secret"], given["jwt"], server)
-    if method == "password":
-        return PasswordLogin(given["username"], given["password"], given["platform_id"])
-    if method == "legacy":
-        return LegacyLogin(given["username"], given["password"])
-    return ApiToken(given["api_token"]) if method == "api_token" else AccessToken(given["access_token"])
-
-
-def _inferred(given: Mapping[str, Any]) -> str:
-    """The one sign-in the credentials fit: each credential given must belong to it, and none may be missing."""
-    present = {name for names in SIGN_INS.values() for name in names if name in given}
-    fitting = [method for method, needs in SIGN_INS.items() if present == set(needs)]
-    if len(fitting) == 1:
-        return fitting[0]
-    recipes = "; ".join(f"{method}: {', '.join(needs)}" for method, needs in SIGN_INS.items())
-    if not present:
-        msg = f"no credentials are given. Give one sign-in's: {recipes}."
-        raise ConfigError(msg)
-    complete = [method for method, needs in SIGN_INS.items() if set(needs) <= present]
-    problem = "fit several sign-ins" if len(complete) > 1 else "fit no sign-in"
-    shown = ", ".join(sorted(present))
-    msg = f"the credentials given ({shown}) {problem}. Set auth_method, or give just one sign-in's: {recipes}."
-    raise ConfigError(msg)

@@ -1,4 +1,4 @@
-"""The process around a run: its environment, its signals, its standard output, and the way out."""
+"""The process around a run: its signals, its standard output, and the way out."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ import signal
 import sys
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from dotenv import find_dotenv, load_dotenv
-
-from target_engagevoice.config.settings import from_environment
 from target_engagevoice.errors import EngageVoiceError, FatalError, Interrupted
 from target_engagevoice.singer.reader import discard
 
@@ -72,12 +69,6 @@ def run_to_its_end(make: Callable[[], Target], file_input: IO[bytes] | None) -> 
         (target.run_life.discard if target is not None else discard)(sys.stdin.buffer)
     logger.error("%s", failure)
     sys.exit(failure.exit_code)
-
-
-def environment() -> dict[str, str]:
-    """The settings in the environment, and in the nearest `.env` where the environment does not have them."""
-    load_dotenv(find_dotenv(usecwd=True))
-    return from_environment(os.environ)
 
 
 def end_on_signals(stop: Callable[[Interrupted], None]) -> None:

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from target_engagevoice.api.auth.credentials import AccessToken, ApiToken, JwtGrant, LegacyLogin, PasswordLogin
 from target_engagevoice.api.ratelimit.windows import Window
+from target_engagevoice.config.environment import ENVIRONMENT_PREFIX, from_environment
 from target_engagevoice.config.files import read_config
-from target_engagevoice.config.settings import ENVIRONMENT_PREFIX, SIGN_INS, Settings, from_environment, json_schema
-from target_engagevoice.config.table import SETTINGS, Kind, Setting
+from target_engagevoice.config.setting import Kind, Setting
+from target_engagevoice.config.settings import Settings
+from target_engagevoice.config.sign_in import SIGN_INS
+from target_engagevoice.config.table import SETTINGS, json_schema
 from target_engagevoice.errors import ConfigError
 
 if TYPE_CHECKING:

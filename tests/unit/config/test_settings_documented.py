@@ -11,9 +11,10 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from target_engagevoice.config import settings
+from target_engagevoice.config.setting import Kind, Setting
 from target_engagevoice.config.settings import Settings
-from target_engagevoice.config.table import SETTINGS, Kind, Setting
+from target_engagevoice.config.sign_in import SIGN_INS
+from target_engagevoice.config.table import SETTINGS, json_schema
 from target_engagevoice.target import TargetEngageVoice
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -64,7 +65,7 @@ def _rows(table: str) -> dict[str, str]:
 
 
 def test_about_names_every_setting_and_no_other(about: dict[str, Any]) -> None:
-    assert set(about) == set(SETTINGS) == set(settings.json_schema()["properties"])
+    assert set(about) == set(SETTINGS) == set(json_schema()["properties"])
 
 
 @EVERY_SETTING
@@ -90,7 +91,7 @@ def test_meltano_says_of_a_setting_what_the_table_says(setting: Setting, meltano
 
 def test_meltano_asks_for_the_credentials_of_one_sign_in(loader: dict[str, Any]) -> None:
     groups = {tuple(group) for group in loader["settings_group_validation"]}
-    assert groups == set(settings.SIGN_INS.values())
+    assert groups == set(SIGN_INS.values())
 
 
 @EVERY_SETTING
@@ -119,7 +120,7 @@ def test_the_sample_environment_names_settings_only() -> None:
     named = re.findall(r"^#? ?TARGET_ENGAGEVOICE_([A-Z_]+)=", text, flags=re.MULTILINE)
     assert named
     assert {name.lower() for name in named} <= set(SETTINGS)
-    assert {name.lower() for name in named} >= {name for needs in settings.SIGN_INS.values() for name in needs}
+    assert {name.lower() for name in named} >= {name for needs in SIGN_INS.values() for name in needs}
 
 
 def test_every_sign_ins_secrets_are_marked_as_such() -> None:
