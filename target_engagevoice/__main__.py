@@ -12,8 +12,7 @@ from typing import Any
 import click
 
 from target_engagevoice.config.files import missing
-
-NAME = "target-engagevoice"
+from target_engagevoice.logger import NAME
 
 EXAMPLES = """\b
 Examples:

@@ -15,11 +15,12 @@ from target_engagevoice.config.files import read_config
 from target_engagevoice.config.settings import Settings
 from target_engagevoice.config.table import json_schema
 from target_engagevoice.errors import ConfigError, InputError
+from target_engagevoice.logger import NAME, logger
 from target_engagevoice.mapping.stream import compile_stream
 from target_engagevoice.outcomes.checkpoints import write_to_stdout
 from target_engagevoice.run.lifecycle import RunLife, RunReader
 from target_engagevoice.run.load_run import LoadRun
-from target_engagevoice.run.process import NAME, run_to_its_end
+from target_engagevoice.run.process import run_to_its_end
 from target_engagevoice.singer.reader import LineReader
 from target_engagevoice.sinks import METADATA_PREFIX, READ_RECORD, LeadSink, Way, batch_timer, ways_of
 from target_engagevoice.stream_maps import Mapper
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from singer_sdk.sinks import Sink
 
     from target_engagevoice.mapping.stream import Stream
-
-logger = logging.getLogger(NAME)
 
 
 class RecordBeforeSchemaError(InputError, RecordsWithoutSchemaException):

@@ -7,7 +7,6 @@ when it is full it ends with a line that says so.
 from __future__ import annotations
 
 import json
-import logging
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import msgspec
 from target_engagevoice.api.answers import Denied, NotSent, Unknown
 from target_engagevoice.api.exchanges import FULL, LISTING, SEARCH, Exchange
 from target_engagevoice.api.redaction import told
+from target_engagevoice.logger import logger
 from target_engagevoice.private_files import open_private
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ MOST_BYTES = 32_000_000
 BAD_REQUEST = 400
 _LISTINGS = frozenset({SEARCH, LISTING})
 """Kinds whose answers are rows, which are not read here."""
-
-logger = logging.getLogger("target-engagevoice")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from target_engagevoice.cli.format_option import format_option
 from target_engagevoice.cli.table import table
 from target_engagevoice.clock import SystemClock
 from target_engagevoice.halt import Halt
+from target_engagevoice.logger import NAME
 from target_engagevoice.run.session import connect
 
 ACTIVE = {0: "no", 1: "yes", 2: "callbacks only"}
@@ -34,7 +35,7 @@ def campaigns(sources: tuple[str, ...], format_: str) -> None:
     campaign and mappings take.
     """
     clock = SystemClock()
-    connection = connect(read_settings(sources), clock, Halt(clock), version("target-engagevoice"))
+    connection = connect(read_settings(sources), clock, Halt(clock), version(NAME))
     connection.close()
     rows = [
         {

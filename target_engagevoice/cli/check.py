@@ -16,8 +16,8 @@ from target_engagevoice.clock import SystemClock
 from target_engagevoice.config.environment import environment
 from target_engagevoice.config.files import read_config
 from target_engagevoice.config.urls import SANDBOX
+from target_engagevoice.logger import NAME, logger
 from target_engagevoice.model.campaign import DAYS
-from target_engagevoice.run.process import NAME
 
 if TYPE_CHECKING:
     from target_engagevoice.cli.sheet import Sheet
@@ -51,9 +51,9 @@ def check(context: click.Context, sources: tuple[str, ...], schemas: IO[Any] | N
     """
     from target_engagevoice.preflight.check import check as look  # noqa: PLC0415 - brings in the SDK, which --help does without
 
-    logging.getLogger(NAME).setLevel(logging.CRITICAL)  # what a run logs is in the table
+    logger.setLevel(logging.CRITICAL)  # what a run logs is in the table
     config = read_config(sources, environment)
-    checkup = look(config, schemas, SystemClock(), version("target-engagevoice"))
+    checkup = look(config, schemas, SystemClock(), version(NAME))
     if format_ == "json":
         click.echo(json.dumps(_as_json(checkup), indent=2))
     else:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from target_engagevoice.errors import EngageVoiceError, FatalError
+from target_engagevoice.logger import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +89,7 @@ class Companion(click.Group):
     context_settings={"help_option_names": ["--help"]},
     commands=[click.Command(name, help=first_line) for name, first_line in COMMANDS.items()],
 )
-@click.version_option(package_name="target-engagevoice", prog_name="engagevoice")
+@click.version_option(package_name=NAME, prog_name="engagevoice")
 def main() -> None:
     """See what target-engagevoice sees, would do, and did.
 

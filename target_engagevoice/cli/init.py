@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 import sys
 from typing import IO, TYPE_CHECKING, Any
@@ -11,8 +10,8 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from target_engagevoice.errors import InputError
+from target_engagevoice.logger import NAME, logger
 from target_engagevoice.preflight.propose import DO_NOT_CALL, PLACEHOLDER, Confidence, propose
-from target_engagevoice.run.process import NAME
 from target_engagevoice.singer.catalog import as_messages
 from target_engagevoice.singer.reader import LineReader
 
@@ -30,8 +29,6 @@ Examples:
 
 _OTHERS = ("RECORD", "STATE", "BATCH", "ACTIVATE_VERSION")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
-
-logger = logging.getLogger(NAME)
 
 
 @click.command(epilog=EXAMPLES)

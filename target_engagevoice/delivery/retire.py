@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -13,6 +12,7 @@ from target_engagevoice.delivery.claims import wait_for_others
 from target_engagevoice.delivery.lookups import newest
 from target_engagevoice.delivery.refusals import BROKEN
 from target_engagevoice.ledger.tables import RETIRE
+from target_engagevoice.logger import logger
 from target_engagevoice.model.lead import Outcome, Rejection, Stage
 from target_engagevoice.model.retirement import ACTIONS, REVIVALS, Retire, Retirement
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 LEADS_AT_ONCE = 500
 
-logger = logging.getLogger("target-engagevoice")
 
 Key = tuple[str, str]
 """Campaign id and `externId`."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from typing import TYPE_CHECKING, Protocol
 
 from target_engagevoice.errors import RetiredTooMany
 from target_engagevoice.ledger.versions import ANY_VERSION, NAMELESS, NO_VERSION
+from target_engagevoice.logger import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from target_engagevoice.outcomes.outcomes import ReadRecord
 
 LEADS_AT_ONCE = 500
-
-logger = logging.getLogger("target-engagevoice")
 
 
 class Seen(Protocol):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from target_engagevoice.logger import logger
 from target_engagevoice.reporting.progress import History
 from target_engagevoice.reporting.progress_log import ProgressLine
 
@@ -19,8 +19,6 @@ LAST_LOOK_SECONDS = 5.0
 
 NOT_ADDRESSABLE = ("", "dumb", "unknown")
 """Values of `TERM` for terminals whose cursor can not be moved."""
-
-logger = logging.getLogger("target-engagevoice")
 
 
 class View(Protocol):

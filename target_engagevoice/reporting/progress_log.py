@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from typing import TYPE_CHECKING, Any
 
+from target_engagevoice.logger import logger
+
 if TYPE_CHECKING:
     from target_engagevoice.reporting.progress import Progress
-
-logger = logging.getLogger("target-engagevoice")
 
 
 class ProgressLine:

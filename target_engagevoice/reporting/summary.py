@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from typing import TYPE_CHECKING, Any
+
+from target_engagevoice.logger import logger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,8 +19,6 @@ _NUMBERS = ("read", "loaded", "rejected")
 
 _ONE = {"requests": "request", "retries": "retry"}
 """How one is called."""
-
-logger = logging.getLogger("target-engagevoice")
 
 
 def tell(record: Mapping[str, Any], record_path: Path, rejects_path: Path) -> None:

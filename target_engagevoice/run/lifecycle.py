@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from typing import IO, TYPE_CHECKING, Any
 
 from target_engagevoice.clock import SystemClock
 from target_engagevoice.errors import EngageVoiceError, InputError
+from target_engagevoice.logger import logger
 from target_engagevoice.reporting.monitor import Watch, view_for
 from target_engagevoice.reporting.progress import Position
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from target_engagevoice.reporting.progress import Snapshot
     from target_engagevoice.run.load_run import LoadRun
     from target_engagevoice.singer.reader import LineReader
-
-logger = logging.getLogger("target-engagevoice")
 
 
 class RunLife:

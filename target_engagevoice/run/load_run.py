@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -27,6 +26,7 @@ from target_engagevoice.delivery.stream_versions import SeenInMemory, Versions
 from target_engagevoice.errors import EngageVoiceError, RejectedTooMany
 from target_engagevoice.halt import Halt
 from target_engagevoice.ledger.ledger import Ledger
+from target_engagevoice.logger import logger
 from target_engagevoice.mapping.personas import check_mappings
 from target_engagevoice.mapping.router import found
 from target_engagevoice.outcomes.checkpoints import Checkpoints
@@ -57,8 +57,6 @@ if TYPE_CHECKING:
 
 LAST_WORDS_SECONDS = 12.0
 """How long requests under way may take to finish when a run is stopped; the whole way out takes less than 20."""
-
-logger = logging.getLogger("target-engagevoice")
 
 
 class LeadTaker(Protocol):

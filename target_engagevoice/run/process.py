@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from target_engagevoice.errors import EngageVoiceError, FatalError, Interrupted
+from target_engagevoice.logger import NAME, logger
 from target_engagevoice.singer.reader import discard
 
 if TYPE_CHECKING:
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
     from target_engagevoice.run.lifecycle import RunLife
 
-NAME = "target-engagevoice"
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
-logger = logging.getLogger(NAME)
 
 
 class Target(Protocol):

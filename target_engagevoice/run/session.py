@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ from target_engagevoice.api.client import Client
 from target_engagevoice.api.server_clock import ServerClock
 from target_engagevoice.api.transport import Transport
 from target_engagevoice.errors import ServerError
+from target_engagevoice.logger import NAME, logger
 from target_engagevoice.mapping.personas import needs_labels
 from target_engagevoice.model.campaign import Directory
 from target_engagevoice.private_files import make_private
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from target_engagevoice.config.settings import Settings
     from target_engagevoice.halt import Halt
 
-logger = logging.getLogger("target-engagevoice")
 
 SANDBOX_STORE = "sandbox.db"
 
@@ -88,7 +87,7 @@ def connect(
             closers.append(sandbox.stop)
             if isinstance(credentials, JwtGrant):
                 credentials = replace(credentials, rc_server_url=sandbox.origin)
-        user_agent = f"target-engagevoice/{version}"
+        user_agent = f"{NAME}/{version}"
         sign_in: Authentication = authentication(
             credentials,
             base_url=base_url,

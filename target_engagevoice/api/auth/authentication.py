@@ -29,6 +29,7 @@ from target_engagevoice.api.auth.sign_ins import (
     SignIn,
 )
 from target_engagevoice.errors import SignInError
+from target_engagevoice.logger import auth_logger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from target_engagevoice.api.auth.tokens import Token
     from target_engagevoice.clock import Clock
 
-logger = logging.getLogger("target-engagevoice.auth")
 
 BROKEN_OFF = "the sign-in was broken off in another thread; run again."
 
@@ -169,7 +169,7 @@ class Authentication(AuthBase):
             flight.set_result(outcome)
         if failure is None:
             level, verb = (logging.INFO, "signed in") if previous is None else (logging.DEBUG, "renewed the sign-in")
-            logger.log(level, "%s (%s)", verb, self.method)
+            auth_logger.log(level, "%s (%s)", verb, self.method)
 
 
 def authentication(  # noqa: PLR0913 - the composition root hands over what it has

@@ -21,6 +21,7 @@ from target_engagevoice.api.ratelimit.pace import Pace, parse_retry_after, waits
 from target_engagevoice.api.ratelimit.windows import Window
 from target_engagevoice.api.transport import proxies
 from target_engagevoice.errors import SignInError
+from target_engagevoice.logger import auth_logger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from target_engagevoice.clock import Clock
 
-logger = logging.getLogger("target-engagevoice.auth")
 
 SIGN_IN_WINDOW = Window(5, 60)
 """The exchange allows 5 a minute, RingCentral's auth group about as many (reference, section 2)."""
@@ -188,7 +188,7 @@ class Posting:
             if isinstance(result, Answer):
                 return result
             level = logging.DEBUG if trouble or until == ONCE else logging.WARNING
-            logger.log(level, "%s %s; trying again", endpoint.place, result.words)
+            auth_logger.log(level, "%s %s; trying again", endpoint.place, result.words)
             trouble = result
             endpoint.pace.pause(max(next(pauses), trouble.keep_away))
 

@@ -14,12 +14,12 @@ from target_engagevoice.api.auth.posting import ONCE, SIGN_IN_WINDOW, Answer, En
 from target_engagevoice.api.auth.tokens import HEADER_SAFE, Token
 from target_engagevoice.api.ratelimit.pace import Pace
 from target_engagevoice.errors import SignInError
+from target_engagevoice.logger import auth_logger
 
 if TYPE_CHECKING:
     from target_engagevoice.api.auth.credentials import AccessToken, ApiToken, JwtGrant, LegacyLogin, PasswordLogin
     from target_engagevoice.clock import Clock
 
-logger = logging.getLogger("target-engagevoice.auth")
 
 RINGCX_SECONDS = 240.0
 """Age at which a RingCX token is renewed: it lives 300 s, without saying so, and others take 240."""
@@ -96,7 +96,7 @@ class Refreshing(Online):
                 form = {"refresh_token": previous.refresh}
                 return self._token(self._posting.post(endpoint, until=ONCE, form=form))
             except SignInError as error:
-                logger.debug("%s; signing in again", error)
+                auth_logger.debug("%s; signing in again", error)
         return self._token(self._sign_in(until))
 
     @abstractmethod
@@ -152,7 +152,7 @@ class JwtSignIn(Refreshing):
             try:
                 return self._exchanged(self._rc_token, until)
             except Refused as error:
-                logger.debug("%s; signing in to RingCentral again", error)
+                auth_logger.debug("%s; signing in to RingCentral again", error)
         self._rc_token = None  # a failure on the way to a new one must not leave the refused one behind
         self._rc_token = self._ringcentral(until)
         return self._exchanged(self._rc_token, until)

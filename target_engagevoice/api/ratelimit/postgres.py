@@ -30,6 +30,7 @@ from target_engagevoice.api.ratelimit.share import Share
 from target_engagevoice.api.ratelimit.windows import SlidingWindows, Turn
 from target_engagevoice.database_errors import hint
 from target_engagevoice.errors import ConfigError, QuotaError
+from target_engagevoice.logger import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -222,7 +223,7 @@ def _engine(url: str) -> sa.Engine:
     arguments = {
         "connect_timeout": CONNECT_SECONDS,
         "tcp_user_timeout": ANSWER_MILLISECONDS,
-        "application_name": "target-engagevoice",
+        "application_name": NAME,
     }
     try:
         return sa.create_engine(
