@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from target_engagevoice.api.lead_client import FoundLead
     from target_engagevoice.delivery.buffer import Batch, BufferedLead
-    from target_engagevoice.delivery.context import Loading
+    from target_engagevoice.delivery.context import BatchContext, LeadAccess
     from target_engagevoice.ledger.leads import HeldLead
 
 
@@ -34,11 +34,12 @@ PROBES = 2
 class LeadChanges:
     """Changes the leads of one batch. Owned by the thread that runs it."""
 
-    def __init__(self, parts: Loading, batch: Batch) -> None:
-        self._parts = parts
+    def __init__(self, context: BatchContext, access: LeadAccess, batch: Batch) -> None:
+        self._context = context
+        self._access = access
         self._batch = batch
         self._campaign = batch.campaign
-        self._effort = partial(parts.run.count_effort, batch.stream, batch.campaign)
+        self._effort = partial(context.run.count_effort, batch.stream, batch.campaign)
         self._took = self._refused = False
         self._probes = 0
 
@@ -51,25 +52,25 @@ class LeadChanges:
         Raises:
             EngageVoiceError: The run can not go on; leads without an outcome stay claimed in the ledger.
         """
-        parts, stream, campaign_id = self._parts, self._batch.stream, self._campaign.campaign_id
+        context, stream, campaign_id = self._context, self._batch.stream, self._campaign.campaign_id
         waiting = {buffered.lead.extern_id: buffered for buffered in self._batch.leads}
         gone: list[BufferedLead] = []
         while waiting:
             digests = {key: buffered.lead.digest for key, buffered in waiting.items()}
-            mine = parts.ledger.claim(stream, campaign_id, digests, parts.server_earliest(), CHANGE)
+            mine = context.ledger.claim(stream, campaign_id, digests, context.server_time.earliest(), CHANGE)
             if mine:
                 gone += self._change([waiting.pop(key) for key in list(waiting) if key in mine])
             elif waiting:
-                wait_for_others(parts)
+                wait_for_others(context)
         return gone
 
     def _change(self, claimed: Sequence[BufferedLead]) -> list[BufferedLead]:
-        parts, campaign_id = self._parts, self._campaign.campaign_id
-        held = parts.ledger.leads.held(campaign_id, [buffered.lead.extern_id for buffered in claimed])
-        there = [each for each in claimed if parts.policy.skip_unchanged and self._is_there(each, held)]
+        context, campaign_id = self._context, self._campaign.campaign_id
+        held = context.ledger.leads.held(campaign_id, [buffered.lead.extern_id for buffered in claimed])
+        there = [each for each in claimed if context.policy.skip_unchanged and self._is_there(each, held)]
         if there:
-            parts.ledger.settle(self._batch.stream, campaign_id, {}, [each.lead.extern_id for each in there], 0.0)
-            parts.outcomes.settle_all([each.record for each in there], self._campaign, Outcome.UNCHANGED)
+            context.ledger.settle(self._batch.stream, campaign_id, {}, [each.lead.extern_id for each in there], 0.0)
+            context.outcomes.settle_all([each.record for each in there], self._campaign, Outcome.UNCHANGED)
         todo = [each for each in claimed if each not in there]
         ids = self._lead_ids([held[each.lead.extern_id] for each in todo if each.lead.extern_id in held])
         off = self._to_keep_off(todo, held, ids)
@@ -92,20 +93,20 @@ class LeadChanges:
                 else:
                     revived.setdefault(revival, []).append(buffered)
         if self._refused and self._suspicious:
-            raise parts.refusals.not_the_leads(self._campaign)
+            raise context.refusals.not_the_leads(self._campaign)
         for how, leads in revived.items():
             self._revive(how, leads, ids)
         if gone:
-            parts.ledger.leads.gone(self._batch.stream, campaign_id, [each.lead.extern_id for each in gone])
+            context.ledger.leads.gone(self._batch.stream, campaign_id, [each.lead.extern_id for each in gone])
         return gone
 
     def _to_keep_off(
         self, todo: Sequence[BufferedLead], held: Mapping[str, HeldLead], ids: Mapping[str, str]
     ) -> list[BufferedLead]:
         """Those that would get a phone that is on the do-not-call list by our doing, which a load would not insert."""
-        if not self._parts.policy.keep_off:
+        if not self._context.policy.keep_off:
             return []
-        listed = self._parts.ledger.leads.listed_among([each.lead for each in todo])
+        listed = self._context.ledger.leads.listed_among([each.lead for each in todo])
         return [
             each
             for each in todo
@@ -116,23 +117,25 @@ class LeadChanges:
 
     def _keep_off(self, leads: Sequence[BufferedLead], held: Mapping[str, HeldLead], ids: Mapping[str, str]) -> None:
         """Suppress leads in place of a change, until their records come with another phone."""
-        parts, stream, campaign_id = self._parts, self._batch.stream, self._campaign.campaign_id
+        context, stream, campaign_id = self._context, self._batch.stream, self._campaign.campaign_id
         keys = [each.lead.extern_id for each in leads]
         how = Retire.SUPPRESS
-        parts.ledger.claim(stream, campaign_id, dict.fromkeys(keys, how.value), parts.server_earliest(), RETIRE)
-        found = parts.lookups.look([held[key] for key in keys])
+        context.ledger.claim(
+            stream, campaign_id, dict.fromkeys(keys, how.value), context.server_time.earliest(), RETIRE
+        )
+        found = self._access.lookups.look([held[key] for key in keys])
         states = {lead.extern_id: (lead.lead_id, lead.state_before(how)) for lead in newest(found)}
-        parts.ledger.leads.note(campaign_id, states)
+        context.ledger.leads.note(campaign_id, states)
         lead_ids = sorted({ids[key] for key in keys} | {lead.lead_id for lead in found})
-        answer = parts.lead_client.act(ACTIONS[how], [campaign_id], lead_ids, self._effort)
+        answer = self._access.lead_client.act(ACTIONS[how], [campaign_id], lead_ids, self._effort)
         if not isinstance(answer, answers.Refused):
-            parts.run.count_effort(self._batch.stream, self._campaign, "retired", len(keys))
-            parts.ledger.leads.retired(stream, campaign_id, keys, how, moved=True)
-            parts.outcomes.settle_all([each.record for each in leads], self._campaign, Outcome.DO_NOT_CALL)
+            context.run.count_effort(self._batch.stream, self._campaign, "retired", len(keys))
+            context.ledger.leads.retired(stream, campaign_id, keys, how, moved=True)
+            context.outcomes.settle_all([each.record for each in leads], self._campaign, Outcome.DO_NOT_CALL)
             return
         if answer.reason == BROKEN:
-            parts.ledger.leads.perhaps(campaign_id, keys, how)
-        parts.ledger.leads.kept(stream, campaign_id, keys)
+            context.ledger.leads.perhaps(campaign_id, keys, how)
+        context.ledger.leads.kept(stream, campaign_id, keys)
         self._reject(leads, answer)
 
     def _blur(self, todo: Sequence[BufferedLead], held: Mapping[str, HeldLead]) -> None:
@@ -143,7 +146,7 @@ class LeadChanges:
             if (known := held.get(each.lead.extern_id)) is not None and known.content is not None
         }
         if blurs:
-            self._parts.ledger.leads.blur(self._campaign.campaign_id, blurs)
+            self._context.ledger.leads.blur(self._campaign.campaign_id, blurs)
 
     def _is_there(self, buffered: BufferedLead, held: Mapping[str, HeldLead]) -> bool:
         """Whether another run has done it meanwhile."""
@@ -152,7 +155,7 @@ class LeadChanges:
 
     def _is_same(self, buffered: BufferedLead, known: HeldLead) -> bool:
         """Whether a lead has this content already; one that may be deleted must be asked for all the same."""
-        same = self._parts.policy.skip_unchanged and known.digest == buffered.lead.digest
+        same = self._context.policy.skip_unchanged and known.digest == buffered.lead.digest
         return same and known.how is not Retire.DELETE
 
     def _lead_ids(self, held: Sequence[HeldLead]) -> dict[str, str]:
@@ -161,7 +164,7 @@ class LeadChanges:
         One that is out of the dialer is looked up: what is to revive it does not say whether it is still there.
         """
         ids = {each.extern_id: each.lead_id for each in held if each.lead_id is not None and each.retired is None}
-        found = newest(self._parts.lookups.find([each for each in held if each.extern_id not in ids]))
+        found = newest(self._access.lookups.find([each for each in held if each.extern_id not in ids]))
         self._note(found)
         return ids | {lead.extern_id: lead.lead_id for lead in found}
 
@@ -175,13 +178,13 @@ class LeadChanges:
         if self._is_same(buffered, known):
             return True
         fields = differences(lead, known.content)
-        answer = self._parts.lead_client.change(
+        answer = self._access.lead_client.change(
             self._campaign.campaign_id, lead_id, fields, self._options(fields), self._effort
         )
         if isinstance(answer, Gone):
-            again = newest(self._parts.lookups.find([known]))
+            again = newest(self._access.lookups.find([known]))
             if again and again[0].lead_id == lead_id:  # the search may still show what was deleted just now
-                again = newest(self._parts.lookups.find_later([known]))
+                again = newest(self._access.lookups.find_later([known]))
             if not again:
                 return False
             if again[0].lead_id != lead_id:
@@ -196,7 +199,7 @@ class LeadChanges:
 
     def _note(self, found: Iterable[FoundLead]) -> None:
         notes = {lead.extern_id: (lead.lead_id, None) for lead in found}
-        self._parts.ledger.leads.note(self._campaign.campaign_id, notes)
+        self._context.ledger.leads.note(self._campaign.campaign_id, notes)
 
     def _options(self, fields: Mapping[str, object]) -> dict[str, str]:
         """With another phone the server is told again how to find its time zone, and what duplicates are."""
@@ -207,33 +210,33 @@ class LeadChanges:
 
     def _revive(self, how: Retire, leads: Sequence[BufferedLead], ids: Mapping[str, str]) -> None:
         lead_ids = [ids[each.lead.extern_id] for each in leads]
-        answer = self._parts.lead_client.act(REVIVALS[how], [self._campaign.campaign_id], lead_ids, self._effort)
+        answer = self._access.lead_client.act(REVIVALS[how], [self._campaign.campaign_id], lead_ids, self._effort)
         if not isinstance(answer, answers.Refused):
-            self._parts.lookups.revived(lead_ids)
+            self._access.lookups.revived(lead_ids)
             self._done(leads)
             return
         cleared = [each.lead.extern_id for each in leads]
-        self._parts.ledger.settle(self._batch.stream, self._campaign.campaign_id, {}, cleared, 0.0, refused=True)
+        self._context.ledger.settle(self._batch.stream, self._campaign.campaign_id, {}, cleared, 0.0, refused=True)
         if answer.reason == BROKEN:
-            self._parts.ledger.leads.perhaps(self._campaign.campaign_id, cleared, how)
+            self._context.ledger.leads.perhaps(self._campaign.campaign_id, cleared, how)
         self._reject(leads, answer)
 
     def _reject(self, leads: Sequence[BufferedLead], refusal: answers.Refused) -> None:
         rejection = Rejection(Stage.SERVER, refusal.reason, refusal.words)
         for each in leads:
-            self._parts.outcomes.reject(each.record, self._campaign, rejection, each.lead)
+            self._context.outcomes.reject(each.record, self._campaign, rejection, each.lead)
 
     def _refuse(self, buffered: BufferedLead, refusal: answers.Refused) -> None:
-        parts = self._parts
+        context = self._context
         if refusal.reason == BROKEN:  # it may have been done all the same
-            parts.ledger.leads.perhaps(self._campaign.campaign_id, [buffered.lead.extern_id], None)
+            context.ledger.leads.perhaps(self._campaign.campaign_id, [buffered.lead.extern_id], None)
         self._refused = True
-        parts.refusals.add(self._campaign, buffered, refusal)
+        context.refusals.add(self._campaign, buffered, refusal)
 
     @property
     def _suspicious(self) -> bool:
         """Whether so many changes were refused in a row that it may not be the leads."""
-        return self._parts.refusals.suspicious(self._campaign, took=self._took)
+        return self._context.refusals.suspicious(self._campaign, took=self._took)
 
     def _next(self, count: int) -> int:
         """Which of the leads left is next: when all lately was refused, a few from elsewhere among them.
@@ -244,19 +247,19 @@ class LeadChanges:
         if not self._suspicious:
             return 0
         if self._probes == PROBES:
-            raise self._parts.refusals.not_the_leads(self._campaign)
+            raise self._context.refusals.not_the_leads(self._campaign)
         self._probes += 1
         return (count - 1) * (PROBES - self._probes) // (PROBES - 1)
 
     def _done(self, leads: Sequence[BufferedLead]) -> None:
         """Ledger first, so that STATE never passes what is not written there."""
-        parts = self._parts
+        context = self._context
         digests = {each.lead.extern_id: each.lead.digest for each in leads}
-        contents = {each.lead.extern_id: content_of(each.lead) for each in leads} if parts.policy.change else {}
-        parts.ledger.leads.changed(self._batch.stream, self._campaign.campaign_id, digests, contents)
-        parts.outcomes.settle_all([each.record for each in leads], self._campaign, Outcome.UPDATED)
+        contents = {each.lead.extern_id: content_of(each.lead) for each in leads} if context.policy.change else {}
+        context.ledger.leads.changed(self._batch.stream, self._campaign.campaign_id, digests, contents)
+        context.outcomes.settle_all([each.record for each in leads], self._campaign, Outcome.UPDATED)
         self._took = True
-        parts.refusals.taken(self._campaign)
+        context.refusals.taken(self._campaign)
 
 
 def _revival(known: HeldLead) -> Retire | None:

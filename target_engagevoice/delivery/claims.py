@@ -10,7 +10,7 @@ from target_engagevoice.model.lead import Outcome
 
 if TYPE_CHECKING:
     from target_engagevoice.delivery.buffer import Batch, BufferedLead
-    from target_engagevoice.delivery.context import Leads, Loading
+    from target_engagevoice.delivery.context import BatchContext, Leads
 
 OTHERS_WAIT_SECONDS = 0.5
 
@@ -22,7 +22,7 @@ class Claims:
         since: Epoch seconds on the server's clock, of the last claim: what it covers was not sent before.
     """
 
-    def __init__(self, parts: Loading, batch: Batch) -> None:
+    def __init__(self, parts: BatchContext, batch: Batch) -> None:
         self._parts = parts
         self._batch = batch
         self._campaign = batch.campaign
@@ -38,7 +38,7 @@ class Claims:
         not_before = max([buffered.not_before for buffered in leads])
         while True:
             self._wait_until_past(not_before)
-            self.since = self._parts.server_earliest()
+            self.since = self._parts.server_time.earliest()
             whole = leads is self._batch.leads
             digests = self._batch.digests if whole else {each.lead.extern_id: each.lead.digest for each in leads}
             mine = parts.ledger.claim(stream, campaign_id, digests, self.since)
@@ -76,12 +76,12 @@ class Claims:
     def _wait_until_past(self, moment: float) -> None:
         """Wait until the server's clock is clearly past a moment, so that the search can tell before from after."""
         self._parts.halt.check()
-        while moment and (ahead := moment + RESOLUTION_SECONDS - self._parts.server_earliest()) >= 0:
+        while moment and (ahead := moment + RESOLUTION_SECONDS - self._parts.server_time.earliest()) >= 0:
             self._parts.halt.sleep(ahead + 0.05)
 
 
-def wait_for_others(parts: Loading) -> None:
+def wait_for_others(parts: BatchContext) -> None:
     """Other runs hold all that is left: give them time, and see whether they still live."""
     parts.halt.sleep(OTHERS_WAIT_SECONDS)
     parts.ledger.find_the_dead()
-    recover(parts.ledger, parts.reconciler, parts.clock, parts.server_latest, parts.reconciler.delay)
+    recover(parts.ledger, parts.reconciler, parts.clock, parts.server_time.latest, parts.reconciler.delay)

@@ -1,4 +1,4 @@
-"""What loading a batch needs: the run's parts, which every sending thread shares."""
+"""The parts of a run that its batches share, grouped by what they are used for."""
 
 from __future__ import annotations
 
@@ -26,35 +26,64 @@ Leads: TypeAlias = "tuple[BufferedLead, ...]"
 
 
 @dataclass(frozen=True)
-class Loading:
-    """What loading a batch needs. Every part may be used by any thread.
+class ServerTime:
+    """What the server's clock shows now, as far as its answers tell. Any thread may use it."""
+
+    clock: Clock
+    server_clock: ServerClock
+
+    def earliest(self) -> float:
+        """Epoch seconds that the server's clock shows at least."""
+        return self.server_clock.earliest(self.clock.monotonic(), self.clock.time())
+
+    def latest(self) -> float:
+        """Epoch seconds that the server's clock shows at most."""
+        return self.server_clock.latest(self.clock.monotonic(), self.clock.time())
+
+
+@dataclass(frozen=True)
+class BatchContext:
+    """What every batch uses to claim its leads, and to settle and count them. Any thread may use each part.
+
+    Attributes:
+        run: Counts requests and retries.
+        reconciler: Looks up what the campaign holds, for requests of unknown fate.
+        policy: What the settings say of leads that a campaign has.
+    """
+
+    ledger: Ledger
+    outcomes: Outcomes
+    refusals: Refusals
+    run: Run
+    reconciler: Reconciler
+    clock: Clock
+    server_time: ServerTime
+    halt: Halt
+    policy: Policy
+
+
+@dataclass(frozen=True)
+class LoaderAccess:
+    """What sends a batch of leads to the loader. Any thread may use each part.
 
     Attributes:
         pace: The account's, for the loader.
         retry_max_seconds: How long one request is retried before the run fails.
-        policy: What follows from what the campaigns have.
     """
 
     client: Client
     pace: Pace
-    ledger: Ledger
-    reconciler: Reconciler
-    outcomes: Outcomes
-    refusals: Refusals
-    run: Run
-    clock: Clock
-    server_clock: ServerClock
-    halt: Halt
     retry_max_seconds: float
-    policy: Policy
-    directory: Directory
+
+
+@dataclass(frozen=True)
+class LeadAccess:
+    """What finds leads that are at the server, and changes or retires them. Any thread may use each part.
+
+    Attributes:
+        directory: The campaigns that the account shows.
+    """
+
     lead_client: LeadClient
     lookups: Lookups
-
-    def server_earliest(self) -> float:
-        """Epoch seconds that the server's clock shows at least."""
-        return self.server_clock.earliest(self.clock.monotonic(), self.clock.time())
-
-    def server_latest(self) -> float:
-        """Epoch seconds that the server's clock shows at most."""
-        return self.server_clock.latest(self.clock.monotonic(), self.clock.time())
+    directory: Directory

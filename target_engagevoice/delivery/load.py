@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from target_engagevoice.delivery.buffer import Batch, BufferedLead
-    from target_engagevoice.delivery.context import Leads, Loading
+    from target_engagevoice.delivery.context import BatchContext, LeadAccess, Leads, LoaderAccess
     from target_engagevoice.outcomes.counts import Run
 
 PATIENCE_WITH_500 = 3
@@ -48,13 +48,15 @@ class RefusedLeads:
 class BatchLoad:
     """One batch on its way. Owned by the thread that runs it."""
 
-    def __init__(self, parts: Loading, batch: Batch) -> None:
-        self._parts = parts
+    def __init__(self, context: BatchContext, loader: LoaderAccess, access: LeadAccess, batch: Batch) -> None:
+        self._context = context
+        self._loader = loader
+        self._find = access.lead_client.find
         self._batch = batch
         self._campaign = batch.campaign
-        self._envelope = batch.options.envelope(list_names(batch, parts.run))
-        self._claims = Claims(parts, batch)
-        self._settlement = Settlement(parts, batch)
+        self._envelope = batch.options.envelope(list_names(batch, context.run))
+        self._claims = Claims(context, batch)
+        self._settlement = Settlement(context, batch)
         self._place = Place(0.0, 0.0)
 
     def load(self) -> list[BufferedLead]:
@@ -66,7 +68,7 @@ class BatchLoad:
         Raises:
             EngageVoiceError: The run can not go on; leads without an outcome stay claimed in the ledger.
         """
-        held = self._held() if self._parts.policy.change else set()
+        held = self._held() if self._context.policy.change else set()
         waiting = self._batch.leads
         if held:
             waiting = tuple(each for each in waiting if each.lead.extern_id not in held)
@@ -75,18 +77,18 @@ class BatchLoad:
             if claimed:
                 self._load(claimed)
             elif waiting:
-                wait_for_others(self._parts)
+                wait_for_others(self._context)
         return [each for each in self._batch.leads if each.lead.extern_id in held] if held else []
 
     def _held(self) -> set[str]:
         """The `externId`s new to the ledger that the campaign has all the same; now the ledger has them too."""
-        parts, campaign_id = self._parts, self._campaign.campaign_id
+        context, campaign_id = self._context, self._campaign.campaign_id
         new = [each.lead.extern_id for each in self._batch.leads if not each.not_before]
-        found = newest(parts.lead_client.find([campaign_id], new))
+        found = newest(self._find([campaign_id], new))
         if found:
-            at = parts.server_latest()
+            at = context.server_time.latest()
             leads = {lead.extern_id: (lead.lead_id, lead.loaded_at or at) for lead in found}
-            parts.ledger.leads.adopt(self._batch.stream, campaign_id, leads)
+            context.ledger.leads.adopt(self._batch.stream, campaign_id, leads)
         return {lead.extern_id for lead in found}
 
     def _load(self, claimed: Leads) -> None:
@@ -95,14 +97,14 @@ class BatchLoad:
             leads = todo.pop()
             refused = leads if isinstance(leads, RefusedLeads) else None
             if not isinstance(leads, RefusedLeads):
-                most = self._parts.refusals.most_rows
+                most = self._context.refusals.most_rows
                 if most is not None and len(leads) > most:
                     todo += [leads[most:], leads[:most]]
                     continue
                 refused = self._send(leads, self._patience)
             if refused is None:
                 continue
-            if refused.refusal.shrink and self._parts.refusals.shrink(len(refused.leads)):
+            if refused.refusal.shrink and self._context.refusals.shrink(len(refused.leads)):
                 todo.append(refused.leads)
                 continue
             left = self._isolate(refused)
@@ -121,7 +123,7 @@ class BatchLoad:
         suspects, refusal = refused.leads, refused.refusal
         rest: Leads = ()
         taken = certain = alone = False
-        breakable = self._parts.refusals.breakable
+        breakable = self._context.refusals.breakable
         while len(suspects) > 1:
             middle = len(suspects) // 2
             again = self._send(suspects[:middle], 1 if refusal.reason == BROKEN else self._patience)
@@ -144,7 +146,7 @@ class BatchLoad:
         the server, the rest is asked instead, which is to be sent anyway: what was refused with the rest and the
         suspect in it, and is taken without the suspect, was refused for the suspect.
         """
-        parts = self._parts
+        context = self._context
         left: Leads | RefusedLeads = rest
         if not sure and breakable and refusal.reason == BROKEN and rest:
             refused = self._send(rest, self._patience)
@@ -154,8 +156,8 @@ class BatchLoad:
             if again is None:
                 return left
             suspect, refusal = again.leads, again.refusal
-        parts.refusals.add(self._campaign, suspect[0], refusal)
-        if parts.refusals.suspicious(self._campaign, took=self._settlement.took):
+        context.refusals.add(self._campaign, suspect[0], refusal)
+        if context.refusals.suspicious(self._campaign, took=self._settlement.took):
             return self._probe(left.leads if isinstance(left, RefusedLeads) else left)
         return left
 
@@ -165,23 +167,23 @@ class BatchLoad:
         Raises:
             ServerError: They are refused as well: it is not the leads.
         """
-        parts = self._parts
+        context = self._context
         probes = 0
-        while parts.refusals.suspicious(self._campaign, took=self._settlement.took):
+        while context.refusals.suspicious(self._campaign, took=self._settlement.took):
             if not rest or probes == PROBES:
-                raise parts.refusals.not_the_leads(self._campaign)
+                raise context.refusals.not_the_leads(self._campaign)
             place = (len(rest) - 1) * (PROBES - 1 - probes) // (PROBES - 1)
             probe, rest = rest[place : place + 1], rest[:place] + rest[place + 1 :]
             refused = self._send(probe, self._patience)
             if refused is not None:
-                parts.refusals.add(self._campaign, refused.leads[0], refused.refusal)
+                context.refusals.add(self._campaign, refused.leads[0], refused.refusal)
             probes += 1
         return rest
 
     @property
     def _patience(self) -> int:
         """Whether a server that breaks may just have a bad moment: not once a lead is known that breaks it."""
-        return 1 if self._parts.refusals.breakable else PATIENCE_WITH_500
+        return 1 if self._context.refusals.breakable else PATIENCE_WITH_500
 
     def _send(self, leads: Leads, patience: int) -> RefusedLeads | None:
         """Send leads until the server takes or refuses them.
@@ -196,10 +198,10 @@ class BatchLoad:
         Raises:
             EngageVoiceError: The run can not go on.
         """
-        parts = self._parts
-        end = parts.clock.monotonic() + parts.retry_max_seconds
+        context = self._context
+        end = context.clock.monotonic() + self._loader.retry_max_seconds
         failures = 0
-        sleep = parts.halt.sleep
+        sleep = context.halt.sleep
         for tries, wait in enumerate(waits()):
             answer = self._post(leads, sleep, again=tries > 0)
             pause, problem = wait, ""
@@ -209,18 +211,18 @@ class BatchLoad:
             if isinstance(answer, answers.Refused):
                 return RefusedLeads(leads, answer)
             if isinstance(answer, answers.Denied):
-                raise parts.client.admin.denied("the load", answer.what)
+                raise self._loader.client.admin.denied("the load", answer.what)
             if isinstance(answer, answers.NoRoute):
-                raise parts.client.no_loader(answer.what)
+                raise self._loader.client.no_loader(answer.what)
             if isinstance(answer, answers.Throttled):
-                asked = parse_retry_after(answer.retry_after, parts.clock.time())
+                asked = parse_retry_after(answer.retry_after, context.clock.time())
                 pause, problem = (wait if asked is None else asked), "HTTP 429"
-                parts.pace.throttled(self._place, pause)
-                parts.run.count_effort(self._batch.stream, self._campaign, "throttled")
+                self._loader.pace.throttled(self._place, pause)
+                context.run.count_effort(self._batch.stream, self._campaign, "throttled")
             else:
                 problem = answer.what
             if isinstance(answer, answers.Unknown):
-                pause = max(wait, parse_retry_after(answer.retry_after, parts.clock.time()) or 0.0)
+                pause = max(wait, parse_retry_after(answer.retry_after, context.clock.time()) or 0.0)
                 remaining = self._settlement.unknown(leads, self._claims.since)
                 failures = failures + 1 if answer.repeatable and len(remaining) == len(leads) else 0
                 leads = remaining
@@ -242,25 +244,25 @@ class BatchLoad:
         Raises:
             ServerError: It would be.
         """
-        if self._parts.clock.monotonic() + seconds > end:
+        if self._context.clock.monotonic() + seconds > end:
             raise too_late
-        self._parts.halt.sleep(seconds)
+        self._context.halt.sleep(seconds)
 
     def _post(self, leads: Leads, sleep: Callable[[float], None], *, again: bool) -> answers.Answer:
-        parts = self._parts
-        parts.halt.check()
-        parts.client.ready()
+        context = self._context
+        context.halt.check()
+        self._loader.client.ready()
         bodies = [buffered.lead.body for buffered in leads]
-        self._place = parts.pace.wait(sleep)
-        parts.run.count_effort(self._batch.stream, self._campaign, "requests")
+        self._place = self._loader.pace.wait(sleep)
+        context.run.count_effort(self._batch.stream, self._campaign, "requests")
         if again:
-            parts.run.count_effort(self._batch.stream, self._campaign, "retries")
+            context.run.count_effort(self._batch.stream, self._campaign, "retries")
         about = {"stream": self._batch.stream, "batch": self._batch.number, "retry": again}
-        return parts.client.load(self._campaign.campaign_id, self._envelope, bodies, self._left, about)
+        return self._loader.client.load(self._campaign.campaign_id, self._envelope, bodies, self._left, about)
 
     def _left(self) -> None:
         """The request is on its way: its place counts from now."""
-        self._place = self._parts.pace.left(self._place)
+        self._place = self._loader.pace.left(self._place)
 
 
 def list_names(batch: Batch, run: Run) -> dict[str, str]:

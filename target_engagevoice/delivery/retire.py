@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from target_engagevoice.api.lead_client import FoundLead
     from target_engagevoice.delivery.buffer import BufferedLead, RetireBatch
-    from target_engagevoice.delivery.context import Loading
+    from target_engagevoice.delivery.context import BatchContext, LeadAccess
     from target_engagevoice.ledger.leads import HeldLead
 
 LEADS_AT_ONCE = 500
@@ -49,8 +49,9 @@ class Wanted:
 class Retiring:
     """Retires leads of one stream. Owned by the thread that runs it."""
 
-    def __init__(self, parts: Loading, stream: str) -> None:
-        self._parts = parts
+    def __init__(self, context: BatchContext, access: LeadAccess, stream: str) -> None:
+        self._context = context
+        self._access = access
         self._stream = stream
         self._out_of_sight: list[HeldLead] = []  # flagged, and as they are in the ledger now
 
@@ -75,7 +76,7 @@ class Retiring:
                     wanted[lead.extern_id] = Wanted(lead.how, flagged=lead.outcome is Outcome.DO_NOT_CALL)
             else:
                 moved.append(buffered)
-                how, campaign = self._parts.policy.move, buffer.campaign
+                how, campaign = self._context.policy.move, buffer.campaign
                 assert how is not None  # noqa: S101 - only then is a lead compared with other campaigns
                 wanted[lead.extern_id] = Wanted(how, campaign.campaign_id if campaign else None)
         refused = self.retire(wanted)
@@ -102,7 +103,7 @@ class Retiring:
         ]:
             claimed = self._claim(held, wanted)
             if not claimed:
-                wait_for_others(self._parts)  # or they have done it
+                wait_for_others(self._context)  # or they have done it
                 continue
             for how in Retire:
                 group = [each for each in claimed if _way(each, wanted[each.extern_id].how) is how]
@@ -112,19 +113,19 @@ class Retiring:
         return refused
 
     def _dialled(self, wanted: Mapping[str, Wanted]) -> list[HeldLead]:
-        held = self._parts.ledger.leads.whereabouts(self._stream, list(wanted)) if wanted else []
+        held = self._context.ledger.leads.whereabouts(self._stream, list(wanted)) if wanted else []
         return [each for each in held if each.is_dialled and each.campaign_id != wanted[each.extern_id].stays]
 
     def _claim(self, held: Sequence[HeldLead], wanted: Mapping[str, Wanted]) -> list[HeldLead]:
         """Those that are this run's to retire now."""
-        parts = self._parts
+        context = self._context
         claimed: list[HeldLead] = []
         for campaign_id in sorted({each.campaign_id for each in held}):
             leads = [each for each in held if each.campaign_id == campaign_id]
             notes = {each.extern_id: wanted[each.extern_id].how.value for each in leads}
-            mine = parts.ledger.claim(self._stream, campaign_id, notes, parts.server_earliest(), RETIRE)
+            mine = context.ledger.claim(self._stream, campaign_id, notes, context.server_time.earliest(), RETIRE)
             claimed += [each for each in leads if each.extern_id in mine]
-        return self._without_what_others_retired(claimed, wanted) if parts.ledger.shared else claimed
+        return self._without_what_others_retired(claimed, wanted) if context.ledger.shared else claimed
 
     def _without_what_others_retired(self, claimed: list[HeldLead], wanted: Mapping[str, Wanted]) -> list[HeldLead]:
         """Another run may have retired a lead between our look into the ledger and our claim, or changed it."""
@@ -133,7 +134,7 @@ class Retiring:
         still = [each for each in now if (each.campaign_id, each.extern_id) in mine]
         done = mine - {(each.campaign_id, each.extern_id) for each in still}
         for campaign_id, extern_id in done:
-            self._parts.ledger.settle(self._stream, campaign_id, {}, [extern_id], 0.0)
+            self._context.ledger.settle(self._stream, campaign_id, {}, [extern_id], 0.0)
         return still
 
     def _retire(
@@ -141,7 +142,7 @@ class Retiring:
     ) -> dict[Key, answers.Refused]:
         """Look up, act, and look once more for what was loaded just before and may not have been found."""
         refused: dict[Key, answers.Refused] = {}
-        known = [each for each in held if self._parts.directory.by_id(each.campaign_id) is not None]
+        known = [each for each in held if self._access.directory.by_id(each.campaign_id) is not None]
         if len(known) < len(held):
             logger.warning(
                 "%d leads are in campaigns that can not be seen any more; they can not be retired there.",
@@ -149,10 +150,10 @@ class Retiring:
             )
         acted: set[str] = set()
         for looks_again in (False, True):
-            wait = self._parts.lookups.settles_in(known)
+            wait = self._access.lookups.settles_in(known)
             if looks_again and wait > 0:
-                self._parts.halt.sleep(wait)
-            found = [lead for lead in self._parts.lookups.look(known) if lead.lead_id not in acted]
+                self._context.halt.sleep(wait)
+            found = [lead for lead in self._access.lookups.look(known) if lead.lead_id not in acted]
             self._note(how, found)
             for start in range(0, len(found), MOST_ACTED_ON):  # a campaign may hold many of one externId
                 refused |= self._act(how, found[start : start + MOST_ACTED_ON])
@@ -165,13 +166,13 @@ class Retiring:
         self._noted_as_retired(how, [each for each in held if each not in (*kept, *hidden)], wanted)
         for each in kept:
             if refused[each.campaign_id, each.extern_id].reason == BROKEN:
-                self._parts.ledger.leads.perhaps(each.campaign_id, [each.extern_id], how)
-            self._parts.ledger.leads.kept(self._stream, each.campaign_id, [each.extern_id])
+                self._context.ledger.leads.perhaps(each.campaign_id, [each.extern_id], how)
+            self._context.ledger.leads.kept(self._stream, each.campaign_id, [each.extern_id])
         return refused
 
     def _put_off(self, how: Retire, hidden: Sequence[HeldLead]) -> None:
         """Leads that can not be retired now are to be when their records are read again: they may be in the dialer."""
-        leads = self._parts.ledger.leads
+        leads = self._context.ledger.leads
         for campaign_id in sorted({each.campaign_id for each in hidden}):
             keys = [each.extern_id for each in hidden if each.campaign_id == campaign_id]
             leads.perhaps(campaign_id, keys, how)
@@ -183,7 +184,7 @@ class Retiring:
         for campaign_id in {lead.campaign_id for lead in found}:
             latest = newest(lead for lead in found if lead.campaign_id == campaign_id)
             notes = {lead.extern_id: (lead.lead_id, lead.state_before(how)) for lead in latest}
-            self._parts.ledger.leads.note(campaign_id, notes)
+            self._context.ledger.leads.note(campaign_id, notes)
 
     def _act(self, how: Retire, found: Sequence[FoundLead]) -> dict[Key, answers.Refused]:
         """One request for all of them; where the server refuses that, one each."""
@@ -191,12 +192,12 @@ class Retiring:
             return {}
         campaigns = sorted({lead.campaign_id for lead in found})
         effort = self._effort(campaigns[0])
-        answer = self._parts.lead_client.act(ACTIONS[how], campaigns, [lead.lead_id for lead in found], effort)
+        answer = self._access.lead_client.act(ACTIONS[how], campaigns, [lead.lead_id for lead in found], effort)
         if not isinstance(answer, answers.Refused):
             for campaign_id in campaigns:
                 leads = {lead.extern_id for lead in found if lead.campaign_id == campaign_id}
-                campaign = self._parts.directory.by_id(campaign_id)
-                self._parts.run.count_effort(self._stream, campaign, "retired", len(leads))
+                campaign = self._access.directory.by_id(campaign_id)
+                self._context.run.count_effort(self._stream, campaign, "retired", len(leads))
             return {}
         if len(found) == 1:
             return {(found[0].campaign_id, found[0].extern_id): answer}
@@ -214,11 +215,11 @@ class Retiring:
                     if each.campaign_id == campaign_id and (wanted[each.extern_id].stays is not None) is moved
                 ]
                 if leads:
-                    self._parts.ledger.leads.retired(self._stream, campaign_id, leads, how, moved=moved)
+                    self._context.ledger.leads.retired(self._stream, campaign_id, leads, how, moved=moved)
 
     def _end(self, flagged: Sequence[BufferedLead], refused: Mapping[str, answers.Refused]) -> None:
         """Put their phones on the list; then these records have their outcome."""
-        parts = self._parts
+        context = self._context
         ended: list[BufferedLead] = []
         for buffered in flagged:
             retirement = cast("Retirement", buffered.lead)
@@ -228,11 +229,11 @@ class Retiring:
                 ended.append(buffered)
             else:
                 rejection = Rejection(Stage.SERVER, refusal.reason, refusal.words, retirement.extern_id or None)
-                parts.outcomes.reject(buffered.record, retirement.campaign, rejection)
-        parts.ledger.leads.mark(self._stream, [each.lead.extern_id for each in ended if each.lead.extern_id])
+                context.outcomes.reject(buffered.record, retirement.campaign, rejection)
+        context.ledger.leads.mark(self._stream, [each.lead.extern_id for each in ended if each.lead.extern_id])
         for buffered in ended:
             retirement = cast("Retirement", buffered.lead)
-            parts.outcomes.settle(buffered.record, retirement.campaign, retirement.outcome)
+            context.outcomes.settle(buffered.record, retirement.campaign, retirement.outcome)
 
     def _list(self, retirement: Retirement) -> answers.Refused | None:
         """Put the phones of a record on the do-not-call list, those that are not there by our doing.
@@ -240,14 +241,14 @@ class Retiring:
         Returns:
             Why the server would not list one of them; None when all are there.
         """
-        leads = self._parts.ledger.leads
+        leads = self._context.ledger.leads
         listed = leads.listed([phone.digest for phone in retirement.phones])
-        effort = partial(self._parts.run.count_effort, self._stream, retirement.campaign)
+        effort = partial(self._context.run.count_effort, self._stream, retirement.campaign)
         refusal: answers.Refused | None = None
         for phone in retirement.phones:
             if phone.digest in listed:
                 continue
-            answer = self._parts.lead_client.list_phone(phone.number, phone.country, retirement.extern_id, effort)
+            answer = self._access.lead_client.list_phone(phone.number, phone.country, retirement.extern_id, effort)
             if isinstance(answer, answers.Refused):
                 refusal = refusal or answer
                 continue
@@ -262,11 +263,11 @@ class Retiring:
             return False
         buffer = batch.buffers[batch.leads.index(buffered)]
         rejection = Rejection(Stage.SERVER, refusal.reason, refusal.words)
-        self._parts.outcomes.reject(buffered.record, buffer.campaign, rejection, buffered.lead)
+        self._context.outcomes.reject(buffered.record, buffer.campaign, rejection, buffered.lead)
         return True
 
     def _effort(self, campaign_id: str) -> Callable[[str], None]:
-        return partial(self._parts.run.count_effort, self._stream, self._parts.directory.by_id(campaign_id))
+        return partial(self._context.run.count_effort, self._stream, self._access.directory.by_id(campaign_id))
 
 
 def _way(held: HeldLead, how: Retire) -> Retire:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from target_engagevoice.delivery.buffer import Batch, BufferedLead
-    from target_engagevoice.delivery.context import Leads, Loading
+    from target_engagevoice.delivery.context import BatchContext, Leads
 
 NOT_ACCEPTED = "The server accepted fewer leads than it was sent, named none, and does not hold this one."
 
@@ -25,7 +25,7 @@ class Settlement:
         took: Whether the campaign took any of them.
     """
 
-    def __init__(self, parts: Loading, batch: Batch) -> None:
+    def __init__(self, parts: BatchContext, batch: Batch) -> None:
         self._parts = parts
         self._batch = batch
         self._campaign = batch.campaign
@@ -107,7 +107,7 @@ class Settlement:
             cleared: Leads that were noted, and that the server refused.
         """
         parts = self._parts
-        at = parts.server_latest()
+        at = parts.server_time.latest()
         whole = len(leads) == len(self._batch.leads)
         digests = self._batch.digests if whole else {each.lead.extern_id: each.lead.digest for each in leads}
         gone = [buffered.lead.extern_id for buffered in cleared]

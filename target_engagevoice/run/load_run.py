@@ -12,7 +12,7 @@ from target_engagevoice.api.ratelimit.windows import JITTER_MARGIN_SECONDS
 from target_engagevoice.api.request_journal import RequestJournal
 from target_engagevoice.delivery.buffer import BufferLimits
 from target_engagevoice.delivery.change import LeadChanges
-from target_engagevoice.delivery.context import Loading
+from target_engagevoice.delivery.context import BatchContext, LeadAccess, LoaderAccess, ServerTime
 from target_engagevoice.delivery.dedupe import Dedupe
 from target_engagevoice.delivery.delivery import Delivery, Works
 from target_engagevoice.delivery.drain import Drains
@@ -117,7 +117,7 @@ class LoadRun:
         self._shared_quota: SharedQuota | None = None
         self._delivery: Delivery | None = None
         self.versions: Versions | None = None
-        self._loading: Loading | None = None
+        self._loader: LoaderAccess | None = None
 
     @property
     def directory(self) -> Directory:
@@ -152,48 +152,43 @@ class LoadRun:
         )
         lead_client = LeadClient(connection.client, clock, self.halt, settings.retry_max_seconds)
 
-        def server_earliest() -> float:
-            return connection.server_clock.earliest(clock.monotonic(), clock.time())
-
+        server_time = ServerTime(clock, connection.server_clock)
         reconciler = Reconciler(connection.client, clock, self.halt, settings.search_delay_seconds)
         refusals = self._refusals = Refusals(self.outcomes, ledger)
-        loading = self._loading = Loading(
-            client=connection.client,
-            pace=self._pace(connection),
+        context = BatchContext(
             ledger=ledger,
-            reconciler=reconciler,
             outcomes=self.outcomes,
             refusals=refusals,
             run=self.run,
+            reconciler=reconciler,
             clock=clock,
-            server_clock=connection.server_clock,
+            server_time=server_time,
             halt=self.halt,
-            retry_max_seconds=settings.retry_max_seconds,
             policy=settings.policy,
-            directory=connection.directory,
-            lead_client=lead_client,
-            lookups=Lookups(lead_client, self.halt, server_earliest, settings.search_delay_seconds),
         )
+        lookups = Lookups(lead_client, self.halt, server_time.earliest, settings.search_delay_seconds)
+        access = LeadAccess(lead_client, lookups, connection.directory)
+        loader = self._loader = LoaderAccess(connection.client, self._pace(connection), settings.retry_max_seconds)
 
         if not settings.dry_run:
-            looked_up = recover(ledger, reconciler, clock, loading.server_latest, settings.search_delay_seconds)
+            looked_up = recover(ledger, reconciler, clock, server_time.latest, settings.search_delay_seconds)
             if looked_up:
                 logger.warning("%d leads that an earlier run left without a known fate were looked up.", looked_up)
 
         if settings.overwrite:
-            self.versions = self._versions(ledger, loading)
+            self.versions = self._versions(context, access)
         find = lead_client.find if settings.policy.change else None
         dry_run = DryRun(self.run, ledger, connection.directory, find) if settings.dry_run else None
 
         def load(batch: Batch) -> list[BufferedLead]:
             with self._timed(batch.stream):
-                return BatchLoad(loading, batch).load()
+                return BatchLoad(context, loader, access, batch).load()
 
         self._delivery = Delivery(
             works=Works(
                 load=load,
-                change=lambda batch: LeadChanges(loading, batch).change(),
-                retire=lambda batch: Retiring(loading, batch.stream).retire_batch(batch),
+                change=lambda batch: LeadChanges(context, access, batch).change(),
+                retire=lambda batch: Retiring(context, access, batch.stream).retire_batch(batch),
             ),
             drains=Drains(Dedupe(ledger, settings.policy), self.outcomes, dry_run, self.versions),
             limits=BufferLimits(settings.batch_size_rows, settings.batch_size_bytes, settings.batch_wait_limit_seconds),
@@ -202,14 +197,14 @@ class LoadRun:
             halt=self.halt,
         )
 
-    def _versions(self, ledger: Ledger, loading: Loading) -> Versions:
+    def _versions(self, context: BatchContext, access: LeadAccess) -> Versions:
         """What becomes of leads that a stream's new version does not hold."""
         settings = self._settings
         how = settings.policy.move
         assert how is not None  # noqa: S101 - `overwrite` without it is a mistake of the configuration
 
         def retire(stream: str, leads: list[tuple[str, str]]) -> int:
-            return len(Retiring(loading, stream).retire({extern_id: Wanted(how) for _, extern_id in leads}))
+            return len(Retiring(context, access, stream).retire({extern_id: Wanted(how) for _, extern_id in leads}))
 
         def count(stream: str, leads: list[tuple[str, str]]) -> int:
             for campaign_id, _ in leads:
@@ -217,8 +212,8 @@ class LoadRun:
             return 0
 
         if settings.dry_run:
-            return Versions(SeenInMemory(ledger.versions), count, settings.max_retired_percent)
-        return Versions(ledger.versions, retire, settings.max_retired_percent)
+            return Versions(SeenInMemory(context.ledger.versions), count, settings.max_retired_percent)
+        return Versions(context.ledger.versions, retire, settings.max_retired_percent)
 
     def activate(self, stream: str, version: int) -> None:
         """A version of a stream is whole: see out what came before, then what it no longer holds.
@@ -238,10 +233,10 @@ class LoadRun:
             at: Monotonic seconds now.
             position: Of the input.
         """
-        assert self._loading is not None  # noqa: S101 - a mistake of this program, not of a user
+        assert self._loader is not None  # noqa: S101 - a mistake of this program, not of a user
         assert self._delivery is not None  # noqa: S101 - the same
         campaigns = self.run.standings()
-        pace = self._loading.pace
+        pace = self._loader.pace
         return Snapshot(at, self.run.read, campaigns, pace.in_use(), self._delivery.under_way, pace.waiting, position)
 
     def _pace(self, connection: Connection) -> Pace:

@@ -22,7 +22,7 @@ from target_engagevoice.api.server_clock import ServerClock
 from target_engagevoice.api.transport import Transport
 from target_engagevoice.delivery.buffer import Batch, Buffer, BufferedLead, Lane, RetireBatch, Work
 from target_engagevoice.delivery.change import LeadChanges
-from target_engagevoice.delivery.context import Loading
+from target_engagevoice.delivery.context import BatchContext, LeadAccess, LoaderAccess, ServerTime
 from target_engagevoice.delivery.load import BatchLoad
 from target_engagevoice.delivery.lookups import Lookups
 from target_engagevoice.delivery.reconcile import Reconciler
@@ -74,6 +74,7 @@ class Desk:
     folder: Path
     retry_max_seconds: float
     policy: Policy = field(default_factory=Policy)
+    directory: Directory = field(default_factory=lambda: Directory([RENEWALS, WINBACK]))
     states: list[str] = field(default_factory=list)
 
     def open(self, search_delay: float) -> None:
@@ -102,40 +103,45 @@ class Desk:
 
     def load_batch(self, batch: Batch) -> list[str]:
         """See a batch through; gives the `externId`s of those that are to be compared once more."""
-        return [each.lead.extern_id for each in BatchLoad(self.loading(), batch).load()]
+        load = BatchLoad(self.context(), self.loader_access(), self.lead_access(), batch)
+        return [each.lead.extern_id for each in load.load()]
 
     def change(self, leads: Sequence[Lead], campaign: Campaign = RENEWALS) -> list[str]:
         """See a batch of changes through; gives the `externId`s of those that are to be loaded anew."""
         batch = replace(self.batch(leads, campaign), work=Work.CHANGE, number=0)
-        return [each.lead.extern_id for each in LeadChanges(self.loading(), batch).change()]
+        return [each.lead.extern_id for each in LeadChanges(self.context(), self.lead_access(), batch).change()]
 
     def retire(self, leads: Sequence[Lead], campaign: Campaign | None = None, stream: str = "people") -> list[str]:
         """See a batch of retirements through, or of leads that move to a campaign; gives those that go on to it."""
         buffer = Buffer(stream, campaign, ListOptions(), Lane())
         buffered = self.batch(leads, campaign or RENEWALS).leads
         batch = RetireBatch(stream, buffered, (buffer,) * len(buffered))
-        return [each.lead.extern_id for each in Retiring(self.loading(), stream).retire_batch(batch)]
+        retiring = Retiring(self.context(), self.lead_access(), stream)
+        return [each.lead.extern_id for each in retiring.retire_batch(batch)]
 
-    def loading(self) -> Loading:
-        """What a batch is seen through with."""
-        lead_client = LeadClient(self.client, self.clock, self.halt, self.retry_max_seconds)
-        return Loading(
-            client=self.client,
-            pace=self.pace,
+    def context(self) -> BatchContext:
+        """What batches claim, settle and count with."""
+        return BatchContext(
             ledger=self.ledger,
-            reconciler=self.reconciler,
             outcomes=self.outcomes,
             refusals=self.refusals,
             run=self.run,
+            reconciler=self.reconciler,
             clock=self.clock,
-            server_clock=self.server_clock,
+            server_time=ServerTime(self.clock, self.server_clock),
             halt=self.halt,
-            retry_max_seconds=self.retry_max_seconds,
             policy=self.policy,
-            directory=Directory([RENEWALS, WINBACK]),
-            lead_client=lead_client,
-            lookups=Lookups(lead_client, self.halt, self.clock.time, self.reconciler.delay),
         )
+
+    def loader_access(self) -> LoaderAccess:
+        """What batches are loaded with."""
+        return LoaderAccess(self.client, self.pace, self.retry_max_seconds)
+
+    def lead_access(self) -> LeadAccess:
+        """What finds, changes and retires leads."""
+        lead_client = LeadClient(self.client, self.clock, self.halt, self.retry_max_seconds)
+        lookups = Lookups(lead_client, self.halt, self.clock.time, self.reconciler.delay)
+        return LeadAccess(lead_client, lookups, self.directory)
 
     def landed(self, campaign: Campaign = RENEWALS) -> list[str]:
         """`externId` of every lead in the campaign, as often as it is there."""

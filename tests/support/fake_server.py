@@ -16,7 +16,7 @@ from target_engagevoice.api.rows import LoadedLead
 from target_engagevoice.api.server_clock import ServerClock
 from target_engagevoice.delivery.buffer import BufferLimits
 from target_engagevoice.delivery.change import LeadChanges
-from target_engagevoice.delivery.context import Loading
+from target_engagevoice.delivery.context import BatchContext, LeadAccess, LoaderAccess, ServerTime
 from target_engagevoice.delivery.dedupe import Dedupe
 from target_engagevoice.delivery.delivery import Delivery, Works
 from target_engagevoice.delivery.drain import Drains
@@ -262,29 +262,26 @@ def visit(
     delivery: Delivery | None = None
     try:
         reconciler = Reconciler(client, clock, halt, SEARCH_DELAY)
-        loading = Loading(
-            client=client,
-            pace=Pace((Window(1000, 1),), clock),
+        context = BatchContext(
             ledger=ledger,
-            reconciler=reconciler,
             outcomes=outcomes,
             refusals=Refusals(outcomes, ledger),
             run=run,
+            reconciler=reconciler,
             clock=clock,
-            server_clock=ServerClock(),
+            server_time=ServerTime(clock, ServerClock()),
             halt=halt,
-            retry_max_seconds=600.0,
             policy=policy,
-            directory=Directory(list(CAMPAIGNS.values())),
-            lead_client=client,
-            lookups=Lookups(client, halt, clock.time, SEARCH_DELAY),
         )
+        loader = LoaderAccess(client, Pace((Window(1000, 1),), clock), retry_max_seconds=600.0)
+        lookups = Lookups(client, halt, clock.time, SEARCH_DELAY)
+        access = LeadAccess(client, lookups, Directory(list(CAMPAIGNS.values())))
         recover(ledger, reconciler, clock, clock.time, SEARCH_DELAY)
         delivery = Delivery(
             works=Works(
-                load=lambda batch: BatchLoad(loading, batch).load(),
-                change=lambda batch: LeadChanges(loading, batch).change(),
-                retire=lambda batch: Retiring(loading, batch.stream).retire_batch(batch),
+                load=lambda batch: BatchLoad(context, loader, access, batch).load(),
+                change=lambda batch: LeadChanges(context, access, batch).change(),
+                retire=lambda batch: Retiring(context, access, batch.stream).retire_batch(batch),
             ),
             drains=Drains(Dedupe(ledger, policy), outcomes),
             limits=limits,
@@ -303,7 +300,7 @@ def visit(
             delivery.hand_over()
             checkpoints.state(number)
         delivery.finish()
-        loading.refusals.finish()
+        context.refusals.finish()
         ledger.finish({each.stream for each in records})
     except Killed:
         made.killed = True

@@ -64,7 +64,7 @@ class Room:
     def act(self, action: str, number: int = 0) -> None:
         """Somebody does something to a lead."""
         row = next(row for row in self.desk.sandbox.leads("1001") if row["externId"] == f"L{number}")
-        self.desk.loading().lead_client.act(action, ["1001"], [str(row["leadId"])], lambda _: None)
+        self.desk.lead_access().lead_client.act(action, ["1001"], [str(row["leadId"])], lambda _: None)
 
     def states(self) -> list[tuple[str, bool]]:
         """State of each lead, and whether it is suppressed."""
@@ -220,7 +220,7 @@ def test_a_lead_that_the_search_shows_for_a_moment_more_is_given_back(
     room.load(lead(0))
     room.desk.change([lead(0, firstName="Ann")])
     shown = Lookups.find
-    stale = room.desk.loading().lookups.find([room.held()])
+    stale = room.desk.lead_access().lookups.find([room.held()])
     room.act("DELETE_LEADS", 0)
     monkeypatch.setattr(Lookups, "find", lambda self, held: stale if held else shown(self, held))
     assert room.desk.change([lead(0, firstName="Bea")]) == ["L0"]

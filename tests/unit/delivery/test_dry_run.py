@@ -59,7 +59,7 @@ def test_leads_that_only_the_server_knows_would_be_changed_where_that_is_done() 
             "1001", ListOptions().envelope({"stream": "people", "started": "now"}), [lead(0, firstName="Ann").body]
         )
         made.clock.advance(11)
-        for find in (made.loading().lead_client.find, None):
+        for find in (made.lead_access().lead_client.find, None):
             dry_run = DryRun(made.run, made.ledger, Directory([RENEWALS]), find)
             dry_run.count(made.batch([lead(0), lead(1)]))
         totals = made.run.record("1", "ok", dry_run=True, error=None)["totals"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -155,7 +154,7 @@ def test_what_is_found_at_once_is_retired_at_once(room: Room, monkeypatch: pytes
 def test_a_lead_that_is_gone_is_retired_without_a_request(room: Room) -> None:
     room.load(lead(0))
     rows = room.desk.sandbox.leads("1001")
-    room.desk.loading().lead_client.act("DELETE_LEADS", ["1001"], [str(rows[0]["leadId"])], lambda _: None)
+    room.desk.lead_access().lead_client.act("DELETE_LEADS", ["1001"], [str(rows[0]["leadId"])], lambda _: None)
     room.sent.clear()
     room.retire(0)
     assert (room.sent, room.held(0)) == ([], ["suppress"])
@@ -178,8 +177,7 @@ def test_records_of_several_ways_are_retired_each_in_its_own(room: Room) -> None
 def test_a_campaign_that_can_not_be_seen_any_more_stops_nobody(room: Room, caplog: pytest.LogCaptureFixture) -> None:
     room.load(lead(0))
     room.load(lead(0), campaign=WINBACK)
-    loading = room.desk.loading
-    room.desk.loading = lambda: _only_renewals(loading())  # type: ignore[method-assign]
+    room.desk.directory = Directory([RENEWALS])
     room.retire(0)
     assert (room.dialled(), room.dialled(WINBACK)) == ([], ["L0"])
     assert "1 leads are in campaigns that can not be seen any more" in caplog.text
@@ -187,9 +185,8 @@ def test_a_campaign_that_can_not_be_seen_any_more_stops_nobody(room: Room, caplo
 
 def test_a_flagged_lead_is_retired_once_its_campaign_is_seen_again(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     room.load(lead(0), campaign=WINBACK)
-    loading = room.desk.loading
     with monkeypatch.context() as patch:
-        patch.setattr(room.desk, "loading", lambda: _only_renewals(loading()))
+        patch.setattr(room.desk, "directory", Directory([RENEWALS]))
         for _ in range(2):
             room.retire(0)
     assert (room.dialled(WINBACK), room.held(0, campaign="1002")) == (["L0"], ["suppress?"])
@@ -200,14 +197,9 @@ def test_a_flagged_lead_is_retired_once_its_campaign_is_seen_again(room: Room, m
 
 def test_a_lead_that_is_not_flagged_is_given_up_with_its_campaign(room: Room) -> None:
     room.load(lead(0), campaign=WINBACK)
-    loading = room.desk.loading
-    room.desk.loading = lambda: _only_renewals(loading())  # type: ignore[method-assign]
+    room.desk.directory = Directory([RENEWALS])
     room.desk.retire([Retirement.of_record("L0", Outcome.DELETED, Retire.PAUSE, None)])
     assert room.held(0, campaign="1002") == ["pause"]
-
-
-def _only_renewals(loading: Any) -> Any:
-    return replace(loading, directory=Directory([RENEWALS]))
 
 
 def test_more_leads_than_an_action_takes_go_in_several(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
