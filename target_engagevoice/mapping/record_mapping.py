@@ -211,7 +211,7 @@ class RecordMapping:
                 return self._quick(record)
             except (Unusual, UnicodeEncodeError):
                 pass
-        return self._plain_lead(record, single_phone=single_phone)
+        return self.plain_lead(record, single_phone=single_phone)
 
     @cached_property
     def _quick(self) -> Callable[[Record], Lead] | None:
@@ -220,7 +220,8 @@ class RecordMapping:
             return None
         return compile_plan(self._plan, self._phones, self._e164)
 
-    def _plain_lead(self, record: Record, *, single_phone: bool) -> Lead | Rejection:
+    def plain_lead(self, record: Record, *, single_phone: bool) -> Lead | Rejection:
+        """The same by the plan alone, the reference for the compiled function."""
         plan = self._plan or self._plan_of(tuple(record))
         lead: dict[str, Any] = {}
         rejection = (

@@ -60,7 +60,7 @@ class RecordSchema:
         """
         if self._quick is not None and self._quick.fits(record) and not (self._left and self._misfits(record)):
             return None
-        return self._check_plainly(record)
+        return self.check_plainly(record)
 
     def _misfits(self, record: Mapping[str, Any]) -> bool:
         """Whether a field that the quick validator may not judge does not fit; the plain check will say why."""
@@ -69,7 +69,8 @@ class RecordSchema:
         except (Unresolvable, RecursionError):
             return True
 
-    def _check_plainly(self, record: Mapping[str, Any]) -> Rejection | None:
+    def check_plainly(self, record: Mapping[str, Any]) -> Rejection | None:
+        """The same by `jsonschema` alone, the reference that decides what a record is rejected for."""
         try:
             error = next(self._validator.iter_errors(record), None)
         except Unresolvable:

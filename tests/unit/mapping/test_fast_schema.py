@@ -45,7 +45,7 @@ def fits(schema: Any, value: Any) -> bool:
 def verdicts(schema: Json, record: Any) -> tuple[Rejection | None, Rejection | None]:
     """What the check says of a record, and what the plain validator alone says."""
     checked = RecordSchema("s", schema)
-    return checked.check(record), checked._check_plainly(record)
+    return checked.check(record), checked.check_plainly(record)
 
 
 # Which schemas it takes
@@ -278,7 +278,7 @@ def test_what_is_quickly_taken_is_plainly_taken(properties: Json, data: st.DataO
     assume(quick is not None and quick.whole)
     assert quick is not None
     record = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(properties, _near)))
-    assert not quick.fits(record) or RecordSchema("s", {"properties": properties})._check_plainly(record) is None
+    assert not quick.fits(record) or RecordSchema("s", {"properties": properties}).check_plainly(record) is None
 
 
 _whatever: st.SearchStrategy[Any] = st.one_of(
