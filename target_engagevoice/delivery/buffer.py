@@ -114,7 +114,7 @@ class RetireBatch:
     buffers: tuple[Buffer, ...]
 
 
-class Lane:
+class VersionQueue:
     """Ids on the way. Owned by `Delivery`, whose lock guards it.
 
     Two versions of a lead must not be on the way at once: nothing could tell which of them the server took, or last.
@@ -222,7 +222,7 @@ class Buffer:
     stream: str
     campaign: Campaign | None
     options: ListOptions
-    lane: Lane
+    lane: VersionQueue
     incoming: list[BufferedLead] = field(default_factory=list)
     ready: list[BufferedLead] = field(default_factory=list)
     changes: list[BufferedLead] = field(default_factory=list)

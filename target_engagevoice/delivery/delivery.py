@@ -20,17 +20,17 @@ from target_engagevoice.delivery.buffer import (
     Buffer,
     BufferedLead,
     BufferLimits,
-    Lane,
     RetireBatch,
+    VersionQueue,
 )
-from target_engagevoice.delivery.workers import Senders
+from target_engagevoice.delivery.workers import WorkerPool
 from target_engagevoice.model.list_options import ListOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from target_engagevoice.clock import Clock
-    from target_engagevoice.delivery.drain import Drains
+    from target_engagevoice.delivery.drain import Drainer
     from target_engagevoice.halt import Halt
     from target_engagevoice.model.campaign import Campaign
     from target_engagevoice.model.lead import Lead
@@ -52,7 +52,7 @@ Again: TypeAlias = "Collection[BufferedLead]"
 
 
 @dataclass(frozen=True)
-class Works:
+class BatchHandlers:
     """What is done with batches, each on a thread of its kind; gives back leads to be compared once more."""
 
     load: Callable[[Batch], Again]
@@ -64,39 +64,39 @@ class Delivery:
     """Takes leads in and sees them out.
 
     Args:
-        works: What brings batches to their outcomes.
-        drains: Say what is to be done for each lead.
+        handlers: What brings batches to their outcomes.
+        drainer: Decides what is to be done for each lead.
         threads: Loads on their way at the same time.
     """
 
     def __init__(
         self,
         *,
-        works: Works,
-        drains: Drains,
+        handlers: BatchHandlers,
+        drainer: Drainer,
         limits: BufferLimits,
         threads: int,
         clock: Clock,
         halt: Halt,
     ) -> None:
-        self._drains = drains
+        self._drainer = drainer
         self._limits = limits
         self._now = clock.monotonic
         self._halt = halt
         self._lock = threading.RLock()
         self._buffers: dict[tuple[str, str | None], Buffer] = {}
         self._in_hand: list[tuple[Buffer, ReadRecord, Lead]] = []  # the reading thread's own
-        self._lane = Lane(moves=drains.moves)
+        self._lane = VersionQueue(moves=drainer.moves)
         self._room = 0  # bytes taken up by the leads that have no outcome yet, but for those to be changed
         self._room_of_changes = 0
         self._moved = threading.Condition(self._lock)
         shared: dict[str, Any] = {"lock": self._lock, "moved": self._moved, "halt": halt}
-        self._loads = Senders[Batch]("sender", works.load, self._came_back, number=threads, **shared)
-        self._changes = Senders[Batch]("changer", works.change, self._changed, number=CHANGES_IN_FLIGHT, **shared)
-        self._retirements = Senders[RetireBatch](
-            "retirer", works.retire, self._retired, number=RETIREMENTS_IN_FLIGHT, **shared
+        self._loads = WorkerPool[Batch]("sender", handlers.load, self._came_back, number=threads, **shared)
+        self._changes = WorkerPool[Batch]("changer", handlers.change, self._changed, number=CHANGES_IN_FLIGHT, **shared)
+        self._retirements = WorkerPool[RetireBatch](
+            "retirer", handlers.retire, self._retired, number=RETIREMENTS_IN_FLIGHT, **shared
         )
-        drains.settled = self._leave
+        drainer.settled = self._leave
         self._closing = threading.Event()
         self._age = threading.Thread(target=self._drain_the_old, name="age", daemon=True)
         self._age.start()
@@ -145,8 +145,8 @@ class Delivery:
                 room = len(record.source) + len(lead.body) + ROOM_OF_A_LEAD
                 self._room += room
                 enter(buffer, BufferedLead(record, lead, now, room))
-                if self._drains.unclear:
-                    self._drains.clear_up(lead.extern_id)
+                if self._drainer.unclear:
+                    self._drainer.clear_up(lead.extern_id)
                 if buffer.is_full(self._limits):
                     self._drain(buffer)
             if self._room > self._limits.room:
@@ -171,8 +171,8 @@ class Delivery:
         self.hand_over()
         with self._lock:
             self._catch_up()
-            while self._drains.unclear:
-                self._drains.take_as_new()
+            while self._drainer.unclear:
+                self._drainer.take_as_new()
                 self._catch_up()
 
     def catch_up(self) -> None:
@@ -184,12 +184,12 @@ class Delivery:
         self.hand_over()
         with self._lock:
             self._catch_up()
-            self._drains.see(self._lane.held())
+            self._drainer.see(self._lane.held())
 
     def close(self, wait_seconds: float) -> None:
         """Stop the threads. Requests under way may finish, for so long; batches in the queue are not sent."""
         self._closing.set()
-        everyone: tuple[Senders[Any], ...] = (self._loads, self._changes, self._retirements)
+        everyone: tuple[WorkerPool[Any], ...] = (self._loads, self._changes, self._retirements)
         for senders in everyone:
             senders.stop()
         end = time.monotonic() + wait_seconds  # threads end in real time, whatever clock the run goes by
@@ -243,7 +243,7 @@ class Delivery:
 
     def _enqueue(self, buffer: Buffer, *, everything: bool) -> None:
         """Compare with the ledger, cut, queue."""
-        drain = self._drains.drain(buffer, self._limits, everything=everything)
+        drain = self._drainer.drain(buffer, self._limits, everything=everything)
         changing = sum([lead.room for batch in drain.changes for lead in batch.leads])
         self._room -= changing
         self._room_of_changes += changing

@@ -40,7 +40,7 @@ class Drain:
     retirements: list[RetireBatch] = field(default_factory=list)
 
 
-class Drains:
+class Drainer:
     """Decides for each lead. Owned by `Delivery`, whose lock guards it.
 
     Args:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class DryRun:
-    """Counts. Owned by `Drains`.
+    """Counts. Owned by `Drainer`.
 
     Args:
         run: Where it is counted.

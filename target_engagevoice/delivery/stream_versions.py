@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LEADS_AT_ONCE = 500
 
 
-class Seen(Protocol):
+class VersionStore(Protocol):
     """Which leads versions hold, and which leads of a stream they do not: see `ledger_versions.LedgerVersions`."""
 
     def see(self, stream: str, version: int, leads: Collection[str]) -> None:
@@ -40,7 +40,7 @@ class Seen(Protocol):
         """A version was activated: what versions hold is of no more use."""
 
 
-class SeenInMemory:
+class InMemoryVersionStore:
     """What versions hold, for a dry run, which writes nothing; what they do not hold is counted in the ledger.
 
     Args:
@@ -53,29 +53,29 @@ class SeenInMemory:
         self._activated: dict[str, int] = {}
 
     def see(self, stream: str, version: int, leads: Collection[str]) -> None:
-        """See `Seen`."""
+        """See `VersionStore`."""
         self._seen[stream, version].update(leads)
 
     def holds(self, stream: str, version: int, extern_id: str) -> bool:
-        """See `Seen`."""
+        """See `VersionStore`."""
         return not self._is_missing(stream, version, extern_id)
 
     def count(self, stream: str, version: int) -> tuple[int, int]:
-        """See `Seen`."""
+        """See `VersionStore`."""
         leads = [extern_id for _, extern_id in self._ledger.missing(stream, NO_VERSION, "", -1)]
         return sum(self._is_missing(stream, version, extern_id) for extern_id in leads), len(leads)
 
     def missing(self, stream: str, version: int, after: str, most: int) -> list[tuple[str, str]]:
-        """See `Seen`."""
+        """See `VersionStore`."""
         leads = self._ledger.missing(stream, NO_VERSION, after, -1)
         return [each for each in leads if self._is_missing(stream, version, each[1])][:most]
 
     def activated(self, stream: str) -> int | None:
-        """See `Seen`."""
+        """See `VersionStore`."""
         return self._activated.get(stream, self._ledger.activated(stream))
 
     def forget(self, stream: str, activated: int) -> None:
-        """See `Seen`."""
+        """See `VersionStore`."""
         self._activated[stream] = activated
         for key in [key for key in self._seen if key[0] == stream]:
             del self._seen[key]
@@ -99,7 +99,7 @@ class Versions:
 
     def __init__(
         self,
-        seen: Seen,
+        seen: VersionStore,
         retire: Callable[[str, list[tuple[str, str]]], int],
         max_retired_percent: float,
     ) -> None:

@@ -17,7 +17,7 @@ B = TypeVar("B")
 """A kind of batch."""
 
 
-class Senders(Generic[B]):
+class WorkerPool(Generic[B]):
     """Sees batches of one kind of work through, several at a time. Its threads are started with the first batch.
 
     Its lock is that of the `Delivery` that owns it, and held by whoever calls it: whether a lead waits, is queued, is

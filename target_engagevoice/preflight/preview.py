@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from target_engagevoice.clock import SystemClock
-from target_engagevoice.delivery.buffer import Buffer, Lane
+from target_engagevoice.delivery.buffer import Buffer, VersionQueue
 from target_engagevoice.mapping.config import StreamMapping
 from target_engagevoice.model.campaign import Campaign, Directory
 from target_engagevoice.model.lead import Outcome
@@ -126,7 +126,7 @@ class LeadShow:
 
     def buffer(self, stream: str, campaign: Campaign, options: ListOptions) -> Buffer:
         """The buffer of a stream and campaign, which stays empty."""
-        return Buffer(stream, campaign, options, Lane())
+        return Buffer(stream, campaign, options, VersionQueue())
 
     def hand_over(self) -> None:
         """Nothing is kept in hand."""

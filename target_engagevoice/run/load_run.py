@@ -14,15 +14,15 @@ from target_engagevoice.delivery.buffer import BufferLimits
 from target_engagevoice.delivery.change import LeadChanges
 from target_engagevoice.delivery.context import BatchContext, LeadAccess, LoaderAccess, ServerTime
 from target_engagevoice.delivery.dedupe import Dedupe
-from target_engagevoice.delivery.delivery import Delivery, Works
-from target_engagevoice.delivery.drain import Drains
+from target_engagevoice.delivery.delivery import BatchHandlers, Delivery
+from target_engagevoice.delivery.drain import Drainer
 from target_engagevoice.delivery.dry_run import DryRun
 from target_engagevoice.delivery.load import BatchLoad
 from target_engagevoice.delivery.lookups import Lookups
 from target_engagevoice.delivery.reconcile import Reconciler, recover
 from target_engagevoice.delivery.refusals import Refusals
 from target_engagevoice.delivery.retire import Retiring, Wanted
-from target_engagevoice.delivery.stream_versions import SeenInMemory, Versions
+from target_engagevoice.delivery.stream_versions import InMemoryVersionStore, Versions
 from target_engagevoice.errors import EngageVoiceError, RejectedTooMany
 from target_engagevoice.halt import Halt
 from target_engagevoice.ledger.ledger import Ledger
@@ -185,12 +185,12 @@ class LoadRun:
                 return BatchLoad(context, loader, access, batch).load()
 
         self._delivery = Delivery(
-            works=Works(
+            handlers=BatchHandlers(
                 load=load,
                 change=lambda batch: LeadChanges(context, access, batch).change(),
                 retire=lambda batch: Retiring(context, access, batch.stream).retire_batch(batch),
             ),
-            drains=Drains(Dedupe(ledger, settings.policy), self.outcomes, dry_run, self.versions),
+            drainer=Drainer(Dedupe(ledger, settings.policy), self.outcomes, dry_run, self.versions),
             limits=BufferLimits(settings.batch_size_rows, settings.batch_size_bytes, settings.batch_wait_limit_seconds),
             threads=settings.max_in_flight,
             clock=clock,
@@ -212,7 +212,7 @@ class LoadRun:
             return 0
 
         if settings.dry_run:
-            return Versions(SeenInMemory(context.ledger.versions), count, settings.max_retired_percent)
+            return Versions(InMemoryVersionStore(context.ledger.versions), count, settings.max_retired_percent)
         return Versions(context.ledger.versions, retire, settings.max_retired_percent)
 
     def activate(self, stream: str, version: int) -> None:

@@ -20,7 +20,7 @@ from target_engagevoice.api.ratelimit.pace import Pace
 from target_engagevoice.api.ratelimit.windows import Window
 from target_engagevoice.api.server_clock import ServerClock
 from target_engagevoice.api.transport import Transport
-from target_engagevoice.delivery.buffer import Batch, Buffer, BufferedLead, Lane, RetireBatch, Work
+from target_engagevoice.delivery.buffer import Batch, Buffer, BufferedLead, RetireBatch, VersionQueue, Work
 from target_engagevoice.delivery.change import LeadChanges
 from target_engagevoice.delivery.context import BatchContext, LeadAccess, LoaderAccess, ServerTime
 from target_engagevoice.delivery.load import BatchLoad
@@ -113,7 +113,7 @@ class Desk:
 
     def retire(self, leads: Sequence[Lead], campaign: Campaign | None = None, stream: str = "people") -> list[str]:
         """See a batch of retirements through, or of leads that move to a campaign; gives those that go on to it."""
-        buffer = Buffer(stream, campaign, ListOptions(), Lane())
+        buffer = Buffer(stream, campaign, ListOptions(), VersionQueue())
         buffered = self.batch(leads, campaign or RENEWALS).leads
         batch = RetireBatch(stream, buffered, (buffer,) * len(buffered))
         retiring = Retiring(self.context(), self.lead_access(), stream)

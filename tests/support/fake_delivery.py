@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.delivery.buffer import Batch, BufferedLead, BufferLimits, RetireBatch
 from target_engagevoice.delivery.dedupe import Dedupe
-from target_engagevoice.delivery.delivery import Delivery, Works
-from target_engagevoice.delivery.drain import Drains
+from target_engagevoice.delivery.delivery import BatchHandlers, Delivery
+from target_engagevoice.delivery.drain import Drainer
 from target_engagevoice.delivery.dry_run import DryRun
 from target_engagevoice.halt import Halt
 from target_engagevoice.ledger.ledger import Ledger
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 LIMITS = BufferLimits(rows=3, size=100_000, age=60.0)
 
 
-class Room:
+class FakeDelivery:
     """A delivery that loads into a list, at a pace a test may set."""
 
     def __init__(
@@ -73,8 +73,8 @@ class Room:
         self._extra = load
         self._extra_change = change
         self.delivery = Delivery(
-            works=Works(self.load, self.change, self.retire_batch),
-            drains=Drains(
+            handlers=BatchHandlers(self.load, self.change, self.retire_batch),
+            drainer=Drainer(
                 Dedupe(self.ledger, policy or Policy(skip_unchanged=skip_unchanged)),
                 self.outcomes,
                 DryRun(self.run, self.ledger, Directory([RENEWALS, WINBACK])) if dry_run else None,
@@ -167,11 +167,11 @@ class Room:
 
 
 @contextmanager
-def open_room(**options: Any) -> Iterator[Room]:
-    room = Room(**options)
+def open_fake_delivery(**options: Any) -> Iterator[FakeDelivery]:
+    fake = FakeDelivery(**options)
     try:
-        yield room
+        yield fake
     finally:
-        room.gate.set()
-        room.delivery.close(10)
-        room.ledger.close()
+        fake.gate.set()
+        fake.delivery.close(10)
+        fake.ledger.close()

@@ -18,8 +18,8 @@ from target_engagevoice.delivery.buffer import BufferLimits
 from target_engagevoice.delivery.change import LeadChanges
 from target_engagevoice.delivery.context import BatchContext, LeadAccess, LoaderAccess, ServerTime
 from target_engagevoice.delivery.dedupe import Dedupe
-from target_engagevoice.delivery.delivery import Delivery, Works
-from target_engagevoice.delivery.drain import Drains
+from target_engagevoice.delivery.delivery import BatchHandlers, Delivery
+from target_engagevoice.delivery.drain import Drainer
 from target_engagevoice.delivery.load import BatchLoad
 from target_engagevoice.delivery.lookups import Lookups
 from target_engagevoice.delivery.reconcile import Reconciler, recover
@@ -64,7 +64,7 @@ class Killed(EngageVoiceError):  # noqa: N818 - what happened, not what went wro
     code = "killed"
 
 
-class Life:
+class KillSwitch:
     """How many steps a run has left; a step is whatever outlives the run. Any thread may take one."""
 
     def __init__(self, steps: int | None = None) -> None:
@@ -103,12 +103,12 @@ class Row:
         return self.state == "READY" and not self.suppressed
 
 
-class Shop:
+class FakeServer:
     """What the server holds, and the clients of it: one object for all."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
-        self.life = Life()
+        self.life = KillSwitch()
         self.rows: list[Row] = []
         self.listed: list[str] = []
         self.refused: set[str] = set()
@@ -206,7 +206,7 @@ class Shop:
 
 
 @dataclass
-class Read:
+class TapRecord:
     """What the tap sends: a lead for a campaign, or what retires one."""
 
     lead: Lead
@@ -215,7 +215,7 @@ class Read:
 
 
 @dataclass
-class Visit:
+class RunResult:
     """One run.
 
     Attributes:
@@ -229,20 +229,20 @@ class Visit:
     outcome: dict[str, int] = field(default_factory=dict)
 
 
-def visit(
-    shop: Shop,
+def run_records(
+    server: FakeServer,
     folder: Path,
-    records: Sequence[Read],
+    records: Sequence[TapRecord],
     policy: Policy,
     *,
     run_name: str,
     steps: int | None = None,
     url: str | None = None,
     limits: BufferLimits = LIMITS,
-) -> Visit:
+) -> RunResult:
     """See records through, as the target does, unless the run is killed before."""
-    shop.life = life = Life(steps)
-    clock = shop.clock
+    server.life = life = KillSwitch(steps)
+    clock = server.clock
     clock.advance(5)
     halt = Halt(clock)
     run = Run(clock)
@@ -257,8 +257,8 @@ def visit(
     outcomes = Outcomes(run, rejects, checkpoints, 100.0)
     ledger = Ledger.open(url, folder, ACCOUNT, run_name)
     _mortal(ledger, life)
-    made = Visit()
-    client: Any = shop
+    made = RunResult()
+    client: Any = server
     delivery: Delivery | None = None
     try:
         reconciler = Reconciler(client, clock, halt, SEARCH_DELAY)
@@ -278,12 +278,12 @@ def visit(
         access = LeadAccess(client, lookups, Directory(list(CAMPAIGNS.values())))
         recover(ledger, reconciler, clock, clock.time, SEARCH_DELAY)
         delivery = Delivery(
-            works=Works(
+            handlers=BatchHandlers(
                 load=lambda batch: BatchLoad(context, loader, access, batch).load(),
                 change=lambda batch: LeadChanges(context, access, batch).change(),
                 retire=lambda batch: Retiring(context, access, batch.stream).retire_batch(batch),
             ),
-            drains=Drains(Dedupe(ledger, policy), outcomes),
+            drainer=Drainer(Dedupe(ledger, policy), outcomes),
             limits=limits,
             threads=2,
             clock=clock,
@@ -315,7 +315,7 @@ def visit(
     return made
 
 
-def _mortal(ledger: Ledger, life: Life) -> None:
+def _mortal(ledger: Ledger, life: KillSwitch) -> None:
     """Each write is a step."""
     book = ledger._book
     writing = book.writing

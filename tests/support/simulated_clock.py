@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-class Stage:
+class SimulatedClock:
     """A clock on which threads sleep. What they do is the same in every run: the one that wakes first goes on alone.
 
     Only the thread whose turn it is touches the heap.
@@ -42,7 +42,7 @@ class Stage:
         self._next()
         woken.wait()
 
-    def play(self, actors: Sequence[Callable[[], None]]) -> float:
+    def run(self, actors: Sequence[Callable[[], None]]) -> float:
         """Let each actor play to its end; the seconds that took."""
         began = self._now
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from target_engagevoice.api.client import load_body
-from target_engagevoice.delivery.buffer import Batch, Buffer, BufferedLead, BufferLimits, Lane
+from target_engagevoice.delivery.buffer import Batch, Buffer, BufferedLead, BufferLimits, VersionQueue
 from target_engagevoice.model.list_options import ListOptions
 from target_engagevoice.outcomes.checkpoints import Epoch
 from target_engagevoice.outcomes.outcomes import ReadRecord
@@ -28,8 +28,8 @@ def buffered(number: int, length: int = 1, at: float = 0.0) -> BufferedLead:
     return BufferedLead.of(ReadRecord("people", {}, Epoch()), lead(number, auxData1="x" * length), at)
 
 
-def buffer(lane: Lane | None = None) -> Buffer:
-    return Buffer("people", RENEWALS, ListOptions(), lane or Lane())
+def buffer(lane: VersionQueue | None = None) -> Buffer:
+    return Buffer("people", RENEWALS, ListOptions(), lane or VersionQueue())
 
 
 def filled(lengths: Sequence[int]) -> Buffer:
@@ -155,7 +155,7 @@ class AnyTraffic(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lane = Lane(moves=self.moves)
+        self.lane = VersionQueue(moves=self.moves)
         bound = [(stream, campaign) for stream in ("people", "contacts") for campaign in (RENEWALS, WINBACK, None)]
         self.buffers = [Buffer(stream, campaign, ListOptions(), self.lane) for stream, campaign in bound]
         self.versions: dict[str, list[Version]] = {f"L{number}": [] for number in range(3)}

@@ -20,7 +20,7 @@ from target_engagevoice.ledger.ledger import Ledger
 from target_engagevoice.model.campaign import Campaign
 from target_engagevoice.model.list_options import ListOptions
 from tests.support.factories import ACCOUNT, RENEWALS, WINBACK, lead
-from tests.support.fake_delivery import LIMITS, Room, open_room
+from tests.support.fake_delivery import LIMITS, FakeDelivery, open_fake_delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,132 +30,132 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def room() -> Iterator[Room]:
-    with open_room() as made:
+def fake() -> Iterator[FakeDelivery]:
+    with open_fake_delivery() as made:
         yield made
 
 
-def test_a_full_buffer_is_sent(room: Room) -> None:
+def test_a_full_buffer_is_sent(fake: FakeDelivery) -> None:
     for number in range(3):
-        room.add(lead(number))
-    room.wait_for(lambda: room.sent() == [["L0", "L1", "L2"]])
+        fake.add(lead(number))
+    fake.wait_for(lambda: fake.sent() == [["L0", "L1", "L2"]])
 
 
-def test_a_buffer_that_is_not_full_waits(room: Room) -> None:
-    room.add(lead(0))
-    room.add(lead(1))
-    buffer = room.delivery.buffer("people", RENEWALS, ListOptions())
-    assert (room.sent(), len(buffer)) == ([], 2)
+def test_a_buffer_that_is_not_full_waits(fake: FakeDelivery) -> None:
+    fake.add(lead(0))
+    fake.add(lead(1))
+    buffer = fake.delivery.buffer("people", RENEWALS, ListOptions())
+    assert (fake.sent(), len(buffer)) == ([], 2)
 
 
-def test_the_end_sends_everything(room: Room) -> None:
-    room.add(lead(0))
-    room.add(lead(1), WINBACK)
-    room.delivery.finish()
-    assert (sorted(room.sent()), room.outcome()) == ([["L0"], ["L1"]], {"loaded": 2})
+def test_the_end_sends_everything(fake: FakeDelivery) -> None:
+    fake.add(lead(0))
+    fake.add(lead(1), WINBACK)
+    fake.delivery.finish()
+    assert (sorted(fake.sent()), fake.outcome()) == ([["L0"], ["L1"]], {"loaded": 2})
 
 
-def test_a_buffer_that_grows_old_is_sent_while_nothing_comes(room: Room) -> None:
-    room.add(lead(0))
-    room.clock.advance(59)
+def test_a_buffer_that_grows_old_is_sent_while_nothing_comes(fake: FakeDelivery) -> None:
+    fake.add(lead(0))
+    fake.clock.advance(59)
     time.sleep(0.4)
-    assert room.sent() == []
-    room.clock.advance(2)
-    room.wait_for(lambda: room.sent() == [["L0"]])
+    assert fake.sent() == []
+    fake.clock.advance(2)
+    fake.wait_for(lambda: fake.sent() == [["L0"]])
 
 
-def test_age_counts_from_the_oldest_lead(room: Room) -> None:
-    room.add(lead(0))
-    room.clock.advance(59)
-    room.add(lead(1))
-    room.clock.advance(2)
-    room.wait_for(lambda: room.sent() == [["L0", "L1"]])
+def test_age_counts_from_the_oldest_lead(fake: FakeDelivery) -> None:
+    fake.add(lead(0))
+    fake.clock.advance(59)
+    fake.add(lead(1))
+    fake.clock.advance(2)
+    fake.wait_for(lambda: fake.sent() == [["L0", "L1"]])
 
 
-def test_streams_of_one_campaign_are_not_mixed(room: Room) -> None:
-    room.add(lead(0), stream="people")
-    room.add(lead(1), stream="contacts")
-    room.delivery.finish()
-    assert sorted((batch.stream, len(batch.leads)) for batch in room.batches) == [("contacts", 1), ("people", 1)]
+def test_streams_of_one_campaign_are_not_mixed(fake: FakeDelivery) -> None:
+    fake.add(lead(0), stream="people")
+    fake.add(lead(1), stream="contacts")
+    fake.delivery.finish()
+    assert sorted((batch.stream, len(batch.leads)) for batch in fake.batches) == [("contacts", 1), ("people", 1)]
 
 
 def test_batches_are_cut_by_the_size_of_the_whole_request() -> None:
     wide = Campaign("1001", "Zoë — " * 30, "501", "Outbound")
     stream = "“people” " * 30
     options = ListOptions(description="{stream} {campaign} {run} {started} {date} {batch}")
-    with open_room(limits=BufferLimits(500, 2000, 60.0)) as room:
-        buffer = room.delivery.buffer(stream, wide, options)
+    with open_fake_delivery(limits=BufferLimits(500, 2000, 60.0)) as fake:
+        buffer = fake.delivery.buffer(stream, wide, options)
         for number in range(60):
-            room.delivery.take(buffer, room.outcomes.read(stream, {}), lead(number))
-        room.delivery.finish()
-        for batch in room.batches:
-            envelope = batch.options.envelope(list_names(batch, room.run))
+            fake.delivery.take(buffer, fake.outcomes.read(stream, {}), lead(number))
+        fake.delivery.finish()
+        for batch in fake.batches:
+            envelope = batch.options.envelope(list_names(batch, fake.run))
             assert len(load_body(envelope, [each.lead.body for each in batch.leads])) <= 2000
-        assert len(room.batches) > 1
+        assert len(fake.batches) > 1
 
 
 # Two versions of a lead
 
 
 def test_a_second_version_waits_until_the_first_has_its_outcome() -> None:
-    with open_room() as room:
-        room.gate.clear()
-        room.add(lead(0, firstName="Ann"))
+    with open_fake_delivery() as fake:
+        fake.gate.clear()
+        fake.add(lead(0, firstName="Ann"))
         for number in (1, 2):
-            room.add(lead(number))
-        room.add(lead(0, firstName="Anna"))
+            fake.add(lead(number))
+        fake.add(lead(0, firstName="Anna"))
         for number in (3, 4, 5):
-            room.add(lead(number))
-        room.wait_for(lambda: len(room.sent()) == 2)
-        assert "L0" not in room.sent()[1]
-        room.gate.set()
-        room.delivery.finish()
-        assert sum("L0" in batch for batch in room.sent()) == 2
+            fake.add(lead(number))
+        fake.wait_for(lambda: len(fake.sent()) == 2)
+        assert "L0" not in fake.sent()[1]
+        fake.gate.set()
+        fake.delivery.finish()
+        assert sum("L0" in batch for batch in fake.sent()) == 2
 
 
 def test_a_second_version_is_held_back_across_streams() -> None:
-    with open_room() as room:
-        room.gate.clear()
+    with open_fake_delivery() as fake:
+        fake.gate.clear()
         for number in range(3):
-            room.add(lead(number))
+            fake.add(lead(number))
         for number in (0, 7, 8):
-            room.add(lead(number, firstName="Anna"), stream="contacts")
+            fake.add(lead(number, firstName="Anna"), stream="contacts")
         time.sleep(0.05)
-        assert room.sent() == [["L0", "L1", "L2"]]
+        assert fake.sent() == [["L0", "L1", "L2"]]
 
 
 def test_the_same_id_in_two_campaigns_does_not_wait() -> None:
-    with open_room() as room:
-        room.gate.clear()
+    with open_fake_delivery() as fake:
+        fake.gate.clear()
         for number in range(3):
-            room.add(lead(number), RENEWALS)
-            room.add(lead(number), WINBACK)
-        room.wait_for(lambda: len(room.sent()) == 2)
+            fake.add(lead(number), RENEWALS)
+            fake.add(lead(number), WINBACK)
+        fake.wait_for(lambda: len(fake.sent()) == 2)
 
 
-def test_a_later_version_knows_when_the_earlier_one_was_accepted(room: Room) -> None:
-    room.add(lead(0, firstName="Ann"))
-    room.delivery.finish()
-    room.clock.advance(5)
-    room.add(lead(0, firstName="Anna"))
-    room.delivery.finish()
-    assert [batch.leads[0].not_before for batch in room.batches] == [0.0, room.clock.time() - 5]
+def test_a_later_version_knows_when_the_earlier_one_was_accepted(fake: FakeDelivery) -> None:
+    fake.add(lead(0, firstName="Ann"))
+    fake.delivery.finish()
+    fake.clock.advance(5)
+    fake.add(lead(0, firstName="Anna"))
+    fake.delivery.finish()
+    assert [batch.leads[0].not_before for batch in fake.batches] == [0.0, fake.clock.time() - 5]
 
 
-def test_a_row_read_many_times_is_sent_once_without_delay(room: Room) -> None:
+def test_a_row_read_many_times_is_sent_once_without_delay(fake: FakeDelivery) -> None:
     began = time.monotonic()
     for _ in range(100):
-        room.add(lead(0))
-    room.delivery.finish()
-    assert (room.outcome(), time.monotonic() - began < 5) == ({"loaded": 1, "unchanged": 99}, True)
+        fake.add(lead(0))
+    fake.delivery.finish()
+    assert (fake.outcome(), time.monotonic() - began < 5) == ({"loaded": 1, "unchanged": 99}, True)
 
 
-def test_a_row_read_many_times_in_two_streams_is_sent_once_without_delay(room: Room) -> None:
+def test_a_row_read_many_times_in_two_streams_is_sent_once_without_delay(fake: FakeDelivery) -> None:
     began = time.monotonic()
     for number in range(60):
-        room.add(lead(0), stream=("people", "contacts")[number % 2])
-    room.delivery.finish()
-    assert (room.outcome(), time.monotonic() - began < 5) == ({"loaded": 1, "unchanged": 59}, True)
+        fake.add(lead(0), stream=("people", "contacts")[number % 2])
+    fake.delivery.finish()
+    assert (fake.outcome(), time.monotonic() - began < 5) == ({"loaded": 1, "unchanged": 59}, True)
 
 
 actions = st.one_of(
@@ -188,7 +188,7 @@ def test_versions_are_never_in_flight_together_and_keep_their_order(
                 flying[key] -= 1
 
     expected: dict[tuple[str, str], list[str]] = defaultdict(list)
-    with open_room(load=load, threads=threads, skip_unchanged=skip_unchanged) as room:
+    with open_fake_delivery(load=load, threads=threads, skip_unchanged=skip_unchanged) as fake:
         added = 0
         for step in steps:
             if step[0] == "add":
@@ -197,65 +197,65 @@ def test_versions_are_never_in_flight_together_and_keep_their_order(
                 seen = expected[campaign.campaign_id, f"L{number}"]
                 if not skip_unchanged or seen[-1:] != [f"v{version}"]:
                     seen.append(f"v{version}")
-                room.add(lead(number, firstName=f"v{version}"), campaign, stream=f"s{version}")
+                fake.add(lead(number, firstName=f"v{version}"), campaign, stream=f"s{version}")
                 added += 1
             elif step[0] == "age":
-                room.clock.advance(61)
-        room.delivery.finish()
+                fake.clock.advance(61)
+        fake.delivery.finish()
         assert crashes == []
         assert arrived == expected
-        assert sum(room.outcome().values()) == added
+        assert sum(fake.outcome().values()) == added
 
 
 # Backpressure
 
 
 def test_the_reader_waits_while_enough_is_on_its_way() -> None:
-    with open_room(threads=2) as room:
-        room.gate.clear()
-        reader = threading.Thread(target=room.add_all, args=([lead(number) for number in range(60)],))
+    with open_fake_delivery(threads=2) as fake:
+        fake.gate.clear()
+        reader = threading.Thread(target=fake.add_all, args=([lead(number) for number in range(60)],))
         reader.start()
-        room.wait_for(lambda: len(room.sent()) == 2)
+        fake.wait_for(lambda: len(fake.sent()) == 2)
         time.sleep(0.3)
         assert reader.is_alive()
-        assert room.run.read <= 3 * (2 + 2 + 1)  # on their way, in the queue, and the one that found it full
-        room.gate.set()
+        assert fake.run.read <= 3 * (2 + 2 + 1)  # on their way, in the queue, and the one that found it full
+        fake.gate.set()
         reader.join()
-        room.delivery.finish()
-        assert room.outcome() == {"loaded": 60}
+        fake.delivery.finish()
+        assert fake.outcome() == {"loaded": 60}
 
 
 def test_the_reader_waits_while_too_many_wait_for_an_earlier_version() -> None:
-    with open_room(threads=2) as room:
-        room.gate.clear()
-        reader = threading.Thread(target=room.add_all, args=([lead(0, firstName=f"v{n}") for n in range(30)],))
+    with open_fake_delivery(threads=2) as fake:
+        fake.gate.clear()
+        reader = threading.Thread(target=fake.add_all, args=([lead(0, firstName=f"v{n}") for n in range(30)],))
         reader.start()
-        room.wait_for(lambda: len(room.sent()) == 1)
+        fake.wait_for(lambda: len(fake.sent()) == 1)
         time.sleep(0.3)
         assert reader.is_alive()
-        assert room.run.read <= 1 + LIMITS.rows
-        room.gate.set()
+        assert fake.run.read <= 1 + LIMITS.rows
+        fake.gate.set()
         reader.join()
-        room.delivery.finish()
-        assert room.outcome() == {"loaded": 30}
+        fake.delivery.finish()
+        assert fake.outcome() == {"loaded": 30}
 
 
 def test_a_stop_frees_a_waiting_reader() -> None:
-    with open_room(threads=1) as room:
-        room.gate.clear()
+    with open_fake_delivery(threads=1) as fake:
+        fake.gate.clear()
         failures: list[BaseException] = []
 
         def read() -> None:
             try:
                 for number in range(60):
-                    room.add(lead(number))
+                    fake.add(lead(number))
             except Interrupted as error:
                 failures.append(error)
 
         reader = threading.Thread(target=read)
         reader.start()
-        room.wait_for(lambda: len(room.sent()) == 1)
-        room.halt.set(Interrupted("stopped"))
+        fake.wait_for(lambda: len(fake.sent()) == 1)
+        fake.halt.set(Interrupted("stopped"))
         reader.join(2)
         assert [str(error) for error in failures] == ["stopped"]
 
@@ -263,52 +263,52 @@ def test_a_stop_frees_a_waiting_reader() -> None:
 # What the campaign has already
 
 
-def test_an_unchanged_lead_is_not_sent_again(room: Room) -> None:
+def test_an_unchanged_lead_is_not_sent_again(fake: FakeDelivery) -> None:
     for _ in range(2):
-        room.add(lead(0))
-        room.delivery.finish()
-    assert room.outcome() == {"loaded": 1, "unchanged": 1}
+        fake.add(lead(0))
+        fake.delivery.finish()
+    assert fake.outcome() == {"loaded": 1, "unchanged": 1}
 
 
-def test_an_unchanged_lead_lets_state_pass(room: Room) -> None:
+def test_an_unchanged_lead_lets_state_pass(fake: FakeDelivery) -> None:
     for state in (1, 2):
-        room.add(lead(0))
-        room.checkpoints.state(state)
-        room.delivery.finish()
-    assert room.states == ["1", "2"]
+        fake.add(lead(0))
+        fake.checkpoints.state(state)
+        fake.delivery.finish()
+    assert fake.states == ["1", "2"]
 
 
-def test_a_changed_lead_is_sent_again(room: Room) -> None:
+def test_a_changed_lead_is_sent_again(fake: FakeDelivery) -> None:
     for name in ("Ann", "Anna", "Ann"):
-        room.add(lead(0, firstName=name))
-        room.delivery.finish()
-    assert room.outcome() == {"loaded": 3}
+        fake.add(lead(0, firstName=name))
+        fake.delivery.finish()
+    assert fake.outcome() == {"loaded": 3}
 
 
-def test_an_unchanged_lead_is_new_to_another_campaign(room: Room) -> None:
+def test_an_unchanged_lead_is_new_to_another_campaign(fake: FakeDelivery) -> None:
     for campaign in (RENEWALS, WINBACK):
-        room.add(lead(0), campaign)
-        room.delivery.finish()
-    assert room.outcome() == {"loaded": 2}
+        fake.add(lead(0), campaign)
+        fake.delivery.finish()
+    assert fake.outcome() == {"loaded": 2}
 
 
 def test_without_dedupe_everything_is_sent() -> None:
-    with open_room(skip_unchanged=False) as room:
+    with open_fake_delivery(skip_unchanged=False) as fake:
         for _ in range(3):
-            room.add(lead(0))
-        room.delivery.finish()
-        assert room.outcome() == {"loaded": 3}
+            fake.add(lead(0))
+        fake.delivery.finish()
+        assert fake.outcome() == {"loaded": 3}
 
 
 def run_once(folder: Path, name: str, leads: list[Lead], *, finish: bool, skip_unchanged: bool) -> dict[str, int]:
     ledger = Ledger.open(None, folder, ACCOUNT, name)
-    with open_room(ledger=ledger, skip_unchanged=skip_unchanged) as room:
+    with open_fake_delivery(ledger=ledger, skip_unchanged=skip_unchanged) as fake:
         for each in leads:
-            room.add(each)
-        room.delivery.finish()
+            fake.add(each)
+        fake.delivery.finish()
         if finish:
             ledger.finish(["people"])
-        return room.outcome()
+        return fake.outcome()
 
 
 @pytest.mark.parametrize("skip_unchanged", [True, False])
@@ -380,20 +380,20 @@ def test_a_source_that_goes_back_to_a_version_refused_at_first_is_heard_once(tmp
 
 
 def test_a_dry_run_sends_nothing() -> None:
-    with open_room(dry_run=True) as room:
+    with open_fake_delivery(dry_run=True) as fake:
         for number in range(7):
-            room.add(lead(number))
-        room.delivery.finish()
-        assert (room.sent(), room.outcome()) == ([], {"skipped": 7})
+            fake.add(lead(number))
+        fake.delivery.finish()
+        assert (fake.sent(), fake.outcome()) == ([], {"skipped": 7})
 
 
 def test_a_dry_run_of_one_row_many_times_does_not_stall() -> None:
-    with open_room(dry_run=True) as room:
+    with open_fake_delivery(dry_run=True) as fake:
         began = time.monotonic()
         for _ in range(100):
-            room.add(lead(0))
-        room.delivery.finish()
-        assert (room.outcome(), time.monotonic() - began < 5) == ({"skipped": 100}, True)
+            fake.add(lead(0))
+        fake.delivery.finish()
+        assert (fake.outcome(), time.monotonic() - began < 5) == ({"skipped": 100}, True)
 
 
 # When something fails
@@ -407,60 +407,60 @@ def failing(error: BaseException) -> Callable[[Batch], None]:
 
 
 def test_a_failing_load_is_raised_in_the_reader() -> None:
-    with open_room(load=failing(ServerError("the server is gone"))) as room:
+    with open_fake_delivery(load=failing(ServerError("the server is gone"))) as fake:
         leads = [lead(number) for number in range(1000)]
         with pytest.raises(ServerError, match="is gone"):
-            room.add_all(leads)
+            fake.add_all(leads)
 
 
 def test_a_failing_load_is_raised_at_the_end() -> None:
-    with open_room(load=failing(ServerError("the server is gone"))) as room:
-        room.add(lead(0))
+    with open_fake_delivery(load=failing(ServerError("the server is gone"))) as fake:
+        fake.add(lead(0))
         with pytest.raises(ServerError, match="is gone"):
-            room.delivery.finish()
+            fake.delivery.finish()
 
 
 def test_after_a_failing_load_nothing_is_taken_in() -> None:
-    with open_room(load=failing(ServerError("the server is gone"))) as room:
-        room.add(lead(0))
+    with open_fake_delivery(load=failing(ServerError("the server is gone"))) as fake:
+        fake.add(lead(0))
         with pytest.raises(ServerError):
-            room.delivery.finish()
+            fake.delivery.finish()
         with pytest.raises(ServerError):
-            room.add(lead(1))
+            fake.add(lead(1))
 
 
 def test_after_a_failing_load_nothing_is_sent() -> None:
-    with open_room(load=failing(ServerError("the server is gone")), threads=1) as room:
-        room.gate.clear()
+    with open_fake_delivery(load=failing(ServerError("the server is gone")), threads=1) as fake:
+        fake.gate.clear()
         for number in range(5):  # one batch on its way, one in the queue
-            room.add(lead(number))
-        buffer = room.delivery.buffer("people", RENEWALS, ListOptions())
-        with room.delivery._lock:
-            room.delivery._enqueue(buffer, everything=True)
-        room.wait_for(lambda: len(room.sent()) == 1)
-        room.gate.set()
+            fake.add(lead(number))
+        buffer = fake.delivery.buffer("people", RENEWALS, ListOptions())
+        with fake.delivery._lock:
+            fake.delivery._enqueue(buffer, everything=True)
+        fake.wait_for(lambda: len(fake.sent()) == 1)
+        fake.gate.set()
         with pytest.raises(ServerError):
-            room.delivery.finish()
-        room.delivery.close(5)
-        assert len(room.sent()) == 1
+            fake.delivery.finish()
+        fake.delivery.close(5)
+        assert len(fake.sent()) == 1
 
 
 def test_a_failing_load_settles_nothing() -> None:
-    with open_room(load=failing(ServerError("the server is gone"))) as room:
-        room.add(lead(0))
-        room.checkpoints.state(1)
+    with open_fake_delivery(load=failing(ServerError("the server is gone"))) as fake:
+        fake.add(lead(0))
+        fake.checkpoints.state(1)
         with pytest.raises(ServerError):
-            room.delivery.finish()
-        assert (room.outcome(), room.states) == ({}, [])
+            fake.delivery.finish()
+        assert (fake.outcome(), fake.states) == ({}, [])
 
 
 def test_a_mistake_of_this_program_shows_its_place_and_no_value() -> None:
-    with open_room(load=failing(KeyError("ann@example.com"))) as room:
-        room.add(lead(0))
+    with open_fake_delivery(load=failing(KeyError("ann@example.com"))) as fake:
+        fake.add(lead(0))
         with pytest.raises(
             FatalError, match=r"a mistake in target-engagevoice itself: KeyError at \w+\.py:\d+\."
         ) as caught:
-            room.delivery.finish()
+            fake.delivery.finish()
         assert "ann" not in str(caught.value)
 
 
@@ -468,46 +468,46 @@ def test_a_ledger_that_fails_while_a_buffer_grows_old_stops_the_run(monkeypatch:
     def fail(*_: Any) -> Any:
         raise LedgerError("the disk is full")
 
-    with open_room() as room:
-        room.add(lead(0))
-        monkeypatch.setattr(room.ledger, "accepted", fail)
-        room.clock.advance(61)
-        room.wait_for(lambda: room.halt.error is not None)
+    with open_fake_delivery() as fake:
+        fake.add(lead(0))
+        monkeypatch.setattr(fake.ledger, "accepted", fail)
+        fake.clock.advance(61)
+        fake.wait_for(lambda: fake.halt.error is not None)
         with pytest.raises(LedgerError, match="the disk is full"):
-            room.add(lead(1))
+            fake.add(lead(1))
 
 
 def test_a_state_that_can_not_be_written_stops_the_run() -> None:
     def write(_line: str) -> None:
         raise OSError(32, "Broken pipe")
 
-    with open_room(write_state=write) as room:
-        room.add(lead(0))
-        room.checkpoints.state(1)
+    with open_fake_delivery(write_state=write) as fake:
+        fake.add(lead(0))
+        fake.checkpoints.state(1)
         with pytest.raises(StorageError, match="Broken pipe"):
-            room.delivery.finish()
+            fake.delivery.finish()
 
 
 def test_closing_drops_what_is_in_the_queue() -> None:
-    with open_room(threads=1) as room:
-        room.gate.clear()
+    with open_fake_delivery(threads=1) as fake:
+        fake.gate.clear()
         for number in range(3):
-            room.add(lead(number))
-        room.wait_for(lambda: len(room.sent()) == 1)
-        buffer = room.delivery.buffer("people", RENEWALS, ListOptions())
+            fake.add(lead(number))
+        fake.wait_for(lambda: len(fake.sent()) == 1)
+        buffer = fake.delivery.buffer("people", RENEWALS, ListOptions())
         for number in range(3, 5):
-            room.add(lead(number))
-        with room.delivery._lock:
-            room.delivery._enqueue(buffer, everything=True)
-        closer = threading.Thread(target=room.delivery.close, args=(5,))
+            fake.add(lead(number))
+        with fake.delivery._lock:
+            fake.delivery._enqueue(buffer, everything=True)
+        closer = threading.Thread(target=fake.delivery.close, args=(5,))
         closer.start()
-        room.gate.set()
+        fake.gate.set()
         closer.join()
-        assert room.outcome() == {"loaded": 3}
+        assert fake.outcome() == {"loaded": 3}
 
 
 def test_closing_ends_every_thread() -> None:
     before = threading.active_count()
-    with open_room(threads=8):
+    with open_fake_delivery(threads=8):
         pass
     assert threading.active_count() == before

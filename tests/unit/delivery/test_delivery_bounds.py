@@ -16,7 +16,7 @@ from target_engagevoice.ledger.ledger import Ledger
 from target_engagevoice.model.campaign import Campaign
 from target_engagevoice.model.list_options import ListOptions
 from tests.support.factories import ACCOUNT, RENEWALS, WINBACK, lead
-from tests.support.fake_delivery import Room, open_room
+from tests.support.fake_delivery import FakeDelivery, open_fake_delivery
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,137 +24,137 @@ if TYPE_CHECKING:
 CAMPAIGNS = [Campaign(str(number), f"C{number}", "501", "Outbound") for number in range(1001, 1009)]
 
 
-def room_of(leads: int) -> int:
+def memory_of(leads: int) -> int:
     """What so many leads take up; half a lead more, so that one more is too many."""
-    with open_room() as room:
-        one = BufferedLead.of(room.outcomes.read("people", {}), lead(10), 0.0).room
+    with open_fake_delivery() as fake:
+        one = BufferedLead.of(fake.outcomes.read("people", {}), lead(10), 0.0).room
     return one * leads + one // 2
 
 
 def limits(leads: int, rows: int = 1000) -> BufferLimits:
-    return BufferLimits(rows=rows, size=1_000_000, age=60.0, room=room_of(leads))
+    return BufferLimits(rows=rows, size=1_000_000, age=60.0, room=memory_of(leads))
 
 
 def test_the_fullest_buffer_goes_first_when_the_room_is_taken() -> None:
-    with open_room(limits=limits(4)) as room:
-        room.gate.clear()
+    with open_fake_delivery(limits=limits(4)) as fake:
+        fake.gate.clear()
 
         def add() -> None:
             for number, campaign in enumerate([RENEWALS, WINBACK, WINBACK, WINBACK, RENEWALS]):
-                room.add(lead(10 + number), campaign)
+                fake.add(lead(10 + number), campaign)
 
         adding = threading.Thread(target=add)
         adding.start()
-        room.wait_for(lambda: room.sent()[:1] == [["L11", "L12", "L13"]])
-        room.gate.set()
+        fake.wait_for(lambda: fake.sent()[:1] == [["L11", "L12", "L13"]])
+        fake.gate.set()
         adding.join()
-        room.delivery.finish()
+        fake.delivery.finish()
 
 
 def test_what_waits_for_a_free_sender_still_grows() -> None:
-    with open_room(limits=limits(4), threads=1) as room:
-        room.gate.clear()
-        adding = threading.Thread(target=room.add_all, args=([lead(10 + number) for number in range(12)],))
+    with open_fake_delivery(limits=limits(4), threads=1) as fake:
+        fake.gate.clear()
+        adding = threading.Thread(target=fake.add_all, args=([lead(10 + number) for number in range(12)],))
         adding.start()
-        room.wait_for(lambda: len(room.sent()) == 1)
-        room.gate.set()
+        fake.wait_for(lambda: len(fake.sent()) == 1)
+        fake.gate.set()
         adding.join()
-        room.delivery.finish()
-        assert all(len(batch) > 1 for batch in room.sent()[:-1])
+        fake.delivery.finish()
+        assert all(len(batch) > 1 for batch in fake.sent()[:-1])
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.sampled_from(CAMPAIGNS), max_size=60), st.integers(1, 12))
 def test_leads_never_take_up_more_than_their_room(campaigns: list[Campaign], leads: int) -> None:
-    with open_room(limits=limits(leads, rows=5)) as room:
+    with open_fake_delivery(limits=limits(leads, rows=5)) as fake:
         for number, campaign in enumerate(campaigns):
-            room.add(lead(10 + number), campaign)
-            assert room.delivery._room <= room_of(leads)
-        room.delivery.finish()
-        assert (room.delivery._room, sum(room.outcome().values())) == (0, len(campaigns))
+            fake.add(lead(10 + number), campaign)
+            assert fake.delivery._room <= memory_of(leads)
+        fake.delivery.finish()
+        assert (fake.delivery._room, sum(fake.outcome().values())) == (0, len(campaigns))
 
 
 def test_the_reader_waits_while_the_room_is_taken() -> None:
-    with open_room(limits=limits(6), threads=2) as room:
-        room.gate.clear()
-        reader = threading.Thread(target=room.add_all, args=([lead(10 + number) for number in range(60)],))
+    with open_fake_delivery(limits=limits(6), threads=2) as fake:
+        fake.gate.clear()
+        reader = threading.Thread(target=fake.add_all, args=([lead(10 + number) for number in range(60)],))
         reader.start()
-        room.wait_for(lambda: room.run.read == 7)
+        fake.wait_for(lambda: fake.run.read == 7)
         time.sleep(0.3)
-        assert (reader.is_alive(), room.run.read) == (True, 7)
-        room.gate.set()
+        assert (reader.is_alive(), fake.run.read) == (True, 7)
+        fake.gate.set()
         reader.join()
-        room.delivery.finish()
-        assert room.outcome() == {"loaded": 60}
+        fake.delivery.finish()
+        assert fake.outcome() == {"loaded": 60}
 
 
 def test_a_stop_frees_a_reader_that_waits_for_room() -> None:
-    with open_room(limits=limits(2), threads=1) as room:
-        room.gate.clear()
+    with open_fake_delivery(limits=limits(2), threads=1) as fake:
+        fake.gate.clear()
         failures: list[BaseException] = []
 
         def read() -> None:
             try:
-                room.add_all([lead(10 + number) for number in range(9)])
+                fake.add_all([lead(10 + number) for number in range(9)])
             except Interrupted as error:
                 failures.append(error)
 
         reader = threading.Thread(target=read)
         reader.start()
-        room.wait_for(lambda: room.run.read == 3)
-        room.halt.set(Interrupted("stopped"))
+        fake.wait_for(lambda: fake.run.read == 3)
+        fake.halt.set(Interrupted("stopped"))
         reader.join(2)
         assert [str(error) for error in failures] == ["stopped"]
 
 
-def load_and_die(folder: Path, room: Room) -> None:
-    room.add_all([lead(10 + number, firstName=name) for name in ("Ann", "Anna") for number in range(4)])
-    room.delivery.finish()
+def load_and_die(folder: Path, fake: FakeDelivery) -> None:
+    fake.add_all([lead(10 + number, firstName=name) for name in ("Ann", "Anna") for number in range(4)])
+    fake.delivery.finish()
     assert (folder / "ledger.db").exists()
 
 
 def test_leads_that_wait_for_what_is_read_next_do_not_stop_the_reader(tmp_path: Path) -> None:
-    with open_room(ledger=Ledger.open(None, tmp_path, ACCOUNT, "killed")) as room:
-        load_and_die(tmp_path, room)
+    with open_fake_delivery(ledger=Ledger.open(None, tmp_path, ACCOUNT, "killed")) as fake:
+        load_and_die(tmp_path, fake)
     again = [lead(10 + number, firstName=name) for name in ("Ann", "Anna") for number in range(4)]
-    with open_room(ledger=Ledger.open(None, tmp_path, ACCOUNT, "next"), limits=limits(2, rows=1)) as room:
-        room.add_all(again)
-        room.delivery.finish()
-        assert room.outcome() == {"unchanged": 8}
+    with open_fake_delivery(ledger=Ledger.open(None, tmp_path, ACCOUNT, "next"), limits=limits(2, rows=1)) as fake:
+        fake.add_all(again)
+        fake.delivery.finish()
+        assert fake.outcome() == {"unchanged": 8}
 
 
 # Age
 
 
 def test_of_the_buffers_that_grew_old_the_oldest_goes_first() -> None:
-    with open_room(threads=1) as room:
-        room.gate.clear()
-        room.add(lead(10), WINBACK)
-        room.clock.advance(1)
-        room.add(lead(11), RENEWALS)
-        room.clock.advance(61)
-        room.wait_for(lambda: len(room.sent()) == 1)
-        assert room.sent() == [["L10"]]
+    with open_fake_delivery(threads=1) as fake:
+        fake.gate.clear()
+        fake.add(lead(10), WINBACK)
+        fake.clock.advance(1)
+        fake.add(lead(11), RENEWALS)
+        fake.clock.advance(61)
+        fake.wait_for(lambda: len(fake.sent()) == 1)
+        assert fake.sent() == [["L10"]]
 
 
 def test_a_buffer_that_grew_old_still_grows_while_the_queue_is_full() -> None:
-    with open_room(threads=1) as room:
-        room.gate.clear()
+    with open_fake_delivery(threads=1) as fake:
+        fake.gate.clear()
         for number, campaign in enumerate(CAMPAIGNS[:4]):
-            room.add(lead(10 + number), campaign)
-            room.clock.advance(1)
-        room.clock.advance(61)
-        room.wait_for(lambda: len(room.sent()) == 1)
+            fake.add(lead(10 + number), campaign)
+            fake.clock.advance(1)
+        fake.clock.advance(61)
+        fake.wait_for(lambda: len(fake.sent()) == 1)
         time.sleep(0.6)  # the age thread has looked again
-        room.add(lead(20), CAMPAIGNS[3])
-        buffer = room.delivery.buffer("people", CAMPAIGNS[3], ListOptions())
+        fake.add(lead(20), CAMPAIGNS[3])
+        buffer = fake.delivery.buffer("people", CAMPAIGNS[3], ListOptions())
         assert len(buffer) == 2
 
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_every_buffer_that_grew_old_is_sent_in_the_end(threads: int) -> None:
-    with open_room(threads=threads) as room:
+    with open_fake_delivery(threads=threads) as fake:
         for number, campaign in enumerate(CAMPAIGNS):
-            room.add(lead(10 + number), campaign)
-        room.clock.advance(61)
-        room.wait_for(lambda: room.outcome() == {"loaded": len(CAMPAIGNS)})
+            fake.add(lead(10 + number), campaign)
+        fake.clock.advance(61)
+        fake.wait_for(lambda: fake.outcome() == {"loaded": len(CAMPAIGNS)})

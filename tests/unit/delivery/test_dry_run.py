@@ -13,7 +13,7 @@ from target_engagevoice.model.list_options import ListOptions
 from target_engagevoice.model.policy import Policy
 from target_engagevoice.model.retirement import Phone, Retire, Retirement, phone_digest
 from tests.support.factories import RENEWALS, WINBACK, desk, lead
-from tests.support.fake_delivery import Room, open_room
+from tests.support.fake_delivery import FakeDelivery, open_fake_delivery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,34 +22,34 @@ POLICY = Policy(change=True, move=Retire.SUPPRESS)
 
 
 @pytest.fixture
-def room() -> Iterator[Room]:
-    with open_room(dry_run=True, policy=POLICY) as made:
+def fake() -> Iterator[FakeDelivery]:
+    with open_fake_delivery(dry_run=True, policy=POLICY) as made:
         yield made
 
 
-def would(room: Room) -> dict[str, int]:
+def would(fake: FakeDelivery) -> dict[str, int]:
     """What was counted, once everything is out."""
-    room.delivery.finish()
-    assert (room.sent(), room.changes, room.retirements) == ([], [], [])
-    totals = room.run.record("1", "ok", dry_run=True, error=None)["totals"]
+    fake.delivery.finish()
+    assert (fake.sent(), fake.changes, fake.retirements) == ([], [], [])
+    totals = fake.run.record("1", "ok", dry_run=True, error=None)["totals"]
     return {name[6:]: count for name, count in totals.items() if name.startswith("would_") and count}
 
 
-def known(room: Room, *extern_ids: str, campaign: str = "1001") -> None:
-    room.ledger.settle("people", campaign, dict.fromkeys(extern_ids, "earlier"), [], 1.0)
+def known(fake: FakeDelivery, *extern_ids: str, campaign: str = "1001") -> None:
+    fake.ledger.settle("people", campaign, dict.fromkeys(extern_ids, "earlier"), [], 1.0)
 
 
-def flag(room: Room, extern_id: str, *numbers: str) -> None:
+def flag(fake: FakeDelivery, extern_id: str, *numbers: str) -> None:
     phones = tuple(Phone(number, "USA", phone_digest(number)) for number in numbers)
     retirement = Retirement.of_record(extern_id, Outcome.DO_NOT_CALL, Retire.SUPPRESS, RENEWALS, phones)
-    room.delivery.retire(room.outcomes.read("people", {}), retirement)
+    fake.delivery.retire(fake.outcomes.read("people", {}), retirement)
 
 
-def test_leads_that_would_be_loaded_and_changed_are_told_apart(room: Room) -> None:
-    known(room, "L0")
-    room.add_all([lead(number) for number in range(5)])
-    assert would(room) == {"load": 4, "change": 1}
-    assert room.outcome() == {"skipped": 5}
+def test_leads_that_would_be_loaded_and_changed_are_told_apart(fake: FakeDelivery) -> None:
+    known(fake, "L0")
+    fake.add_all([lead(number) for number in range(5)])
+    assert would(fake) == {"load": 4, "change": 1}
+    assert fake.outcome() == {"skipped": 5}
 
 
 def test_leads_that_only_the_server_knows_would_be_changed_where_that_is_done() -> None:
@@ -66,38 +66,38 @@ def test_leads_that_only_the_server_knows_would_be_changed_where_that_is_done() 
     assert (totals["would_change"], totals["would_load"]) == (1, 1 + 2)
 
 
-def test_a_flagged_lead_would_be_retired_wherever_it_is(room: Room) -> None:
-    known(room, "L0", "L1")
-    known(room, "L0", campaign="1002")
-    flag(room, "L0")
-    assert would(room) == {"retire": 2}
-    assert room.outcome() == {"do_not_call": 1}
+def test_a_flagged_lead_would_be_retired_wherever_it_is(fake: FakeDelivery) -> None:
+    known(fake, "L0", "L1")
+    known(fake, "L0", campaign="1002")
+    flag(fake, "L0")
+    assert would(fake) == {"retire": 2}
+    assert fake.outcome() == {"do_not_call": 1}
 
 
-def test_phones_that_are_not_listed_would_be(room: Room) -> None:
-    room.ledger.leads.note_listed(phone_digest("6505550001"))
-    flag(room, "L7", "6505550001", "6505550002", "6505550003")
-    assert would(room) == {"list": 2}
+def test_phones_that_are_not_listed_would_be(fake: FakeDelivery) -> None:
+    fake.ledger.leads.note_listed(phone_digest("6505550001"))
+    flag(fake, "L7", "6505550001", "6505550002", "6505550003")
+    assert would(fake) == {"list": 2}
 
 
-def test_a_lead_that_moves_would_be_retired_and_loaded(room: Room) -> None:
-    known(room, "L0")
-    room.add(lead(0), WINBACK)
-    assert would(room) == {"retire": 1, "load": 1}
+def test_a_lead_that_moves_would_be_retired_and_loaded(fake: FakeDelivery) -> None:
+    known(fake, "L0")
+    fake.add(lead(0), WINBACK)
+    assert would(fake) == {"retire": 1, "load": 1}
 
 
-def test_a_lead_that_moves_back_would_be_retired_and_changed(room: Room) -> None:
-    known(room, "L0", campaign="1002")
-    known(room, "L0")
-    room.ledger.leads.retired("people", "1002", ["L0"], Retire.SUPPRESS, moved=True)
-    room.add(lead(0), WINBACK)
-    assert would(room) == {"retire": 1, "change": 1}
+def test_a_lead_that_moves_back_would_be_retired_and_changed(fake: FakeDelivery) -> None:
+    known(fake, "L0", campaign="1002")
+    known(fake, "L0")
+    fake.ledger.leads.retired("people", "1002", ["L0"], Retire.SUPPRESS, moved=True)
+    fake.add(lead(0), WINBACK)
+    assert would(fake) == {"retire": 1, "change": 1}
 
 
-def test_the_ledger_stays_as_it_is(room: Room) -> None:
-    known(room, "L0")
-    room.add_all([lead(0), lead(1)])
-    flag(room, "L0")
-    would(room)
-    assert room.ledger.accepted("1001", ["L0", "L1"])["L0"].holds("earlier")
-    assert list(room.ledger.accepted("1001", ["L0", "L1"])) == ["L0"]
+def test_the_ledger_stays_as_it_is(fake: FakeDelivery) -> None:
+    known(fake, "L0")
+    fake.add_all([lead(0), lead(1)])
+    flag(fake, "L0")
+    would(fake)
+    assert fake.ledger.accepted("1001", ["L0", "L1"])["L0"].holds("earlier")
+    assert list(fake.ledger.accepted("1001", ["L0", "L1"])) == ["L0"]

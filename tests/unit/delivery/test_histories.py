@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_engagevoice.delivery import delivery as room_of_delivery
+from target_engagevoice.delivery import delivery as delivery_module
 from target_engagevoice.model.lead import Outcome
 from target_engagevoice.model.policy import Policy
 from target_engagevoice.model.retirement import Retire, Retirement
 from tests.support.factories import lead
-from tests.support.fake_server import Read, Shop, Visit, visit
+from tests.support.fake_server import FakeServer, RunResult, TapRecord, run_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,7 +41,7 @@ POLICIES = {
 
 number = st.integers(0, 2)
 loads = st.builds(
-    lambda which, version, campaign: Read(lead(which, **VERSIONS[version]), campaign),
+    lambda which, version, campaign: TapRecord(lead(which, **VERSIONS[version]), campaign),
     number,
     st.sampled_from("abc"),
     st.sampled_from(["1001", "1002"]),
@@ -59,7 +59,7 @@ class Phase:
         steps: After how many the run is killed; None for not at all.
     """
 
-    fresh: Sequence[Read]
+    fresh: Sequence[TapRecord]
     moved_on: bool
     steps: int | None
 
@@ -73,19 +73,19 @@ phases = st.lists(
 @pytest.fixture(autouse=True, scope="module")
 def quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room_of_delivery, "TICK_SECONDS", 0.005)
+        patch.setattr(delivery_module, "TICK_SECONDS", 0.005)
         yield
 
 
-def flagged(which: int, policy: Policy, *, do_not_call: bool) -> Read:
+def flagged(which: int, policy: Policy, *, do_not_call: bool) -> TapRecord:
     how = Retire.SUPPRESS if do_not_call else policy.move
     outcome = Outcome.DO_NOT_CALL if do_not_call else Outcome.DELETED
-    return Read(Retirement.of_record(f"L{which}", outcome, how, None))
+    return TapRecord(Retirement.of_record(f"L{which}", outcome, how, None))
 
 
-def read_of(each: Any, policy: Policy) -> Read | None:
+def read_of(each: Any, policy: Policy) -> TapRecord | None:
     """A drawn record; None for a flagged one of which nothing follows."""
-    if isinstance(each, Read):
+    if isinstance(each, TapRecord):
         return each
     which, do_not_call = each
     made = flagged(which, policy, do_not_call=do_not_call)
@@ -93,15 +93,17 @@ def read_of(each: Any, policy: Policy) -> Read | None:
     return made if made.lead.how is not None else None
 
 
-def newest(reads: Sequence[Read]) -> dict[str, Read]:
+def newest(reads: Sequence[TapRecord]) -> dict[str, TapRecord]:
     return {each.lead.extern_id: each for each in reads}
 
 
-def play(history: Sequence[Phase], policy: Policy, url: str | None = None) -> tuple[Shop, list[Read], list[Visit]]:
+def play(
+    history: Sequence[Phase], policy: Policy, url: str | None = None
+) -> tuple[FakeServer, list[TapRecord], list[RunResult]]:
     """Let the runs have their turn, and a last one that comes to its end; gives all that was read, in its order."""
-    shop, visits = Shop(), []
-    behind: list[Read] = []
-    left: list[Read] = []
+    server, results = FakeServer(), []
+    behind: list[TapRecord] = []
+    left: list[TapRecord] = []
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").exists() else None) as folder:
         for count, phase in enumerate([*history, Phase((), False, None), Phase((), False, None)]):
             fresh = [read for each in phase.fresh if (read := read_of(each, policy)) is not None]
@@ -110,25 +112,25 @@ def play(history: Sequence[Phase], policy: Policy, url: str | None = None) -> tu
             reads = [*left, *fresh]
             if count == len(history) + 1:
                 reads = list(newest(behind).values())  # once more: nothing may come of it
-                before = snapshot(shop)
-            made = visit(shop, Path(folder), reads, policy, run_name=f"run {count}", steps=phase.steps, url=url)
-            visits.append(made)
+                before = snapshot(server)
+            made = run_records(server, Path(folder), reads, policy, run_name=f"run {count}", steps=phase.steps, url=url)
+            results.append(made)
             if not made.killed:
                 assert made.passed == len(reads)
             assert sum(made.outcome.values()) <= len(reads)
             behind += reads if count > len(history) else reads[: made.passed]
             left = reads[made.passed :]
         if policy.skip_unchanged:
-            assert snapshot(shop) == before
-    return shop, behind, visits
+            assert snapshot(server) == before
+    return server, behind, results
 
 
-def snapshot(shop: Shop) -> list[Any]:
-    return [(row.lead_id, row.campaign_id, dict(row.fields), row.is_dialled) for row in shop.rows]
+def snapshot(server: FakeServer) -> list[Any]:
+    return [(row.lead_id, row.campaign_id, dict(row.fields), row.is_dialled) for row in server.rows]
 
 
-def check(shop: Shop, behind: Sequence[Read], policy: Policy) -> None:
-    dialled = shop.dialled()
+def check(server: FakeServer, behind: Sequence[TapRecord], policy: Policy) -> None:
+    dialled = server.dialled()
     for extern_id, last in newest(behind).items():
         there = dialled.get(extern_id, [])
         if isinstance(last.lead, Retirement):
@@ -143,8 +145,8 @@ def check(shop: Shop, behind: Sequence[Read], policy: Policy) -> None:
         if policy.change:
             assert len(fields) == 1
     if policy.skip_unchanged:
-        for key in {(row.campaign_id, row.extern_id) for row in shop.rows}:
-            bodies = [row.fields for row in shop.rows if (row.campaign_id, row.extern_id) == key]
+        for key in {(row.campaign_id, row.extern_id) for row in server.rows}:
+            bodies = [row.fields for row in server.rows if (row.campaign_id, row.extern_id) == key]
             assert all(one != other for one, other in pairwise(bodies)), "loaded twice"
 
 
@@ -152,5 +154,5 @@ def check(shop: Shop, behind: Sequence[Read], policy: Policy) -> None:
 @given(phases, st.sampled_from(sorted(POLICIES)))
 def test_the_newest_record_has_the_last_word(history: list[Phase], name: str) -> None:
     policy = POLICIES[name]
-    shop, behind, _ = play(history, policy)
-    check(shop, behind, policy)
+    server, behind, _ = play(history, policy)
+    check(server, behind, policy)

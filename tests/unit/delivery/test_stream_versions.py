@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_engagevoice.delivery.stream_versions import Seen, SeenInMemory, Versions
+from target_engagevoice.delivery.stream_versions import InMemoryVersionStore, Versions, VersionStore
 from target_engagevoice.errors import RetiredTooMany
 from target_engagevoice.ledger.ledger import Ledger
 from target_engagevoice.outcomes.checkpoints import Checkpoints
@@ -32,7 +32,7 @@ class Table:
         self.most = 100.0
         self.retired: list[str] = []
         self.checkpoints = Checkpoints(nothing, None)
-        self.seen: Seen = SeenInMemory(ledger.versions) if dry else ledger.versions
+        self.seen: VersionStore = InMemoryVersionStore(ledger.versions) if dry else ledger.versions
         ledger.settle("people", "1001", dict.fromkeys(FOUR, "a"), [], 5.0)
         self.begin()
 
@@ -197,7 +197,7 @@ def test_a_version_that_counted_once_says_nothing_of_the_next_one(nights: Nights
 
 def test_a_dry_run_knows_which_version_counted_before(nights: Nights) -> None:
     nights.night(*FOUR, late=True)
-    nights.seen = SeenInMemory(nights.ledger.versions)
+    nights.seen = InMemoryVersionStore(nights.ledger.versions)
     nights.night("L0", late=True)
     assert nights.retired == []
 

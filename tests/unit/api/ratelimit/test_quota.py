@@ -17,7 +17,7 @@ from target_engagevoice.api.ratelimit.share import Share
 from target_engagevoice.api.ratelimit.windows import JITTER_MARGIN_SECONDS, SlidingWindows, Window
 from target_engagevoice.errors import Interrupted
 from tests.support.fake_clock import FakeClock
-from tests.support.simulated_clock import Stage
+from tests.support.simulated_clock import SimulatedClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,11 +56,11 @@ class Account:
     seed: int
     margin: float = JITTER_MARGIN_SECONDS
     jitter: float = JITTER_SECONDS
-    stage: Stage = field(default_factory=Stage)
+    clock: SimulatedClock = field(default_factory=SimulatedClock)
     server: Server = field(default_factory=Server)
 
     def __post_init__(self) -> None:
-        self.pace = Pace(OwnQuota(SlidingWindows(WINDOWS, self.margin), self.stage), self.stage)
+        self.pace = Pace(OwnQuota(SlidingWindows(WINDOWS, self.margin), self.clock), self.clock)
         self.chance = random.Random(self.seed)  # noqa: S311 - no secret hangs on it
         self.left = 0
         self.latencies: list[float] = []
@@ -71,33 +71,33 @@ class Account:
             self.left -= 1
             latency, taken = self.chance.uniform(1, 3), False
             while not taken:
-                place = self.pace.wait(self.stage.sleep)
-                self.stage.sleep(connecting)
+                place = self.pace.wait(self.clock.sleep)
+                self.clock.sleep(connecting)
                 place, connecting = self.pace.left(place), 0.0
                 way = self.chance.uniform(0, self.jitter)
-                self.stage.sleep(way)
-                now = self.stage.monotonic()
+                self.clock.sleep(way)
+                now = self.clock.monotonic()
                 taken = self.server.admit(now)
                 (self.server.taken if taken else self.server.refused).append(now)
                 if taken:
                     self.latencies.append(latency)
-                self.stage.sleep(latency - way if taken else 0.05)
+                self.clock.sleep(latency - way if taken else 0.05)
                 if not taken:
                     self.pace.throttled(place, 1.0)
-                    self.stage.sleep(1.0)
+                    self.clock.sleep(1.0)
 
     def load(self, batches: int, *others: Callable[[], None]) -> float:
         self.left = batches
-        return self.stage.play([self.sender] * SENDERS + list(others))
+        return self.clock.run([self.sender] * SENDERS + list(others))
 
     def foreign(self, every: float, seconds: float) -> Callable[[], None]:
         """Somebody else, who sends at a steady rate for a while and gives up what is refused."""
 
         def act() -> None:
-            end = self.stage.monotonic() + seconds
-            while self.stage.monotonic() < end:
-                self.server.foreign_refused += not self.server.admit(self.stage.monotonic())
-                self.stage.sleep(every)
+            end = self.clock.monotonic() + seconds
+            while self.clock.monotonic() < end:
+                self.server.foreign_refused += not self.server.admit(self.clock.monotonic())
+                self.clock.sleep(every)
 
         return act
 
@@ -176,26 +176,26 @@ def test_a_foreign_user_costs_few_429s_and_the_full_rate_is_back_within_a_minute
 
 
 def test_those_who_wait_go_in_the_order_they_came() -> None:
-    stage, order = Stage(), list[int]()
-    pace = Pace([Window(1, 10)], stage)
+    clock, order = SimulatedClock(), list[int]()
+    pace = Pace([Window(1, 10)], clock)
 
     def come(number: int) -> None:
-        stage.sleep(number)
+        clock.sleep(number)
         for turn in range(3):
-            pace.wait(stage.sleep)
+            pace.wait(clock.sleep)
             order.append(number + 10 * turn)
 
-    stage.play([lambda number=number: come(number) for number in range(5)])  # type: ignore[misc]
+    clock.run([lambda number=number: come(number) for number in range(5)])  # type: ignore[misc]
     assert order == [0, 10, 1, 2, 3, 4, 20, 11, 12, 13, 14, 21, 22, 23, 24]
 
 
 def test_who_gives_up_waiting_does_not_hold_up_the_others() -> None:
-    stage, went = Stage(), list[float]()
-    pace = Pace([Window(1, 10)], stage)
+    clock, went = SimulatedClock(), list[float]()
+    pace = Pace([Window(1, 10)], clock)
     pace.wait()
 
     def give_up(seconds: float) -> None:
-        stage.sleep(seconds / 2)
+        clock.sleep(seconds / 2)
         raise Interrupted("stop")
 
     def first() -> None:
@@ -203,10 +203,10 @@ def test_who_gives_up_waiting_does_not_hold_up_the_others() -> None:
             pace.wait(give_up)
 
     def second() -> None:
-        stage.sleep(1)
-        went.append(pace.wait(stage.sleep).at)
+        clock.sleep(1)
+        went.append(pace.wait(clock.sleep).at)
 
-    stage.play([first, second])
+    clock.run([first, second])
     assert went == [pytest.approx(1000 + 10 + JITTER_MARGIN_SECONDS, abs=0.01)]
 
 
