@@ -73,10 +73,9 @@ def closing_lines(record: Mapping[str, Any], record_path: Path, rejects_path: Pa
     if record["totals"]["rejected"]:
         lines.append(f"Rejects: {rejects_path} (`engagevoice rejects {record['run']}` shows them by reason)")
     if record["unsettled"]:
-        lines.append(f"{record['unsettled']:,} records were read and have no outcome; the next run reads them again.")
+        lines.append(_unsettled(record["unsettled"]))
     dry = " (dry run: nothing was sent)" if record["dry_run"] else ""
-    numbers = _told(record["totals"]) if record["totals"]["read"] else "nothing read"
-    ended = f"{record['status']}{dry}; {numbers}; {record['seconds']:,.1f} seconds"
+    ended = f"{record['status']}{dry}; {_numbers(record)}; {record['seconds']:,.1f} seconds"
     return [*lines, f"Run {record['run']}: {ended}. Record: {record_path}"]
 
 
@@ -99,6 +98,22 @@ def campaign_name(row: Mapping[str, Any]) -> str:
 def plain(text: str) -> str:
     """A text without what would move a terminal's cursor: names come from the tap and from the server."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def _unsettled(number: int) -> str:
+    if number == 1:
+        return "1 record was read and has no outcome; the next run reads it again."
+    return f"{number:,} records were read and have no outcome; the next run reads them again."
+
+
+def _numbers(record: Mapping[str, Any]) -> str:
+    """The totals, which count only records with an outcome; a run may read some and end before any has one."""
+    if record["totals"]["read"]:
+        return _told(record["totals"])
+    number = record["unsettled"]
+    if number:
+        return f"{number:,} {'record' if number == 1 else 'records'} read, none with an outcome"
+    return "nothing read"
 
 
 def _told(numbers: Mapping[str, Any]) -> str:

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from target_engagevoice.model.lead import Outcome
 from target_engagevoice.outcomes.counts import Run
 from target_engagevoice.reporting.summary import campaign_lines, closing_lines, plain, table_lines, tell
@@ -15,8 +17,6 @@ from tests.support.factories import RENEWALS, WINBACK
 from tests.support.fake_clock import FakeClock
 
 if TYPE_CHECKING:
-    import pytest
-
     from target_engagevoice.model.campaign import Campaign
 
 RECORD, REJECTS = Path("runs/run.json"), Path("rejects/run.jsonl")
@@ -76,6 +76,17 @@ def test_a_run_that_read_nothing_says_so() -> None:
 
 def test_records_without_an_outcome_are_told() -> None:
     assert closing_lines(recorded(unsettled=3), RECORD, REJECTS)[0].startswith("3 records were read and have no")
+
+
+@pytest.mark.parametrize(("number", "numbers"), [(1, "1 record read"), (1203, "1,203 records read")])
+def test_a_run_that_ends_before_any_record_has_an_outcome_counts_what_it_read(number: int, numbers: str) -> None:
+    line = closing_lines(recorded(unsettled=number, status="failed"), RECORD, REJECTS)[-1]
+    assert line.startswith(f"Run run: failed; {numbers}, none with an outcome; ")
+
+
+def test_one_record_without_an_outcome_is_described_in_the_singular() -> None:
+    line = closing_lines(recorded(unsettled=1), RECORD, REJECTS)[0]
+    assert line == "1 record was read and has no outcome; the next run reads it again."
 
 
 def test_names_can_not_move_the_cursor() -> None:
