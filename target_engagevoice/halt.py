@@ -1,17 +1,18 @@
-"""The one word that stops everything: a signal, or the first fatal error of any thread."""
+"""What stops every thread of a run: a signal, or the first fatal error of any thread."""
 
 from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING
 
-from target_engagevoice.errors import EngageVoiceError, FatalError
+from target_engagevoice.errors import EngageVoiceError, from_mistake
+from target_engagevoice.logger import NAME, logger
 
 if TYPE_CHECKING:
     from target_engagevoice.clock import Clock
 
 SLICE_SECONDS = 0.5
-"""How long a sleeping thread may take to notice."""
+"""How long a sleeping thread may take to notice a reason to stop."""
 
 
 class Halt:
@@ -23,7 +24,7 @@ class Halt:
         self.error: EngageVoiceError | None = None
 
     def set(self, error: EngageVoiceError) -> bool:
-        """Stop for this reason; False when something else stopped us before."""
+        """Stop for this reason; False when there was one before."""
         with self._lock:
             if self.error is not None:
                 return False
@@ -31,20 +32,15 @@ class Halt:
             return True
 
     def set_for(self, error: BaseException) -> None:
-        """Stop for whatever a thread met: our errors as they are, anything else without the data its text may hold."""
-        if not isinstance(error, EngageVoiceError):
-            place = error.__traceback__
-            while place is not None and place.tb_next is not None:
-                place = place.tb_next
-            where = f"{place.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{place.tb_lineno}" if place else "?"
-            what = f"{type(error).__name__} at {where}"
-            wrapped = FatalError(f"a mistake in target-engagevoice itself: {what}. Report it, with this line.")
-            wrapped.__cause__ = error
-            error = wrapped
-        self.set(error)
+        """Stop because of what a thread raised; see `from_mistake` for what is no `EngageVoiceError`."""
+        if isinstance(error, EngageVoiceError):
+            self.set(error)
+            return
+        logger.debug("A mistake in %s itself:", NAME, exc_info=error)
+        self.set(from_mistake(error, NAME))
 
     def check(self) -> None:
-        """Go on, or not.
+        """Raise the reason to stop, if there is one.
 
         Raises:
             EngageVoiceError: The first reason to stop.
@@ -53,13 +49,13 @@ class Halt:
             raise self.error
 
     def sleep(self, seconds: float) -> None:
-        """Wait so long, or until there is a reason to stop.
+        """Wait for so many seconds, or until there is a reason to stop.
 
         Raises:
             EngageVoiceError: The first reason to stop.
         """
         self.check()
         end = self._clock.monotonic() + seconds
-        while (left := end - self._clock.monotonic()) > 0:
-            self._clock.sleep(min(left, SLICE_SECONDS))
+        while (remaining := end - self._clock.monotonic()) > 0:
+            self._clock.sleep(min(remaining, SLICE_SECONDS))
             self.check()

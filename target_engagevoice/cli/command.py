@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from target_engagevoice.errors import EngageVoiceError, FatalError
-from target_engagevoice.logger import NAME
+from target_engagevoice.errors import EngageVoiceError, from_mistake
+from target_engagevoice.logger import NAME, logger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-logger = logging.getLogger(__name__)
+COMMAND_NAME = "engagevoice"
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
@@ -77,10 +77,10 @@ class Companion(click.Group):
         except _CLICKS_OWN:
             raise
         except Exception as error:  # whatever it is, it ends in one line without the data that its text may hold
-            logger.debug("A mistake in engagevoice itself.", exc_info=True)
-            name = type(error).__name__
-            click.echo(f"Error: a mistake in engagevoice itself: {name}. Set LOGLEVEL=DEBUG to see where.", err=True)
-            ctx.exit(FatalError.exit_code)
+            logger.debug("A mistake in %s itself:", COMMAND_NAME, exc_info=True)
+            fatal = from_mistake(error, COMMAND_NAME)
+            click.echo(f"Error: {fatal}", err=True)
+            ctx.exit(fatal.exit_code)
 
 
 @click.group(
@@ -89,7 +89,7 @@ class Companion(click.Group):
     context_settings={"help_option_names": ["--help"]},
     commands=[click.Command(name, help=first_line) for name, first_line in COMMANDS.items()],
 )
-@click.version_option(package_name=NAME, prog_name="engagevoice")
+@click.version_option(package_name=NAME, prog_name=COMMAND_NAME)
 def main() -> None:
     """See what target-engagevoice sees, would do, and did.
 

@@ -7,7 +7,7 @@ import signal
 import sys
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from target_engagevoice.errors import EngageVoiceError, FatalError, Interrupted
+from target_engagevoice.errors import EngageVoiceError, Interrupted, from_mistake
 from target_engagevoice.logger import NAME, logger
 from target_engagevoice.singer.reader import discard
 
@@ -50,10 +50,8 @@ def run_to_its_end(make: Callable[[], Target], file_input: IO[bytes] | None) -> 
     except EngageVoiceError as error:
         failure = error
     except Exception as error:  # whatever it is, it ends in one line without the data that its text may hold
-        logger.debug("A mistake in %s itself.", NAME, exc_info=True)
-        failure = FatalError(
-            f"a mistake in {NAME} itself: {type(error).__name__}. Report it; with LOGLEVEL=DEBUG it says where it is."
-        )
+        logger.debug("A mistake in %s itself:", NAME, exc_info=True)
+        failure = from_mistake(error, NAME)
     if target is not None:
         try:
             target.run_life.close(failure)

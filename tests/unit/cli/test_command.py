@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from click.testing import CliRunner
 
@@ -16,7 +18,11 @@ def test_a_mistake_of_ours_ends_in_one_line_without_the_data_in_it(monkeypatch: 
     monkeypatch.setattr(campaigns, "read_settings", break_down)
     done = CliRunner().invoke(main, ["campaigns", "--config", "ENV"])
     assert done.exit_code == 1
-    assert done.output == "Error: a mistake in engagevoice itself: ValueError. Set LOGLEVEL=DEBUG to see where.\n"
+    assert re.fullmatch(
+        r"Error: a mistake in engagevoice itself: ValueError at test_command\.py:\d+\. "
+        r"Report it with this line; LOGLEVEL=DEBUG logs its traceback\.\n",
+        done.output,
+    )
 
 
 @pytest.mark.parametrize("command", ["check", "campaigns", "preview", "runs", "rejects", "report"])
