@@ -221,7 +221,7 @@ def _code(value: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Reading:
+class BatchAnswer:
     """An answer, lead by lead.
 
     Attributes:
@@ -239,7 +239,7 @@ class Reading:
     short: int | None = 0
 
 
-def read(leads: Sequence[Lead], counted: Counted) -> Reading:
+def read(leads: Sequence[Lead], counted: Counted) -> BatchAnswer:
     """Divide a batch by what the server counted.
 
     A rejected row belongs to the lead whose `externId`, else whose phone, is among its cells; where several fit, to
@@ -255,14 +255,14 @@ def read(leads: Sequence[Lead], counted: Counted) -> Reading:
     others = tuple([position for position in every if position not in rejected] if rejected else every)
     if counted.accepted is None and counted.inserted is None:
         if not others:
-            return Reading(rejected)
-        return Reading(rejected, doubtful=others, short=min(nameless, len(others)) or None)
+            return BatchAnswer(rejected)
+        return BatchAnswer(rejected, doubtful=others, short=min(nameless, len(others)) or None)
     accepted = max(counted.accepted or 0, counted.inserted or 0)
     short = max(0, len(others) - accepted)
     if short:
-        return Reading(rejected, doubtful=others, short=short)
+        return BatchAnswer(rejected, doubtful=others, short=short)
     inserted = len(others) if counted.inserted is None else counted.inserted
-    return Reading(rejected, others, not_inserted=max(0, len(others) - inserted))
+    return BatchAnswer(rejected, others, not_inserted=max(0, len(others) - inserted))
 
 
 def _match(leads: Sequence[Lead], rows: Sequence[RejectedRow]) -> tuple[dict[int, str], int]:

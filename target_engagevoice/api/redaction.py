@@ -60,7 +60,7 @@ _PLAIN_WORDS = frozenset(PLAIN_WORDS.split())
 _LONGEST_BODY = 1 << 20
 
 
-def told(body: bytes) -> dict[str, Any]:
+def journal_fields(body: bytes) -> dict[str, Any]:
     """What may be kept: `counts`, `code`, `message` of an `Exchange`; only those that there are.
 
     Args:

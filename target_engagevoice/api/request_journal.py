@@ -17,7 +17,7 @@ import msgspec
 
 from target_engagevoice.api.answers import Denied, NotSent, Unknown
 from target_engagevoice.api.exchanges import FULL, LISTING, SEARCH, Exchange
-from target_engagevoice.api.redaction import told
+from target_engagevoice.api.redaction import journal_fields
 from target_engagevoice.logger import logger
 from target_engagevoice.private_files import open_private
 
@@ -63,7 +63,7 @@ class Pending:
             self.journal.write(self, {"trouble": reply.what})
         else:
             read = reply.status >= BAD_REQUEST or self.kind not in _LISTINGS
-            self.journal.write(self, {"status": reply.status, **(told(reply.body) if read else {})})
+            self.journal.write(self, {"status": reply.status, **(journal_fields(reply.body) if read else {})})
 
 
 class RequestJournal:

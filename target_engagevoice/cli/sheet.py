@@ -39,7 +39,7 @@ class Sheet:
     def heading(self, text: str) -> None:
         """A line in bold, with an empty one before it."""
         click.echo(file=self._file)
-        self._print(Text(printable(text), style="bold", overflow="fold"))
+        self._print(Text(escaped(text), style="bold", overflow="fold"))
 
     def line(self, text: str, *, indent: int = 0, style: str = "") -> None:
         """A line; a long one is wrapped.
@@ -49,12 +49,12 @@ class Sheet:
             indent: So many blanks before it, also where it is wrapped.
             style: Rich's.
         """
-        self._print(Padding(Text(printable(text), style=style, overflow="fold"), (0, 0, 0, indent)))
+        self._print(Padding(Text(escaped(text), style=style, overflow="fold"), (0, 0, 0, indent)))
 
     def item(self, text: str) -> None:
         """One of several things that are said, behind a dash; a long one is wrapped behind it."""
         grid = Table.grid(padding=(0, 1, 0, 0))
-        grid.add_row("-", Text(printable(text), overflow="fold"))
+        grid.add_row("-", Text(escaped(text), overflow="fold"))
         self._print(grid)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -63,7 +63,7 @@ class Sheet:
         for column in columns:
             table.add_column(column.upper(), overflow="fold")
         for row in rows:
-            table.add_row(*(Text(printable(cell)) for cell in row))
+            table.add_row(*(Text(escaped(cell)) for cell in row))
         self._print(table)
 
     def _print(self, content: RenderableType) -> None:
@@ -83,7 +83,7 @@ def shown(value: Any) -> str:
     return value if left <= 0 else f"{value[:LONGEST_SHOWN]}… ({left} more characters)"
 
 
-def printable(text: str) -> str:
+def escaped(text: str) -> str:
     """A text whose control characters, line ends and broken Unicode are escaped, so that it stays one line."""
     if text.isprintable():
         return text

@@ -34,7 +34,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ConfigFindings:
     """What came of reading a configuration part by part.
 
     Attributes:
@@ -49,7 +49,7 @@ class Reading:
     says_where: bool
 
 
-def read_in_parts(config: Mapping[str, Any], accept: Callable[[dict[str, Any]], object]) -> Reading:
+def read_in_parts(config: Mapping[str, Any], accept: Callable[[dict[str, Any]], object]) -> ConfigFindings:
     """Look for every mistake in a configuration.
 
     Args:
@@ -70,7 +70,7 @@ def read_in_parts(config: Mapping[str, Any], accept: Callable[[dict[str, Any]], 
     whole = _mistake(config, accept)
     if whole is not None and whole not in mistakes:
         mistakes.append(whole)
-    return Reading(tuple(mistakes), sound, says_where and _mistake(sound, accept) is None)
+    return ConfigFindings(tuple(mistakes), sound, says_where and _mistake(sound, accept) is None)
 
 
 def _who(credentials: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import phonenumbers
 
-from target_engagevoice.model.phone import Phone as Number
-from target_engagevoice.model.retirement import Phone, phone_digest
+from target_engagevoice.model.phone import Phone
+from target_engagevoice.model.retirement import DncPhone, phone_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def phones_to_list(
     sources: Iterable[Value], policy: PhonePolicy, international: PhonePolicy, record: Record
-) -> tuple[Phone, ...]:
+) -> tuple[DncPhone, ...]:
     """Every number of a record that could be dialled, once.
 
     Args:
@@ -28,17 +28,17 @@ def phones_to_list(
         international: The same in E.164, for numbers that this policy does not let through, such as foreign ones.
         record: It.
     """
-    found: dict[str, Phone] = {}
+    found: dict[str, DncPhone] = {}
     for source in sources:
         for written in source.phones(record):
             if not isinstance(written, str):
                 continue
             number = policy.normalise(written)
-            if not isinstance(number, Number):
+            if not isinstance(number, Phone):
                 number = international.normalise(written)
-            if isinstance(number, Number):
+            if isinstance(number, Phone):
                 country = country_of(number.dialled, policy.region)
-                found.setdefault(number.dialled, Phone(number.dialled, country, phone_digest(number.dialled)))
+                found.setdefault(number.dialled, DncPhone(number.dialled, country, phone_digest(number.dialled)))
     return tuple(found.values())
 
 

@@ -26,7 +26,7 @@ from target_engagevoice.model.lead import (
     Rejection,
     Stage,
 )
-from target_engagevoice.model.retirement import Phone, Retirement
+from target_engagevoice.model.retirement import DncPhone, Retirement
 from target_engagevoice.model.values import Unfit, is_flagged
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ class RecordMapping:
         how = policy.deleted if deleted else None
         if how is None and forbidden:
             how = policy.do_not_call
-        phones: tuple[Phone, ...] = ()
+        phones: tuple[DncPhone, ...] = ()
         if policy.list_phones and forbidden:
             sources = (plan.lead_phone, *plan.aside, *plan.maps.get(PERSONA_PHONES, ()))
             phones = phones_to_list(sources, self._phones, self._e164, record)

@@ -58,7 +58,7 @@ SUPPRESSED = "SUPPRESSED"
 """Stands for the state of a lead that somebody had suppressed before: it stays so."""
 
 
-class Phone(msgspec.Struct, frozen=True, gc=False):
+class DncPhone(msgspec.Struct, frozen=True, gc=False):
     """A number for the do-not-call list.
 
     Attributes:
@@ -86,7 +86,7 @@ class Retirement(Lead, frozen=True, gc=False):
     outcome: Outcome = Outcome.DELETED
     how: Retire | None = None
     campaign: Campaign | None = None
-    phones: tuple[Phone, ...] = ()
+    phones: tuple[DncPhone, ...] = ()
 
     @classmethod
     def of_record(
@@ -95,7 +95,7 @@ class Retirement(Lead, frozen=True, gc=False):
         outcome: Outcome,
         how: Retire | None,
         campaign: Campaign | None,
-        phones: tuple[Phone, ...] = (),
+        phones: tuple[DncPhone, ...] = (),
     ) -> Retirement:
         """What is to be done for a record; see the attributes."""
         return cls(extern_id, None, b"", RETIRED, outcome, how, campaign, phones)

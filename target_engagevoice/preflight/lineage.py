@@ -66,7 +66,7 @@ class Fed:
     sent: Any
 
 
-def told(source: PresetSource | Constant) -> str:
+def source_text(source: PresetSource | Constant) -> str:
     """A source as a person reads it: a path, a constant as JSON behind `=`, a key's parts with `|` between."""
     if isinstance(source, Constant):
         return f"= {json.dumps(source.value, ensure_ascii=False, default=str)}"
@@ -93,12 +93,12 @@ def origins(
     found = []
     for name in LEAD_FIELDS:
         for label, paths in mapping.maps.get(name, {}).items():
-            found.append(Origin(f"{name}.{label}", tuple(map(told, paths)), "mapping"))
+            found.append(Origin(f"{name}.{label}", tuple(map(source_text, paths)), "mapping"))
         if name in mapping.fields:
-            found.append(Origin(name, tuple(map(told, mapping.fields[name])), "mapping"))
+            found.append(Origin(name, tuple(map(source_text, mapping.fields[name])), "mapping"))
             continue
         keyed = mapping.preset == "auto" and name == EXTERN_ID and bool(key_properties)
-        there = tuple(told(path) for path in fed.get(name, ()) if not fields.names or _has(fields, path))
+        there = tuple(source_text(path) for path in fed.get(name, ()) if not fields.names or _has(fields, path))
         if by_name and not keyed and name in presets.SYNONYMS:
             there = (name, *presets.SYNONYMS[name])
         if there:
@@ -114,10 +114,10 @@ def origins(
 def forbidding(mapping: StreamMapping, schema: Mapping[str, Any]) -> tuple[str, ...]:
     """The fields of a stream that forbid the call; what the preset looks for where the stream's are not known."""
     if mapping.do_not_call is not None:
-        return tuple(map(told, mapping.do_not_call))
+        return tuple(map(source_text, mapping.do_not_call))
     fields = StreamFields.read("", schema)
     known = presets.do_not_call(mapping.preset, fields.names)
-    return tuple(told(path) for path in known if not fields.names or _has(fields, path))
+    return tuple(source_text(path) for path in known if not fields.names or _has(fields, path))
 
 
 def _has(fields: StreamFields, source: PresetSource | Constant) -> bool:
@@ -173,7 +173,7 @@ class Lineage:
                 won = list(self._won(mapped[label], paths, record, sent[label], phone=name == PERSONA_PHONES))
                 yield _fed(f"{name}.{label}", won, record, sent[label])
             else:  # a field that no source names, under its own name
-                source = told(FieldPath((label,))) if label in record else ""
+                source = source_text(FieldPath((label,))) if label in record else ""
                 yield Fed(f"{name}.{label}", source, record.get(label), sent[label])
 
     def _won(
@@ -201,4 +201,4 @@ class Lineage:
 def _fed(lead_field: str, won: Iterable[PresetSource | Constant], record: Record, sent: Any) -> Fed:
     found = list(won)
     values = [path.read(record) for path in found]
-    return Fed(lead_field, ", ".join(map(told, found)), values[0] if len(values) == 1 else values, sent)
+    return Fed(lead_field, ", ".join(map(source_text, found)), values[0] if len(values) == 1 else values, sent)

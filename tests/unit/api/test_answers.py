@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from target_engagevoice.api.answers import (
     WORDS_MAX,
     Answer,
+    BatchAnswer,
     Counted,
     Denied,
     NoRoute,
-    Reading,
     Refused,
     RejectedRow,
     Throttled,
@@ -327,12 +327,12 @@ def test_two_leads_of_one_phone_are_told_apart_by_their_other_values() -> None:
 def test_an_ambiguous_row_names_nobody() -> None:
     leads = [lead(0, leadPhone="6505550000"), lead(1, leadPhone="6505550000")]
     reading = read(leads, Counted(1, 1, (RejectedRow("bad", ("6505550000",)),)))
-    assert reading == Reading(doubtful=(0, 1), short=1)
+    assert reading == BatchAnswer(doubtful=(0, 1), short=1)
 
 
 def test_a_row_of_nobody_names_nobody() -> None:
     reading = read([lead(0), lead(1)], Counted(1, 1, (RejectedRow("bad", ("L9", "")),)))
-    assert reading == Reading(doubtful=(0, 1), short=1)
+    assert reading == BatchAnswer(doubtful=(0, 1), short=1)
 
 
 def test_a_lead_with_two_rows_does_not_pull_in_the_other_of_its_phone() -> None:
@@ -342,39 +342,39 @@ def test_a_lead_with_two_rows_does_not_pull_in_the_other_of_its_phone() -> None:
 
 
 def test_counts_that_cover_everybody_leave_no_doubt() -> None:
-    assert read([lead(0), lead(1)], Counted(2, 2)) == Reading(accepted=(0, 1))
+    assert read([lead(0), lead(1)], Counted(2, 2)) == BatchAnswer(accepted=(0, 1))
 
 
 def test_counts_that_come_up_short_leave_all_others_in_doubt() -> None:
     reading = read([lead(0), lead(1), lead(2)], Counted(1, 1, (row_of(lead(1)),)))
-    assert reading == Reading({1: "bad"}, doubtful=(0, 2), short=1)
+    assert reading == BatchAnswer({1: "bad"}, doubtful=(0, 2), short=1)
 
 
 def test_no_counts_leave_everybody_in_doubt() -> None:
-    assert read([lead(0), lead(1)], Counted()) == Reading(doubtful=(0, 1), short=None)
+    assert read([lead(0), lead(1)], Counted()) == BatchAnswer(doubtful=(0, 1), short=None)
 
 
 def test_no_counts_but_a_row_of_nobody_are_short_by_that_row() -> None:
     reading = read([lead(0), lead(1)], Counted(rejected_rows=(RejectedRow("bad", ()),)))
-    assert reading == Reading(doubtful=(0, 1), short=1)
+    assert reading == BatchAnswer(doubtful=(0, 1), short=1)
 
 
 def test_no_counts_and_two_rows_of_one_lead_are_not_short() -> None:
     reading = read([lead(0), lead(1)], Counted(rejected_rows=(row_of(lead(0)), row_of(lead(0)))))
-    assert reading == Reading({0: "bad"}, doubtful=(1,), short=None)
+    assert reading == BatchAnswer({0: "bad"}, doubtful=(1,), short=None)
 
 
 def test_accepted_but_not_inserted_is_told() -> None:
-    assert read([lead(0), lead(1), lead(2)], Counted(3, 1)) == Reading(accepted=(0, 1, 2), not_inserted=2)
+    assert read([lead(0), lead(1), lead(2)], Counted(3, 1)) == BatchAnswer(accepted=(0, 1, 2), not_inserted=2)
 
 
 def test_rejected_rows_that_are_counted_as_accepted_do_not_hide_an_inserted_lead() -> None:
     reading = read([lead(0), lead(1)], Counted(2, 1, (row_of(lead(1)),)))
-    assert reading == Reading({1: "bad"}, accepted=(0,), not_inserted=0)
+    assert reading == BatchAnswer({1: "bad"}, accepted=(0,), not_inserted=0)
 
 
 def test_inserted_alone_is_a_count() -> None:
-    assert read([lead(0), lead(1)], Counted(None, 2)) == Reading(accepted=(0, 1))
+    assert read([lead(0), lead(1)], Counted(None, 2)) == BatchAnswer(accepted=(0, 1))
 
 
 @given(batches(), st.data())

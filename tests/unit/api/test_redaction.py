@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_engagevoice.api.redaction import PLAIN_WORDS, told
+from target_engagevoice.api.redaction import PLAIN_WORDS, journal_fields
 
 NAMES = st.sampled_from(["wilhelmina", "zaphodsson", "Smith", "O'Brien", "4155550100", "a@b.example", "ann"])
 
 
 def kept(**fields: Any) -> dict[str, Any]:
-    return told(json.dumps(fields).encode())
+    return journal_fields(json.dumps(fields).encode())
 
 
 @pytest.mark.parametrize(
@@ -64,4 +64,4 @@ def test_a_count_that_is_no_whole_number_is_not_kept(count: Any) -> None:
 
 @pytest.mark.parametrize(("body", "said"), [(b"", {}), (b"[1]", {}), (b"<html>Smith", {"message": "text"})])
 def test_an_answer_that_is_no_object_is_stood(body: bytes, said: dict[str, str]) -> None:
-    assert told(body) == said
+    assert journal_fields(body) == said

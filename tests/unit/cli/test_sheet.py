@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_engagevoice.cli.sheet import LONGEST_SHOWN, PIPED_COLUMNS, Sheet, printable, shown
+from target_engagevoice.cli.sheet import LONGEST_SHOWN, PIPED_COLUMNS, Sheet, escaped, shown
 
 
 class Terminal(io.StringIO):
@@ -26,18 +26,18 @@ def _no_width_given(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @given(st.text())
 def test_a_text_becomes_one_line_that_no_terminal_obeys(text: str) -> None:
-    line = printable(text)
+    line = escaped(text)
     assert line.isprintable()
     line.encode()
 
 
 @given(st.text(st.characters(categories=["L", "N", "P", "S"])))
 def test_a_text_that_is_printable_stays_as_it_is(text: str) -> None:
-    assert printable(text) == text
+    assert escaped(text) == text
 
 
 def test_an_escape_sequence_is_shown_as_text() -> None:
-    assert printable("\x1b[31mred\n\ud800") == "\\x1b[31mred\\n\\ud800"
+    assert escaped("\x1b[31mred\n\ud800") == "\\x1b[31mred\\n\\ud800"
 
 
 @pytest.mark.parametrize(

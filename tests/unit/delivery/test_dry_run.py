@@ -11,7 +11,7 @@ from target_engagevoice.model.campaign import Directory
 from target_engagevoice.model.lead import Outcome
 from target_engagevoice.model.list_options import ListOptions
 from target_engagevoice.model.policy import Policy
-from target_engagevoice.model.retirement import Phone, Retire, Retirement, phone_digest
+from target_engagevoice.model.retirement import DncPhone, Retire, Retirement, phone_digest
 from tests.support.factories import RENEWALS, WINBACK, desk, lead
 from tests.support.fake_delivery import FakeDelivery, open_fake_delivery
 
@@ -40,7 +40,7 @@ def known(fake: FakeDelivery, *extern_ids: str, campaign: str = "1001") -> None:
 
 
 def flag(fake: FakeDelivery, extern_id: str, *numbers: str) -> None:
-    phones = tuple(Phone(number, "USA", phone_digest(number)) for number in numbers)
+    phones = tuple(DncPhone(number, "USA", phone_digest(number)) for number in numbers)
     retirement = Retirement.of_record(extern_id, Outcome.DO_NOT_CALL, Retire.SUPPRESS, RENEWALS, phones)
     fake.delivery.retire(fake.outcomes.read("people", {}), retirement)
 

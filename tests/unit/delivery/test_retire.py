@@ -15,7 +15,7 @@ from target_engagevoice.delivery import retire as room_of_retiring
 from target_engagevoice.model.campaign import Directory
 from target_engagevoice.model.lead import Outcome
 from target_engagevoice.model.policy import Policy
-from target_engagevoice.model.retirement import Phone, Retire, Retirement, phone_digest
+from target_engagevoice.model.retirement import DncPhone, Retire, Retirement, phone_digest
 from tests.support.factories import RENEWALS, WINBACK, Desk, desk, lead
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Room:
         self.desk.load(leads, campaign)
         self.desk.clock.advance(11)
 
-    def retire(self, *numbers: int, how: Retire = Retire.SUPPRESS, phones: tuple[Phone, ...] = ()) -> None:
+    def retire(self, *numbers: int, how: Retire = Retire.SUPPRESS, phones: tuple[DncPhone, ...] = ()) -> None:
         """As for records that are flagged do-not-call."""
         flagged = [Retirement.of_record(f"L{number}", Outcome.DO_NOT_CALL, how, RENEWALS, phones) for number in numbers]
         self.desk.retire(flagged)
@@ -73,8 +73,8 @@ class Room:
         return int(self.desk.run.totals()[what])
 
 
-def phone(number: str) -> Phone:
-    return Phone(number, "USA", phone_digest(number))
+def phone(number: str) -> DncPhone:
+    return DncPhone(number, "USA", phone_digest(number))
 
 
 @pytest.fixture
