@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from target_engagevoice.api import answers
 from target_engagevoice.api.exchanges import LISTING
-from target_engagevoice.api.ratelimit.pace import parse_retry_after, waits
+from target_engagevoice.api.ratelimit.backoff import backoff_delays, parse_retry_after
 from target_engagevoice.api.transport import HttpAnswer
 from target_engagevoice.errors import ServerError
 
@@ -124,7 +124,7 @@ class AdminApi:
         what = request.path.rsplit("/", 1)[-1]
         longest = self._retry_max_seconds
         end = self._clock.monotonic() + (longest if seconds is None else min(seconds, longest))
-        for wait in waits():
+        for wait in backoff_delays():
             problem, retry_after = "", None
             for form in self.forms:
                 reply = self._send(form, request)
@@ -166,7 +166,7 @@ class AdminApi:
                 )
                 raise ServerError(msg)
             self._halt.sleep(pause)
-        raise AssertionError  # `waits` has no end
+        raise AssertionError  # `backoff_delays` has no end
 
     def _send(self, form: Form, request: AdminRequest, left: Callable[[], None] | None = None) -> Reply:
         url = self._base_url + form.admin + request.path

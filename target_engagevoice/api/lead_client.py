@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 from target_engagevoice.api import answers
 from target_engagevoice.api.exchanges import ACTION, CHANGE, DO_NOT_CALL
+from target_engagevoice.api.lead_requests import Done, LeadRequest, LeadRequests
 from target_engagevoice.api.lead_search import EVERY_LEAD, FoundLead, LeadSearch, numbers
 from target_engagevoice.api.ratelimit.pace import Pace
 from target_engagevoice.api.ratelimit.windows import Window
-from target_engagevoice.api.retry import Done, LeadRequest, LeadRequests
 from target_engagevoice.errors import ServerError
 
 __all__ = ["Done", "FoundLead", "Gone", "LeadClient"]

@@ -16,7 +16,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from target_engagevoice.api import answers
-from target_engagevoice.api.ratelimit.pace import Place, parse_retry_after, waits
+from target_engagevoice.api.ratelimit.backoff import backoff_delays, parse_retry_after
+from target_engagevoice.api.ratelimit.pace import Place
 from target_engagevoice.delivery.claims import Claims, wait_for_others
 from target_engagevoice.delivery.lookups import newest
 from target_engagevoice.delivery.refusals import BROKEN
@@ -202,7 +203,7 @@ class BatchLoad:
         end = context.clock.monotonic() + self._loader.retry_max_seconds
         failures = 0
         sleep = context.halt.sleep
-        for tries, wait in enumerate(waits()):
+        for tries, wait in enumerate(backoff_delays()):
             answer = self._post(leads, sleep, again=tries > 0)
             pause, problem = wait, ""
             if isinstance(answer, answers.Counted):
@@ -236,7 +237,7 @@ class BatchLoad:
             )
             sleep = partial(self._sleep_until, end, too_late)
             sleep(pause)
-        raise AssertionError  # `waits` has no end
+        raise AssertionError  # `backoff_delays` has no end
 
     def _sleep_until(self, end: float, too_late: ServerError, seconds: float) -> None:
         """Wait, for a pause to be over or for a place in the account's quota, but not beyond the last moment.

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from target_engagevoice.api.auth.tokens import HEADER_SAFE
-from target_engagevoice.api.ratelimit.pace import Pace, parse_retry_after, waits
+from target_engagevoice.api.ratelimit.backoff import backoff_delays, parse_retry_after
 from target_engagevoice.api.ratelimit.windows import Window
 from target_engagevoice.api.transport import proxies
 from target_engagevoice.errors import SignInError
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from requests.auth import AuthBase
 
+    from target_engagevoice.api.ratelimit.pace import Pace
     from target_engagevoice.clock import Clock
 
 
@@ -179,7 +180,7 @@ class Posting:
             Refused: The answer is final: a refusal, a redirect, or nothing that can be read.
             SignInError: The trouble outlasted `until`.
         """
-        pauses = waits()
+        pauses = backoff_delays()
         began = self._clock.monotonic()
         trouble: Trouble | None = None
         while True:

@@ -1,34 +1,23 @@
-"""When the next request may go: the line before the windows, back-off, Retry-After. The clock is an argument."""
+"""When the next request may go: threads wait in line for a slot in the windows. The clock is an argument."""
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Protocol
-
-import backoff
 
 from target_engagevoice.api.ratelimit.windows import JITTER_MARGIN_SECONDS, SlidingWindows, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from target_engagevoice.api.ratelimit.windows import InUse, Window
     from target_engagevoice.clock import Clock
 
-FIRST_WAIT_SECONDS = 0.5
-LONGEST_WAIT_SECONDS = 30.0
-
 NUDGE_SECONDS = 0.001
 """Whoever is not the first in line when a place comes free looks so much later whether they are now."""
-
-LONGEST_RETRY_AFTER_SECONDS = 86_400.0
-"""More counts as this much: no run waits that long, and a number without bounds would break `time.sleep`."""
 
 
 @dataclass(frozen=True)
@@ -199,36 +188,3 @@ class Pace:
             turn = self._quota.take()
             self._ask_again = now + turn.wait
             return turn
-
-
-def waits() -> Generator[float, None, None]:
-    """Seconds to wait before each further try: exponential with full jitter (`backoff`), without end."""
-    steps = backoff.expo(factor=FIRST_WAIT_SECONDS, max_value=LONGEST_WAIT_SECONDS)
-    next(steps)
-    for step in steps:
-        yield backoff.full_jitter(step)
-
-
-def parse_retry_after(value: str | None, now: float) -> float | None:
-    """Seconds to wait, from a `Retry-After` header in seconds or as an HTTP date (RFC 9110, section 10.2.3).
-
-    Args:
-        value: The header, or None.
-        now: Epoch seconds, for a date.
-
-    Returns:
-        Seconds from 0 to a day; None where there is nothing that can be read.
-    """
-    if value is None:
-        return None
-    text = value.strip()
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return min(float(text), LONGEST_RETRY_AFTER_SECONDS)
-    try:
-        when = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=timezone.utc)
-    seconds = (when - datetime.fromtimestamp(now, tz=timezone.utc)).total_seconds()
-    return min(max(0.0, seconds), LONGEST_RETRY_AFTER_SECONDS)

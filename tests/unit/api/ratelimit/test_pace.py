@@ -1,30 +1,21 @@
-"""The pace is never broken and never slower than it must be; Retry-After never raises."""
+"""The pace is never broken and never slower than it must be."""
 
 from __future__ import annotations
 
 import itertools
 import threading
 import time
-from datetime import datetime, timedelta, timezone
-from email.utils import format_datetime
 
 import pyrate_limiter  # noqa: F401 - now, and not within the first example of a property test
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_engagevoice.api.ratelimit.pace import (
-    FIRST_WAIT_SECONDS,
-    LONGEST_RETRY_AFTER_SECONDS,
-    LONGEST_WAIT_SECONDS,
-    Pace,
-    parse_retry_after,
-    waits,
-)
+from target_engagevoice.api.ratelimit.pace import Pace
 from target_engagevoice.api.ratelimit.windows import JITTER_MARGIN_SECONDS, Window
 from target_engagevoice.clock import SystemClock
 from target_engagevoice.errors import ConfigError
-from tests.support.fake_clock import NEW_YEAR_2026, FakeClock
+from tests.support.fake_clock import FakeClock
 
 windows = st.lists(st.builds(Window, st.integers(1, 8), st.floats(0.1, 60, allow_nan=False)), min_size=1, max_size=3)
 events = st.lists(
@@ -203,59 +194,6 @@ def test_windows_are_read(text: str, window: Window) -> None:
 def test_what_is_no_window_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ConfigError, match="30/10s"):
         Window.parse(text)
-
-
-def test_waits_grow_and_stay_within_their_bounds() -> None:
-    ceilings = [min(FIRST_WAIT_SECONDS * 2**n, LONGEST_WAIT_SECONDS) for n in range(40)]
-    runs = [list(itertools.islice(waits(), 40)) for _ in range(50)]
-    for run in runs:
-        assert all(0 <= wait <= ceiling for wait, ceiling in zip(run, ceilings, strict=True))
-    assert max(run[-1] for run in runs) > LONGEST_WAIT_SECONDS / 2
-    assert len({run[-1] for run in runs}) > 1
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        ("0", 0.0),
-        ("7", 7.0),
-        (" 7 ", 7.0),
-        ("1.5", 1.5),
-        ("Thu, 01 Jan 2026 00:00:09 GMT", 9.0),
-        ("Thu, 01 Jan 2026 01:00:09 +0100", 9.0),
-        ("Thu, 01 Jan 2026 00:00:09 -0000", 9.0),
-        ("Wed, 31 Dec 2025 23:59:00 GMT", 0.0),
-        (None, None),
-        ("", None),
-        ("soon", None),
-        ("-5", None),
-        ("1e3", None),
-        ("nan", None),
-        ("Thu, 45 Jan 2026 00:00:09 GMT", None),
-        ("9" * 400, LONGEST_RETRY_AFTER_SECONDS),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_RETRY_AFTER_SECONDS),
-    ],
-)
-def test_retry_after(value: str | None, seconds: float | None) -> None:
-    assert parse_retry_after(value, NEW_YEAR_2026) == seconds
-
-
-@given(st.datetimes(datetime(2026, 1, 1), datetime(2100, 1, 1)), st.integers(-12, 12))  # noqa: DTZ001
-def test_retry_after_reads_every_date(when: datetime, hours: int) -> None:
-    whole = when.replace(microsecond=0, tzinfo=timezone(timedelta(hours=hours)))
-    now = whole.timestamp() - 77
-    assert parse_retry_after(format_datetime(whole), now) == pytest.approx(77)
-
-
-@given(
-    st.one_of(
-        st.text(),
-        st.from_regex(r"[A-Z][a-z]{2}, \d{1,12} [A-Z][a-z]{2} \d{1,9} \d{1,12}:\d\d:\d\d ([+-]\d{1,9}|GMT)"),
-    )
-)
-def test_retry_after_survives_anything(value: str) -> None:
-    seconds = parse_retry_after(value, NEW_YEAR_2026)
-    assert seconds is None or 0 <= seconds <= LONGEST_RETRY_AFTER_SECONDS
 
 
 def test_what_is_taken_of_each_window_is_known_and_runs_out() -> None:

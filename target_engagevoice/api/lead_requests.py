@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from target_engagevoice.api import answers
 from target_engagevoice.api.admin import AdminRequest
-from target_engagevoice.api.ratelimit.pace import parse_retry_after, waits
+from target_engagevoice.api.ratelimit.backoff import backoff_delays, parse_retry_after
 from target_engagevoice.api.transport import HttpAnswer
 from target_engagevoice.errors import ServerError
 
@@ -91,7 +91,7 @@ class LeadRequests:
         body = json.dumps(request.content).encode()
         end = self._clock.monotonic() + self._retry_max_seconds
         sleep, failures = self._halt.sleep, 0
-        for tries, wait in enumerate(waits()):
+        for tries, wait in enumerate(backoff_delays()):
             place, reply = self._post(request, body, sleep, effort, again=tries > 0)
             answer = _meaning(request, reply)
             if isinstance(answer, (Done, answers.Refused, answers.NoRoute)):
@@ -115,7 +115,7 @@ class LeadRequests:
             )
             sleep = partial(self._sleep_until, end, too_late)
             sleep(pause)
-        raise AssertionError  # `waits` has no end
+        raise AssertionError  # `backoff_delays` has no end
 
     def _post(
         self,
