@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from target_engagevoice.api import answers
 from target_engagevoice.api.exchanges import LISTING
-from target_engagevoice.api.ratelimit.backoff import backoff_delays, parse_retry_after
+from target_engagevoice.api.ratelimit.backoff import parse_retry_after
+from target_engagevoice.api.retry import Done, Retries, RetryPolicy, TryAgain
 from target_engagevoice.api.transport import HttpAnswer
 from target_engagevoice.errors import ServerError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from target_engagevoice.api.request_journal import RequestJournal
+    from target_engagevoice.api.retry import Attempt
     from target_engagevoice.api.transport import Transport
     from target_engagevoice.clock import Clock
     from target_engagevoice.halt import Halt
@@ -92,7 +94,7 @@ class AdminApi:
         self._base_url = base_url
         self._transport = transport
         self._clock = clock
-        self._halt = halt
+        self._retries = Retries(clock, halt.sleep)
         self._retry_max_seconds = retry_max_seconds
         self._advice = advice
         self._journal = journal
@@ -123,50 +125,52 @@ class AdminApi:
         """
         what = request.path.rsplit("/", 1)[-1]
         longest = self._retry_max_seconds
-        end = self._clock.monotonic() + (longest if seconds is None else min(seconds, longest))
-        for wait in backoff_delays():
-            problem, retry_after = "", None
-            for form in self.forms:
-                reply = self._send(form, request)
-                if isinstance(reply, answers.Denied):
-                    msg = (
-                        f"{self._base_url} can not be talked to: {reply.what}. Check base_url and what certificates "
-                        "this machine trusts."
-                    )
-                    raise ServerError(msg)
-                if not isinstance(reply, HttpAnswer):
-                    problem = reply.what
-                    break
-                problem = f"HTTP {reply.status}"
-                retry_after = parse_retry_after(reply.headers.get("retry-after"), self._clock.time())
-                if reply.status in _TRANSIENT:
-                    break
-                page = "html" in reply.content_type.casefold()
-                if page and reply.status < 300 and self._has_answered:  # noqa: PLR2004
-                    problem += " with an HTML page"
-                    break  # from something in between
-                if page or reply.status in (404, 405):
-                    continue
-                self._raise_for(reply, what)
-                try:
-                    content = json.loads(reply.body)
-                except (ValueError, RecursionError):
-                    problem = f"HTTP {reply.status} with a body that is not JSON"
-                    break
-                self.forms = (form,)
-                self._has_answered = True
-                return content
-            else:
-                raise self.no_route("admin API", problem)
-            pause = max(wait, retry_after or 0)
-            if self._clock.monotonic() + pause > end:
+        until = self._clock.monotonic() + (longest if seconds is None else min(seconds, longest))
+
+        def give_up(problem: str) -> ServerError:
+            return ServerError(
+                f"{what}: no answer within retry_max_seconds; the last was: {problem}. "
+                "Check base_url and the network, or run again later.",
+            )
+
+        return self._retries.run(lambda this: self._ask_each_form(request, what, this), RetryPolicy(until, give_up))
+
+    def _ask_each_form(self, request: AdminRequest, what: str, this: Attempt) -> Done[Any] | TryAgain:
+        """One attempt: ask in each form that may still answer until one of them does.
+
+        Raises:
+            ServerError: No repetition will change the answer.
+        """
+        problem, pause = "", this.delay
+        for form in self.forms:
+            reply = self._send(form, request)
+            if isinstance(reply, answers.Denied):
                 msg = (
-                    f"{what}: no answer within retry_max_seconds; the last was: {problem}. "
-                    "Check base_url and the network, or run again later."
+                    f"{self._base_url} can not be talked to: {reply.what}. Check base_url and what certificates "
+                    "this machine trusts."
                 )
                 raise ServerError(msg)
-            self._halt.sleep(pause)
-        raise AssertionError  # `backoff_delays` has no end
+            if not isinstance(reply, HttpAnswer):
+                return TryAgain(reply.what, pause)
+            problem = f"HTTP {reply.status}"
+            retry_after = parse_retry_after(reply.headers.get("retry-after"), self._clock.time())
+            pause = max(this.delay, retry_after or 0)
+            if reply.status in _TRANSIENT:
+                return TryAgain(problem, pause)
+            page = "html" in reply.content_type.casefold()
+            if page and reply.status < 300 and self._has_answered:  # noqa: PLR2004
+                return TryAgain(f"{problem} with an HTML page", pause)  # from something in between
+            if page or reply.status in (404, 405):
+                continue
+            self._raise_for(reply, what)
+            try:
+                content = json.loads(reply.body)
+            except (ValueError, RecursionError):
+                return TryAgain(f"HTTP {reply.status} with a body that is not JSON", pause)
+            self.forms = (form,)
+            self._has_answered = True
+            return Done(content)
+        raise self.no_route("admin API", problem)
 
     def _send(self, form: Form, request: AdminRequest, left: Callable[[], None] | None = None) -> Reply:
         url = self._base_url + form.admin + request.path

@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 from target_engagevoice.api import answers
 from target_engagevoice.api.exchanges import ACTION, CHANGE, DO_NOT_CALL
-from target_engagevoice.api.lead_requests import Done, LeadRequest, LeadRequests
+from target_engagevoice.api.lead_requests import Changed, LeadRequest, LeadRequests
 from target_engagevoice.api.lead_search import EVERY_LEAD, FoundLead, LeadSearch, numbers
 from target_engagevoice.api.ratelimit.pace import Pace
 from target_engagevoice.api.ratelimit.windows import Window
 from target_engagevoice.errors import ServerError
 
-__all__ = ["Done", "FoundLead", "Gone", "LeadClient"]
+__all__ = ["Changed", "FoundLead", "Gone", "LeadClient"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -85,7 +85,7 @@ class LeadClient:
         fields: Mapping[str, Any],
         options: Mapping[str, str],
         effort: Callable[[str], None],
-    ) -> Done | Gone | answers.Refused:
+    ) -> Changed | Gone | answers.Refused:
         """Change some fields of one lead.
 
         Args:
@@ -123,7 +123,7 @@ class LeadClient:
 
     def act(
         self, action: str, campaign_ids: Sequence[str], lead_ids: Sequence[str], effort: Callable[[str], None]
-    ) -> Done | answers.Refused:
+    ) -> Changed | answers.Refused:
         """Do something to leads: `CANCEL_LEADS`, `DELETE_LEADS` and the like.
 
         Before the first action of a run its criteria are searched: rows of other leads mean that the server ignores
@@ -163,7 +163,7 @@ class LeadClient:
         )
         if isinstance(answer, answers.NoRoute):
             raise self._client.admin.no_route("lead action", answer.what)
-        if isinstance(answer, Done) and max(answer.updated, answer.deleted) > len(lead_ids):
+        if isinstance(answer, Changed) and max(answer.updated, answer.deleted) > len(lead_ids):
             msg = (
                 f"{action} was asked for {len(lead_ids)} leads of campaign {', '.join(campaign_ids)}, and the server "
                 f"says it touched {max(answer.updated, answer.deleted)}: it does not keep to 'leadIds'. Nothing more "
@@ -175,7 +175,7 @@ class LeadClient:
 
     def list_phone(
         self, phone: str, country: str, extern_id: str, effort: Callable[[str], None]
-    ) -> Done | answers.Refused:
+    ) -> Changed | answers.Refused:
         """Put a phone on the account's do-not-call list; one that is there already is fine.
 
         Args:
@@ -204,7 +204,7 @@ class LeadClient:
         )
         if isinstance(answer, answers.NoRoute):
             raise self._client.admin.no_route("do-not-call list", answer.what)
-        return Done() if isinstance(answer, answers.Refused) and answer.reason == "http_409" else answer
+        return Changed() if isinstance(answer, answers.Refused) and answer.reason == "http_409" else answer
 
     def _check_gone(self, campaign_id: str, lead_id: str, answer: answers.NoRoute) -> None:
         """Tell a lead that is gone from a deployment that does not know the route.
@@ -250,13 +250,13 @@ def _taken(options: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _done(content: Any) -> Done:
+def _done(content: Any) -> Changed:
     """An answer of which only the status counts."""
     del content
-    return Done()
+    return Changed()
 
 
-def _acted(content: Any) -> Done | answers.Refused | answers.Unknown:
+def _acted(content: Any) -> Changed | answers.Refused | answers.Unknown:
     """The answer to an action: every field of it is optional."""
     if not isinstance(content, dict):
         return answers.Unknown("HTTP 200 with a body that is not an object")
@@ -264,7 +264,7 @@ def _acted(content: Any) -> Done | answers.Refused | answers.Unknown:
     success = content.get("success", not words)
     if success is False or str(success).casefold() == "false":
         return answers.Refused("action_failed", words or "success is false")
-    return Done(_count(content.get("leadUpdateCount")), _count(content.get("leadDeleteCount")))
+    return Changed(_count(content.get("leadUpdateCount")), _count(content.get("leadDeleteCount")))
 
 
 def _count(value: Any) -> int:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from target_engagevoice.api import answers
 from target_engagevoice.api.admin import AdminRequest
-from target_engagevoice.api.ratelimit.backoff import backoff_delays, parse_retry_after
+from target_engagevoice.api.retry import Done, Retries, RetryPolicy, ServerFailures, TryAgain, try_again
 from target_engagevoice.api.transport import HttpAnswer
 from target_engagevoice.errors import ServerError
 
@@ -23,19 +22,18 @@ if TYPE_CHECKING:
     from target_engagevoice.api.admin import Reply
     from target_engagevoice.api.client import Client
     from target_engagevoice.api.ratelimit.pace import Pace, Place
+    from target_engagevoice.api.retry import Attempt
     from target_engagevoice.clock import Clock
     from target_engagevoice.halt import Halt
 
+    Settled: TypeAlias = "Changed | answers.Refused | answers.NoRoute"
     Problem: TypeAlias = (
         answers.Refused | answers.Throttled | answers.NotSent | answers.Unknown | answers.NoRoute | answers.Denied
     )
 
-PATIENCE_WITH_500 = 3
-"""So many times in a row a request is answered 500 before it is taken for one that breaks the server."""
-
 
 @dataclass(frozen=True)
-class Done:
+class Changed:
     """The server did what was asked; how many leads an action touched, as far as it said."""
 
     updated: int = 0
@@ -60,7 +58,7 @@ class LeadRequest:
     method: str
     path: str
     content: Mapping[str, Any]
-    read: Callable[[Any], Done | answers.Refused | answers.Unknown]
+    read: Callable[[Any], Changed | answers.Refused | answers.Unknown]
     kind: str
     about: Mapping[str, Any]
     params: Mapping[str, str] | None = None
@@ -80,80 +78,63 @@ class LeadRequests:
         self._client = client
         self._clock = clock
         self._halt = halt
+        self._retries = Retries(clock, halt.sleep)
         self._retry_max_seconds = retry_max_seconds
 
-    def ask(self, request: LeadRequest, effort: Callable[[str], None]) -> Done | answers.Refused | answers.NoRoute:
+    def ask(self, request: LeadRequest, effort: Callable[[str], None]) -> Settled:
         """Send a request until the server answers it.
 
         Raises:
             ServerError: It does not, or denies it.
         """
         body = json.dumps(request.content).encode()
-        end = self._clock.monotonic() + self._retry_max_seconds
-        sleep, failures = self._halt.sleep, 0
-        for tries, wait in enumerate(backoff_delays()):
-            place, reply = self._post(request, body, sleep, effort, again=tries > 0)
+        failures = ServerFailures()
+
+        def attempt(this: Attempt) -> Done[Settled] | TryAgain:
+            place, reply = self._post(request, body, this, effort)
             answer = _meaning(request, reply)
-            if isinstance(answer, (Done, answers.Refused, answers.NoRoute)):
-                return answer
+            failed = isinstance(answer, answers.Unknown) and answer.repeatable
+            too_many = failures.are_too_many(failed=failed)
+            if isinstance(answer, (Changed, answers.Refused, answers.NoRoute)):
+                return Done(answer)
             if isinstance(answer, answers.Denied):
                 raise self._client.admin.denied(request.what, answer.what)
-            asked = None if isinstance(answer, answers.NotSent) else answer.retry_after
-            seconds = parse_retry_after(asked, self._clock.time())
+            again = try_again(answer, this.delay, self._clock.time())
             if isinstance(answer, answers.Throttled):
-                pause, problem = (wait if seconds is None else seconds), "HTTP 429"
-                request.pace.throttled(place, pause)
+                request.pace.throttled(place, again.pause)
                 effort("throttled")
-            else:
-                pause, problem = max(wait, seconds or 0.0), answer.what
-            failures = failures + 1 if isinstance(answer, answers.Unknown) and answer.repeatable else 0
-            if failures >= PATIENCE_WITH_500:
-                return answers.Refused("http_500", problem)
-            too_late = ServerError(
+            return Done(answers.Refused("http_500", again.problem)) if too_many else again
+
+        def give_up(problem: str) -> ServerError:
+            return ServerError(
                 f"{request.undone} within retry_max_seconds; the last problem was: {problem}. It is not in STATE: "
                 "run again.",
             )
-            sleep = partial(self._sleep_until, end, too_late)
-            sleep(pause)
-        raise AssertionError  # `backoff_delays` has no end
+
+        until = self._clock.monotonic() + self._retry_max_seconds
+        return self._retries.run(attempt, RetryPolicy(until, give_up))
 
     def _post(
-        self,
-        request: LeadRequest,
-        body: bytes,
-        sleep: Callable[[float], None],
-        effort: Callable[[str], None],
-        *,
-        again: bool,
+        self, request: LeadRequest, body: bytes, this: Attempt, effort: Callable[[str], None]
     ) -> tuple[Place, Reply]:
         self._halt.check()
         self._client.ready()
-        place = request.pace.wait(sleep)
+        place = request.pace.wait(this.sleep)
         effort("requests")
-        if again:
+        if this.is_retry:
             effort("retries")
 
         def left() -> None:
             nonlocal place
             place = request.pace.left(place)
 
-        about = {**request.about, "retry": again}
+        about = {**request.about, "retry": this.is_retry}
         sent = AdminRequest(request.method, request.path, request.params, body, request.kind, about)
         reply = self._client.send(sent, left)
         return place, reply
 
-    def _sleep_until(self, end: float, too_late: ServerError, seconds: float) -> None:
-        """Wait, for a pause to be over or for a place in the quota, but not beyond the last moment.
 
-        Raises:
-            ServerError: It would be.
-        """
-        if self._clock.monotonic() + seconds > end:
-            raise too_late
-        self._halt.sleep(seconds)
-
-
-def _meaning(request: LeadRequest, reply: Reply) -> Done | Problem:
+def _meaning(request: LeadRequest, reply: Reply) -> Changed | Problem:
     """What came back, in this request's own words where it is a success."""
     if not isinstance(reply, HttpAnswer):
         return reply

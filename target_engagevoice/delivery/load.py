@@ -12,12 +12,19 @@ A request can end in five ways, and each has one consequence:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from target_engagevoice.api import answers
-from target_engagevoice.api.ratelimit.backoff import backoff_delays, parse_retry_after
 from target_engagevoice.api.ratelimit.pace import Place
+from target_engagevoice.api.retry import (
+    PATIENCE_WITH_500,
+    Done,
+    Retries,
+    RetryPolicy,
+    ServerFailures,
+    TryAgain,
+    try_again,
+)
 from target_engagevoice.delivery.claims import Claims, wait_for_others
 from target_engagevoice.delivery.lookups import newest
 from target_engagevoice.delivery.refusals import BROKEN
@@ -25,14 +32,10 @@ from target_engagevoice.delivery.settlement import Settlement
 from target_engagevoice.errors import ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from target_engagevoice.api.retry import Attempt
     from target_engagevoice.delivery.buffer import Batch, BufferedLead
     from target_engagevoice.delivery.context import BatchContext, LeadAccess, Leads, LoaderAccess
     from target_engagevoice.outcomes.counts import Run
-
-PATIENCE_WITH_500 = 3
-"""So many times in a row a request may be answered 500 with nothing stored before one of its leads is suspected."""
 
 PROBES = 3
 """So many leads from elsewhere are asked for a second opinion before all that is refused is blamed on the server."""
@@ -199,66 +202,65 @@ class BatchLoad:
         Raises:
             EngageVoiceError: The run can not go on.
         """
-        context = self._context
-        end = context.clock.monotonic() + self._loader.retry_max_seconds
-        failures = 0
-        sleep = context.halt.sleep
-        for tries, wait in enumerate(backoff_delays()):
-            answer = self._post(leads, sleep, again=tries > 0)
-            pause, problem = wait, ""
-            if isinstance(answer, answers.Counted):
-                self._settlement.counted(leads, answer, self._claims.since)
-                return None
-            if isinstance(answer, answers.Refused):
-                return RefusedLeads(leads, answer)
-            if isinstance(answer, answers.Denied):
-                raise self._loader.client.admin.denied("the load", answer.what)
-            if isinstance(answer, answers.NoRoute):
-                raise self._loader.client.no_loader(answer.what)
-            if isinstance(answer, answers.Throttled):
-                asked = parse_retry_after(answer.retry_after, context.clock.time())
-                pause, problem = (wait if asked is None else asked), "HTTP 429"
-                self._loader.pace.throttled(self._place, pause)
-                context.run.count_effort(self._batch.stream, self._campaign, "throttled")
-            else:
-                problem = answer.what
+        clock = self._context.clock
+        unsettled = leads
+        failures = ServerFailures(patience)
+
+        def attempt(this: Attempt) -> Done[RefusedLeads | None] | TryAgain:
+            nonlocal unsettled
+            answer = self._post(unsettled, this)
+            outcome = self._outcome(unsettled, answer, this.delay)
             if isinstance(answer, answers.Unknown):
-                pause = max(wait, parse_retry_after(answer.retry_after, context.clock.time()) or 0.0)
-                remaining = self._settlement.unknown(leads, self._claims.since)
-                failures = failures + 1 if answer.repeatable and len(remaining) == len(leads) else 0
-                leads = remaining
-                if not leads:
-                    return None
-                if failures >= patience:
-                    return RefusedLeads(leads, answers.Refused(BROKEN, answer.what))
-            too_late = ServerError(
-                f"campaign {self._campaign.campaign_id}: {len(leads)} leads could not be loaded within "
+                sent, unsettled = unsettled, self._settlement.unknown(unsettled, self._claims.since)
+                nothing_stored = len(unsettled) == len(sent)
+                too_many = failures.are_too_many(failed=answer.repeatable and nothing_stored)
+                if not unsettled:
+                    return Done(None)
+                if too_many:
+                    return Done(RefusedLeads(unsettled, answers.Refused(BROKEN, answer.what)))
+            return outcome
+
+        def give_up(problem: str) -> ServerError:
+            return ServerError(
+                f"campaign {self._campaign.campaign_id}: {len(unsettled)} leads could not be loaded within "
                 f"retry_max_seconds; the last problem was: {problem}. They are not in STATE: run again.",
             )
-            sleep = partial(self._sleep_until, end, too_late)
-            sleep(pause)
-        raise AssertionError  # `backoff_delays` has no end
 
-    def _sleep_until(self, end: float, too_late: ServerError, seconds: float) -> None:
-        """Wait, for a pause to be over or for a place in the account's quota, but not beyond the last moment.
+        until = clock.monotonic() + self._loader.retry_max_seconds
+        return Retries(clock, self._context.halt.sleep).run(attempt, RetryPolicy(until, give_up))
+
+    def _outcome(self, leads: Leads, answer: answers.Answer, delay: float) -> Done[RefusedLeads | None] | TryAgain:
+        """What follows from an answer for the leads that were sent.
 
         Raises:
-            ServerError: It would be.
+            ServerError: No repetition will change the answer.
         """
-        if self._context.clock.monotonic() + seconds > end:
-            raise too_late
-        self._context.halt.sleep(seconds)
+        context, loader = self._context, self._loader
+        if isinstance(answer, answers.Counted):
+            self._settlement.counted(leads, answer, self._claims.since)
+            return Done(None)
+        if isinstance(answer, answers.Refused):
+            return Done(RefusedLeads(leads, answer))
+        if isinstance(answer, answers.Denied):
+            raise loader.client.admin.denied("the load", answer.what)
+        if isinstance(answer, answers.NoRoute):
+            raise loader.client.no_loader(answer.what)
+        again = try_again(answer, delay, context.clock.time())
+        if isinstance(answer, answers.Throttled):
+            loader.pace.throttled(self._place, again.pause)
+            context.run.count_effort(self._batch.stream, self._campaign, "throttled")
+        return again
 
-    def _post(self, leads: Leads, sleep: Callable[[float], None], *, again: bool) -> answers.Answer:
+    def _post(self, leads: Leads, this: Attempt) -> answers.Answer:
         context = self._context
         context.halt.check()
         self._loader.client.ready()
         bodies = [buffered.lead.body for buffered in leads]
-        self._place = self._loader.pace.wait(sleep)
+        self._place = self._loader.pace.wait(this.sleep)
         context.run.count_effort(self._batch.stream, self._campaign, "requests")
-        if again:
+        if this.is_retry:
             context.run.count_effort(self._batch.stream, self._campaign, "retries")
-        about = {"stream": self._batch.stream, "batch": self._batch.number, "retry": again}
+        about = {"stream": self._batch.stream, "batch": self._batch.number, "retry": this.is_retry}
         return self._loader.client.load(self._campaign.campaign_id, self._envelope, bodies, self._left, about)
 
     def _left(self) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.api.answers import Counted
-from target_engagevoice.api.lead_client import Done, FoundLead, Gone
+from target_engagevoice.api.lead_client import Changed, FoundLead, Gone
 from target_engagevoice.api.ratelimit.pace import Pace
 from target_engagevoice.api.ratelimit.windows import Window
 from target_engagevoice.api.rows import LoadedLead
@@ -160,7 +160,7 @@ class FakeServer:
         fields: Mapping[str, Any],
         options: Mapping[str, str],
         effort: Callable[[str], None],
-    ) -> Done | Gone:
+    ) -> Changed | Gone:
         """One lead."""
         del options
         effort("requests")
@@ -170,12 +170,12 @@ class FakeServer:
                     row.fields = {
                         key: value for key, value in {**row.fields, **fields}.items() if value not in ("", None)
                     }
-                    return Done()
+                    return Changed()
         return Gone("no such lead")
 
     def act(
         self, action: str, campaign_ids: Sequence[str], lead_ids: Sequence[str], effort: Callable[[str], None]
-    ) -> Done:
+    ) -> Changed:
         """Many."""
         assert campaign_ids
         assert lead_ids
@@ -186,15 +186,15 @@ class FakeServer:
                 self.rows = [row for row in self.rows if row not in chosen]
             for row in chosen:
                 vars(row).update(SETS.get(action, {}))
-        return Done()
+        return Changed()
 
-    def list_phone(self, phone: str, country: str, extern_id: str, effort: Callable[[str], None]) -> Done:
+    def list_phone(self, phone: str, country: str, extern_id: str, effort: Callable[[str], None]) -> Changed:
         """The do-not-call list."""
         del country, extern_id
         effort("requests")
         with self.life.step():
             self.listed.append(phone)
-        return Done()
+        return Changed()
 
     def dialled(self) -> dict[str, list[tuple[str, dict[str, Any]]]]:
         """`externId` to campaign and fields of what is in the dialer."""

@@ -12,13 +12,15 @@ import math
 import re
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import requests
 
 from target_engagevoice.api.auth.tokens import HEADER_SAFE
-from target_engagevoice.api.ratelimit.backoff import backoff_delays, parse_retry_after
+from target_engagevoice.api.ratelimit.backoff import parse_retry_after
 from target_engagevoice.api.ratelimit.windows import Window
+from target_engagevoice.api.retry import Done, Retries, RetryPolicy, TryAgain
 from target_engagevoice.api.transport import proxies
 from target_engagevoice.errors import SignInError
 from target_engagevoice.logger import auth_logger
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from requests.auth import AuthBase
 
     from target_engagevoice.api.ratelimit.pace import Pace
+    from target_engagevoice.api.retry import Attempt
     from target_engagevoice.clock import Clock
 
 
@@ -157,6 +160,7 @@ class Posting:
         self._timeout = timeout
         self._headers = {"User-Agent": user_agent, "Accept": "application/json"}
         self._clock = clock
+        self._retries = Retries(clock, clock.sleep)
 
     def post(
         self,
@@ -180,43 +184,40 @@ class Posting:
             Refused: The answer is final: a refusal, a redirect, or nothing that can be read.
             SignInError: The trouble outlasted `until`.
         """
-        pauses = backoff_delays()
         began = self._clock.monotonic()
-        trouble: Trouble | None = None
-        while True:
-            self._await_turn(endpoint, until, began, trouble)
+
+        def attempt(this: Attempt) -> Done[Answer] | TryAgain:
+            endpoint.pace.wait(this.sleep if this.is_retry else partial(self._first_sleep, endpoint, began, until))
             result = self._try(endpoint, form=form, query=query, auth=basic or _no_auth)
             if isinstance(result, Answer):
-                return result
-            level = logging.DEBUG if trouble or until == ONCE else logging.WARNING
+                return Done(result)
+            level = logging.DEBUG if this.is_retry or until == ONCE else logging.WARNING
             auth_logger.log(level, "%s %s; trying again", endpoint.place, result.words)
-            trouble = result
-            endpoint.pace.pause(max(next(pauses), trouble.keep_away))
+            endpoint.pace.pause(max(this.delay, result.keep_away))
+            return TryAgain(result.words, 0.0)  # the pace makes the next attempt wait
 
-    def _await_turn(self, endpoint: Endpoint, until: float, began: float, trouble: Trouble | None) -> None:
-        """Sleep until the endpoint's next place, unless that is after the deadline.
+        def give_up(problem: str) -> SignInError:
+            seconds = self._clock.monotonic() - began
+            return SignInError(
+                f"{endpoint.place} {problem}; gave up after {seconds:.0f} s (retry_max_seconds). "
+                "Check its address in the settings and the network, or run again later."
+            )
 
-        A first try may wait for as long as the window is, whatever the deadline: that is pace, not trouble.
+        return self._retries.run(attempt, RetryPolicy(until, give_up))
+
+    def _first_sleep(self, endpoint: Endpoint, began: float, until: float, seconds: float) -> None:
+        """Wait for the slot of a first attempt: for as long as the window is, even when the deadline is sooner.
+
+        Raises:
+            SignInError: The endpoint has asked for a longer pause.
         """
-        now = self._clock.monotonic()
-        if trouble is None:
-            until = max(until, now + SIGN_IN_WINDOW.seconds + 1)
-        seconds = endpoint.pace.take() if now <= until else 0.0
-        while now + seconds <= until:
-            if seconds <= 0:
-                return
-            self._clock.sleep(seconds)
-            now = self._clock.monotonic()
-            seconds = endpoint.pace.take()
-        if trouble is None:
+        latest = max(until, began + SIGN_IN_WINDOW.seconds + 1)
+        if self._clock.monotonic() + seconds > latest:
             raise SignInError(
                 f"{endpoint.place} asked for {seconds:.0f} s without requests, longer than retry_max_seconds "
                 "allows; run again later."
             )
-        raise SignInError(
-            f"{endpoint.place} {trouble.words}; gave up after {now - began:.0f} s (retry_max_seconds). "
-            "Check its address in the settings and the network, or run again later."
-        )
+        self._clock.sleep(seconds)
 
     def _try(
         self,

@@ -17,7 +17,7 @@ from target_engagevoice.api.lead_client import (
     ACTION_WINDOWS,
     CHANGE_WINDOWS,
     LIST_WINDOWS,
-    Done,
+    Changed,
     FoundLead,
     Gone,
     LeadClient,
@@ -211,7 +211,7 @@ def test_a_search_that_gives_no_rows_is_an_error(room: Room, monkeypatch: pytest
 
 
 def test_a_change_is_one_patch(loaded: Room) -> None:
-    assert loaded.change(1, firstName="Bea", city="Oslo") == Done()
+    assert loaded.change(1, firstName="Bea", city="Oslo") == Changed()
     (row,) = [row for row in loaded.sandbox.leads() if row["externId"] == "L1"]
     assert row["fields"] == lead(1).fields | {"firstName": "Bea", "city": "Oslo"}
     assert loaded.efforts == {"requests": 1}
@@ -220,7 +220,7 @@ def test_a_change_is_one_patch(loaded: Room) -> None:
 def test_a_change_names_the_campaign_and_its_options(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     sent = answered(room, monkeypatch, HttpAnswer(204, b""))
     fields = {"city": "", "maxPasses": None, "lastName": "Ångström"}
-    assert room.client.change("1001", "7/1", fields, {"timezoneOption": "NPA_NXX"}, room.effort) == Done()
+    assert room.client.change("1001", "7/1", fields, {"timezoneOption": "NPA_NXX"}, room.effort) == Changed()
     (request,) = sent
     assert request["method"] == "PATCH"
     assert request["url"].endswith("/api/v1/admin/accounts/99990001/campaignLeads/7%2F1")
@@ -234,7 +234,7 @@ def test_all_goes_by_the_form_that_has_answered(form: str) -> None:
         made.client.directory()
         room = Room(made)
         room.load(0)
-        assert (room.change(), room.act(0), room.list_phone()) == (Done(), Done(1), Done())
+        assert (room.change(), room.act(0), room.list_phone()) == (Changed(), Changed(1), Changed())
 
 
 def test_a_lead_that_is_not_there_is_gone(loaded: Room) -> None:
@@ -261,13 +261,13 @@ def test_once_a_change_was_answered_the_route_is_known(loaded: Room, fields: dic
 def test_a_time_zone_that_only_loads_know_is_left_out(loaded: Room, option: str) -> None:
     options = {"timezoneOption": option, "duplicateHandling": "RETAIN_ALL"}
     done = loaded.client.change("1001", loaded.ids(0)[0], {"leadPhone": "6505550177"}, options, loaded.effort)
-    assert done == Done()
+    assert done == Changed()
 
 
 def test_a_lead_that_is_suppressed_is_found_and_acted_on(loaded: Room) -> None:
     loaded.act(1, action="SUPPRESS_LEADS")
     assert found(loaded, "L1") == ["L1"]
-    assert loaded.act(1, action="UNSUPPRESS_LEADS") == Done(updated=1)
+    assert loaded.act(1, action="UNSUPPRESS_LEADS") == Changed(updated=1)
 
 
 def test_a_change_the_server_does_not_like_is_refused_with_its_words(loaded: Room) -> None:
@@ -284,17 +284,17 @@ def test_a_change_the_server_does_not_like_is_refused_with_its_words(loaded: Roo
     ("action", "state"), [("CANCEL_LEADS", "CANCELLED"), ("PAUSE_LEADS", "PAUSED"), ("READY_LEADS", "READY")]
 )
 def test_an_action_hits_the_leads_it_names(loaded: Room, action: str, state: str) -> None:
-    assert loaded.act(1, 3, action=action) == Done(updated=2)
+    assert loaded.act(1, 3, action=action) == Changed(updated=2)
     assert loaded.states() == {f"L{n}": state if n in (1, 3) else "READY" for n in range(5)}
 
 
 def test_leads_are_deleted_and_counted(loaded: Room) -> None:
-    assert loaded.act(1, 3, action="DELETE_LEADS") == Done(deleted=2)
+    assert loaded.act(1, 3, action="DELETE_LEADS") == Changed(deleted=2)
     assert set(loaded.states()) == {"L0", "L2", "L4"}
 
 
 def test_a_lead_that_is_not_there_is_no_obstacle(loaded: Room) -> None:
-    assert loaded.client.act("CANCEL_LEADS", ["1001"], ["17", *loaded.ids(0)], loaded.effort) == Done(updated=1)
+    assert loaded.client.act("CANCEL_LEADS", ["1001"], ["17", *loaded.ids(0)], loaded.effort) == Changed(updated=1)
 
 
 def test_an_action_is_bounded_by_campaigns_and_leads(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,10 +324,10 @@ def test_an_action_without_bounds_is_never_sent(room: Room, campaigns: list[str]
         ({"success": False, "errorMessage": "no"}, Refused("action_failed", "no")),
         ({"success": "false"}, Refused("action_failed", "success is false")),
         ({"errorMessage": "no"}, Refused("action_failed", "no")),
-        ({"success": True, "leadUpdateCount": 2, "leadDeleteCount": None}, Done(2, 0)),
-        ({"success": True, "leadUpdateCount": "2", "leadDeleteCount": -1}, Done(0, 0)),
-        ({"leadDeleteCount": 1}, Done(0, 1)),
-        (b"", Done()),
+        ({"success": True, "leadUpdateCount": 2, "leadDeleteCount": None}, Changed(2, 0)),
+        ({"success": True, "leadUpdateCount": "2", "leadDeleteCount": -1}, Changed(0, 0)),
+        ({"leadDeleteCount": 1}, Changed(0, 1)),
+        (b"", Changed()),
     ],
 )
 def test_an_action_succeeds_when_its_answer_says_so(
@@ -350,7 +350,7 @@ def test_more_leads_touched_than_asked_for_stop_the_run(asked: int, updated: Any
             with pytest.raises(ServerError, match=f"asked for {asked} leads of campaign 1001, .* it touched"):
                 room.client.act("PAUSE_LEADS", ["1001"], ids, room.effort)
         else:
-            assert isinstance(room.client.act("PAUSE_LEADS", ["1001"], ids, room.effort), Done)
+            assert isinstance(room.client.act("PAUSE_LEADS", ["1001"], ids, room.effort), Changed)
 
 
 def test_nothing_is_acted_on_where_the_server_ignores_lead_ids() -> None:
@@ -392,14 +392,14 @@ def test_a_search_that_found_nothing_has_shown_nothing(loaded: Room) -> None:
 
 
 def test_a_phone_is_listed(room: Room) -> None:
-    assert room.list_phone() == Done()
+    assert room.list_phone() == Changed()
     (entry,) = room.sandbox.dnc()
     assert (entry["phone"], entry["countryId"], entry["externId"]) == ("6505550000", "USA", "L0")
 
 
 def test_a_phone_that_is_listed_already_is_listed(room: Room) -> None:
     room.sandbox.faults([fault("dnc", status=409)])
-    assert room.list_phone() == Done()
+    assert room.list_phone() == Changed()
 
 
 def test_a_phone_that_is_none_is_refused(room: Room) -> None:
@@ -437,7 +437,7 @@ def test_whatever_has_no_known_fate_is_repeated(loaded: Room, kind: str, mishap:
     loaded.act(1)
     loaded.efforts.clear()
     loaded.sandbox.faults([mishap | {"on": kind, "times": 4}])
-    assert isinstance(CALLS[kind](loaded), Done)
+    assert isinstance(CALLS[kind](loaded), Changed)
     assert loaded.efforts == {"requests": 5, "retries": 4}
 
 
@@ -455,7 +455,7 @@ def test_a_429_is_waited_out_and_counted(loaded: Room, kind: str) -> None:
     loaded.act(1)
     loaded.efforts.clear()
     loaded.sandbox.faults([fault(kind, status=429, body="rate", retry_after="25")])
-    assert isinstance(CALLS[kind](loaded), Done)
+    assert isinstance(CALLS[kind](loaded), Changed)
     first, second = (each["at"] for each in loaded.sandbox.requests(kind)[-2:])
     assert second - first >= 25
     assert loaded.efforts == {"requests": 2, "retries": 1, "throttled": 1}
@@ -466,7 +466,7 @@ def test_a_request_that_was_not_sent_is_repeated(kind: str, loaded: Room, monkey
     loaded.act(1)
     send, refused = loaded.desk.transport.send, [NotSent("Connection refused")] * 2
     monkeypatch.setattr(loaded.desk.transport, "send", lambda *a, **k: refused.pop() if refused else send(*a, **k))
-    assert isinstance(CALLS[kind](loaded), Done)
+    assert isinstance(CALLS[kind](loaded), Changed)
 
 
 @EACH
@@ -484,7 +484,7 @@ def test_three_times_500_in_a_row_break_the_request_and_nothing_less(kind: str, 
         outcome = CALLS[kind](room)
         assert len(room.sandbox.requests(kind)) - (kind == "action") == room.efforts["requests"]
     broken = text.find("xxx")
-    assert outcome == Refused("http_500", "HTTP 500") if broken >= 0 else isinstance(outcome, Done)
+    assert outcome == Refused("http_500", "HTTP 500") if broken >= 0 else isinstance(outcome, Changed)
     assert room.efforts["requests"] == (broken + 3 if broken >= 0 else len(statuses) + 1)
     assert room.efforts["retries"] == room.efforts["requests"] - 1
     assert room.efforts["throttled"] == statuses[: room.efforts["requests"]].count(429)
