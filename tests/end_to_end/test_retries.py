@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from email.utils import formatdate
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -71,7 +72,7 @@ def test_a_server_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
         port = int(sandbox.origin.rsplit(":", 1)[1])
     with running(tmp_path, config) as run:
         run.write(*LINES)
-        wait_until(lambda: "v0.1.0" in run.stderr and (tmp_path / STATE_DIR).exists())
+        wait_until(lambda: f"v{version('target-engagevoice')}" in run.stderr and (tmp_path / STATE_DIR).exists())
         with Sandbox(port=port, config={"search_delay_seconds": 0}) as late:
             finished = run.finish()
             assert ids(late.leads()) == ALL

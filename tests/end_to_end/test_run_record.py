@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from datetime import datetime
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,7 +42,8 @@ def success(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 def test_a_good_run_says_what_it_did(success: Finished) -> None:
     run_record = success.run_record
     assert (success.code, run_record["status"], run_record["error"]) == (0, "ok", None)
-    assert (run_record["version"], run_record["dry_run"], run_record["unsettled"]) == ("0.1.0", False, 0)
+    assert run_record["version"] == version("target-engagevoice")
+    assert (run_record["dry_run"], run_record["unsettled"]) == (False, 0)
     started, finished = (datetime.fromisoformat(run_record[name]) for name in ("started", "finished"))
     assert started <= finished
     assert 0 < run_record["seconds"] < 60
