@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 SOURCES = {"salesforce_leads": "Lead", "hubspot_contacts": "contacts", "postgres_leads": "public-leads"}
 ACCOUNT = {name: value for name, value in EMBEDDED.items() if name != "campaign"}
-README = SAMPLES.parent / "README.md"
+PAGE = SAMPLES.parent / "docs" / "before-a-run.md"
 HOSTILE = "\x1b[2Jred\n[bold]"
 
 
@@ -370,11 +370,11 @@ def test_the_help_of_a_command_has_examples(command: str | None, tmp_path: Path)
     assert all("engagevoice" in line for line in examples.splitlines() if line.strip())
 
 
-def test_the_readme_shows_what_the_commands_say(tmp_path: Path) -> None:
-    section = README.read_text(encoding="utf-8").split("\n## Before a run\n")[1].split("\n## ")[0]
+def test_the_page_shows_what_the_commands_print(tmp_path: Path) -> None:
+    page = PAGE.read_text(encoding="utf-8")
     (tmp_path / "samples").symlink_to(SAMPLES)
     (tmp_path / "config.json").write_text('{"base_url": "sandbox", "api_token": "any"}')
-    commands = [part for block in section.split("```console\n")[1:] for part in block.split("```")[0].split("$ ")[1:]]
+    commands = [part for block in page.split("```console\n")[1:] for part in block.split("```")[0].split("$ ")[1:]]
     assert len(commands) == 4
     for command in commands:
         line, _, shown = command.partition("\n")

@@ -46,21 +46,21 @@ def meltano(loader: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def readme() -> dict[str, str]:
-    """The rows of the README's one table of settings, the one whose head says so: name to default."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def page() -> dict[str, tuple[str, str]]:
+    """The rows of the one table of settings in `docs/settings.md`: name to default and meaning."""
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     (table,) = re.findall(r"^\| setting \| default \| meaning \|\n(?:\|.*\n)+", text, flags=re.MULTILINE)
     return _rows(table)
 
 
-def _rows(table: str) -> dict[str, str]:
-    """Of a table of three columns, the rows that begin with a name in backticks: name to second cell."""
+def _rows(table: str) -> dict[str, tuple[str, str]]:
+    """Of a table of three columns, the rows that begin with a name in backticks: name to the other two cells."""
     rows = {}
     for line in table.splitlines():
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)]
-        name = re.fullmatch(r"`(\w+)`(?: \(s\))?", cells[1]) if len(cells) == 5 else None
+        name = re.fullmatch(r"`(\w+)`", cells[1]) if len(cells) == 5 else None
         if name is not None:
-            rows[name[1]] = cells[2]
+            rows[name[1]] = (cells[2], cells[3])
     return rows
 
 
@@ -95,19 +95,26 @@ def test_meltano_asks_for_the_credentials_of_one_sign_in(loader: dict[str, Any])
 
 
 @EVERY_SETTING
-def test_the_readme_has_a_row_for_a_setting_with_its_default(setting: Setting, readme: dict[str, str]) -> None:
-    assert setting.name in readme, "the README's table of settings has no row for it"
-    shown = readme[setting.name].replace("\\|", "|").strip("`")
+def test_the_page_has_a_row_for_a_setting_with_its_default(setting: Setting, page: dict[str, tuple[str, str]]) -> None:
+    assert setting.name in page, "the table in docs/settings.md has no row for it"
+    default, _ = page[setting.name]
+    shown = default.replace("\\|", "|").strip("`")
     if isinstance(setting.default, str):
         assert shown == setting.default
     elif setting.default is not None:
         assert json.loads(shown.replace(",", "") if setting.kind is Kind.INTEGER else shown) == setting.default
     else:
-        assert "`" not in readme[setting.name], "there is no default"
+        assert "`" not in default, "there is no default"
 
 
-def test_the_readme_has_no_row_for_a_setting_that_is_none(readme: dict[str, str]) -> None:
-    assert [name for name in readme if name not in SETTINGS] == []
+@EVERY_SETTING
+def test_the_page_says_of_a_setting_what_the_table_says(setting: Setting, page: dict[str, tuple[str, str]]) -> None:
+    _, meaning = page[setting.name]
+    assert meaning.replace("\\|", "|") == setting.description + (" Secret." if setting.secret else "")
+
+
+def test_the_page_has_no_row_for_a_setting_that_is_none(page: dict[str, tuple[str, str]]) -> None:
+    assert [name for name in page if name not in SETTINGS] == []
 
 
 def test_the_sample_config_is_a_good_one() -> None:
