@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from target_engagevoice.api.lead_client import FoundLead
     from target_engagevoice.delivery.buffer import Batch, BufferedLead
     from target_engagevoice.delivery.context import BatchContext, LeadAccess
-    from target_engagevoice.ledger.leads import HeldLead
+    from target_engagevoice.ledger.leads import LoadedLead
 
 
 _PHONES = frozenset({LEAD_PHONE, PERSONA_PHONES})
@@ -66,7 +66,7 @@ class LeadChanges:
 
     def _change(self, claimed: Sequence[BufferedLead]) -> list[BufferedLead]:
         context, campaign_id = self._context, self._campaign.campaign_id
-        held = context.ledger.leads.held(campaign_id, [buffered.lead.extern_id for buffered in claimed])
+        held = context.ledger.leads.of_campaign(campaign_id, [buffered.lead.extern_id for buffered in claimed])
         there = [each for each in claimed if context.policy.skip_unchanged and self._is_there(each, held)]
         if there:
             context.ledger.settle(self._batch.stream, campaign_id, {}, [each.lead.extern_id for each in there], 0.0)
@@ -97,11 +97,11 @@ class LeadChanges:
         for how, leads in revived.items():
             self._revive(how, leads, ids)
         if gone:
-            context.ledger.leads.gone(self._batch.stream, campaign_id, [each.lead.extern_id for each in gone])
+            context.ledger.leads.record_gone(self._batch.stream, campaign_id, [each.lead.extern_id for each in gone])
         return gone
 
     def _to_keep_off(
-        self, todo: Sequence[BufferedLead], held: Mapping[str, HeldLead], ids: Mapping[str, str]
+        self, todo: Sequence[BufferedLead], held: Mapping[str, LoadedLead], ids: Mapping[str, str]
     ) -> list[BufferedLead]:
         """Those that would get a phone that is on the do-not-call list by our doing, which a load would not insert."""
         if not self._context.policy.keep_off:
@@ -115,7 +115,7 @@ class LeadChanges:
             and not _PHONES.isdisjoint(differences(each.lead, held[key].content))
         ]
 
-    def _keep_off(self, leads: Sequence[BufferedLead], held: Mapping[str, HeldLead], ids: Mapping[str, str]) -> None:
+    def _keep_off(self, leads: Sequence[BufferedLead], held: Mapping[str, LoadedLead], ids: Mapping[str, str]) -> None:
         """Suppress leads in place of a change, until their records come with another phone."""
         context, stream, campaign_id = self._context, self._batch.stream, self._campaign.campaign_id
         keys = [each.lead.extern_id for each in leads]
@@ -125,20 +125,20 @@ class LeadChanges:
         )
         found = self._access.lookups.look([held[key] for key in keys])
         states = {lead.extern_id: (lead.lead_id, lead.state_before(how)) for lead in newest(found)}
-        context.ledger.leads.note(campaign_id, states)
+        context.ledger.leads.record_lookup(campaign_id, states)
         lead_ids = sorted({ids[key] for key in keys} | {lead.lead_id for lead in found})
         answer = self._access.lead_client.act(ACTIONS[how], [campaign_id], lead_ids, self._effort)
         if not isinstance(answer, answers.Refused):
             context.run.count_effort(self._batch.stream, self._campaign, "retired", len(keys))
-            context.ledger.leads.retired(stream, campaign_id, keys, how, moved=True)
+            context.ledger.leads.record_retirement(stream, campaign_id, keys, how, moved=True)
             context.outcomes.settle_all([each.record for each in leads], self._campaign, Outcome.DO_NOT_CALL)
             return
         if answer.reason == BROKEN:
-            context.ledger.leads.perhaps(campaign_id, keys, how)
-        context.ledger.leads.kept(stream, campaign_id, keys)
+            context.ledger.leads.record_uncertain(campaign_id, keys, how)
+        context.ledger.leads.record_not_retired(stream, campaign_id, keys)
         self._reject(leads, answer)
 
-    def _blur(self, todo: Sequence[BufferedLead], held: Mapping[str, HeldLead]) -> None:
+    def _blur(self, todo: Sequence[BufferedLead], held: Mapping[str, LoadedLead]) -> None:
         """Note before a change which fields it touches: killed in between, the next run must know what to blank."""
         blurs = {
             each.lead.extern_id: blurred(each.lead, known.content)
@@ -146,19 +146,19 @@ class LeadChanges:
             if (known := held.get(each.lead.extern_id)) is not None and known.content is not None
         }
         if blurs:
-            self._context.ledger.leads.blur(self._campaign.campaign_id, blurs)
+            self._context.ledger.leads.record_uncertain_fields(self._campaign.campaign_id, blurs)
 
-    def _is_there(self, buffered: BufferedLead, held: Mapping[str, HeldLead]) -> bool:
+    def _is_there(self, buffered: BufferedLead, held: Mapping[str, LoadedLead]) -> bool:
         """Whether another run has done it meanwhile."""
         known = held.get(buffered.lead.extern_id)
         return known is not None and known.retired is None and known.digest == buffered.lead.digest
 
-    def _is_same(self, buffered: BufferedLead, known: HeldLead) -> bool:
+    def _is_same(self, buffered: BufferedLead, known: LoadedLead) -> bool:
         """Whether a lead has this content already; one that may be deleted must be asked for all the same."""
         same = self._context.policy.skip_unchanged and known.digest == buffered.lead.digest
         return same and known.how is not Retire.DELETE
 
-    def _lead_ids(self, held: Sequence[HeldLead]) -> dict[str, str]:
+    def _lead_ids(self, held: Sequence[LoadedLead]) -> dict[str, str]:
         """`externId` to the id of the lead at the server; those that are not there are absent.
 
         One that is out of the dialer is looked up: what is to revive it does not say whether it is still there.
@@ -168,7 +168,7 @@ class LeadChanges:
         self._note(found)
         return ids | {lead.extern_id: lead.lead_id for lead in found}
 
-    def _patch(self, buffered: BufferedLead, known: HeldLead, lead_id: str, ids: dict[str, str]) -> bool:
+    def _patch(self, buffered: BufferedLead, known: LoadedLead, lead_id: str, ids: dict[str, str]) -> bool:
         """Send what differs; a lead that the server refuses to change is put with the refusals, and leaves `ids`.
 
         Returns:
@@ -199,7 +199,7 @@ class LeadChanges:
 
     def _note(self, found: Iterable[FoundLead]) -> None:
         notes = {lead.extern_id: (lead.lead_id, None) for lead in found}
-        self._context.ledger.leads.note(self._campaign.campaign_id, notes)
+        self._context.ledger.leads.record_lookup(self._campaign.campaign_id, notes)
 
     def _options(self, fields: Mapping[str, object]) -> dict[str, str]:
         """With another phone the server is told again how to find its time zone, and what duplicates are."""
@@ -218,7 +218,7 @@ class LeadChanges:
         cleared = [each.lead.extern_id for each in leads]
         self._context.ledger.settle(self._batch.stream, self._campaign.campaign_id, {}, cleared, 0.0, refused=True)
         if answer.reason == BROKEN:
-            self._context.ledger.leads.perhaps(self._campaign.campaign_id, cleared, how)
+            self._context.ledger.leads.record_uncertain(self._campaign.campaign_id, cleared, how)
         self._reject(leads, answer)
 
     def _reject(self, leads: Sequence[BufferedLead], refusal: answers.Refused) -> None:
@@ -229,7 +229,7 @@ class LeadChanges:
     def _refuse(self, buffered: BufferedLead, refusal: answers.Refused) -> None:
         context = self._context
         if refusal.reason == BROKEN:  # it may have been done all the same
-            context.ledger.leads.perhaps(self._campaign.campaign_id, [buffered.lead.extern_id], None)
+            context.ledger.leads.record_uncertain(self._campaign.campaign_id, [buffered.lead.extern_id], None)
         self._refused = True
         context.refusals.add(self._campaign, buffered, refusal)
 
@@ -256,16 +256,20 @@ class LeadChanges:
         context = self._context
         digests = {each.lead.extern_id: each.lead.digest for each in leads}
         contents = {each.lead.extern_id: content_of(each.lead) for each in leads} if context.policy.change else {}
-        context.ledger.leads.changed(self._batch.stream, self._campaign.campaign_id, digests, contents)
+        context.ledger.leads.record_change(self._batch.stream, self._campaign.campaign_id, digests, contents)
         context.outcomes.settle_all([each.record for each in leads], self._campaign, Outcome.UPDATED)
         self._took = True
         context.refusals.taken(self._campaign)
 
 
-def _revival(known: HeldLead) -> Retire | None:
+def _revival(known: LoadedLead) -> Retire | None:
     """How a lead was retired, when that is to be undone."""
     how = known.how
     if how is None or how not in REVIVALS:
         return None
-    stays = known.was == SUPPRESSED if how is Retire.SUPPRESS else known.was and known.was not in DIALLED
+    stays = (
+        known.earlier_state == SUPPRESSED
+        if how is Retire.SUPPRESS
+        else known.earlier_state and known.earlier_state not in DIALLED
+    )
     return None if stays else how

@@ -83,5 +83,5 @@ class Claims:
 def wait_for_others(parts: BatchContext) -> None:
     """Other runs hold all that is left: give them time, and see whether they still live."""
     parts.halt.sleep(OTHERS_WAIT_SECONDS)
-    parts.ledger.find_the_dead()
+    parts.ledger.find_dead_runs()
     recover(parts.ledger, parts.reconciler, parts.clock, parts.server_time.latest, parts.reconciler.delay)

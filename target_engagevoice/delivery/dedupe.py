@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_engagevoice.delivery.buffer import BufferedLead
-    from target_engagevoice.ledger.ledger import Accepted, Ledger, Left
+    from target_engagevoice.ledger.ledger import Accepted, Ledger, ReplayCandidate
     from target_engagevoice.model.policy import Policy
     from target_engagevoice.model.retirement import Retirement
 
@@ -71,7 +71,7 @@ class Dedupe:
         """
         extern_ids = [buffered.lead.extern_id for buffered in leads]
         accepted = self._ledger.accepted(campaign_id, extern_ids)
-        left = self._ledger.left(stream, campaign_id, extern_ids)
+        left = self._ledger.replay_candidates(stream, campaign_id, extern_ids)
         elsewhere = self._elsewhere(stream, campaign_id, extern_ids) if moving else set()
         if not accepted and not left and not elsewhere:
             return Division(to_send=leads)
@@ -87,7 +87,7 @@ class Dedupe:
                 (division.moved if extern_id in elsewhere else division.there).append(buffered)
             elif not each.certain and (later := self._later(stream, each, again, versions, last)):
                 division.unclear.append((buffered, later))
-            elif again is not None and again.taken and not self._is_undone(last):
+            elif again is not None and again.accepted and not self._is_undone(last):
                 division.there.append(buffered)
             else:
                 if versions and extern_id not in off:
@@ -96,7 +96,7 @@ class Dedupe:
         return division
 
     def note(self, stream: str, campaign_id: str, there: Sequence[BufferedLead]) -> None:
-        """Note leads that their campaign has, before they have their outcome, see `Ledger.note_again`.
+        """Note leads that their campaign has, before they have their outcome, see `Ledger.record_unchanged`.
 
         Where everything is sent, only what a killed run had loaded is there, and its place is known.
 
@@ -105,14 +105,14 @@ class Dedupe:
         """
         if there and self.policy.skip_unchanged:
             digests = {buffered.lead.extern_id: buffered.lead.digest for buffered in there}
-            self._ledger.note_again(stream, campaign_id, digests)
+            self._ledger.record_unchanged(stream, campaign_id, digests)
 
     def _later(
         self,
         stream: str,
         buffered: BufferedLead,
-        again: Left | None,
-        versions: Sequence[Left],
+        again: ReplayCandidate | None,
+        versions: Sequence[ReplayCandidate],
         last: Accepted | None,
     ) -> frozenset[str]:
         """What became of a lead behind a version that is read again, as digests; none when nothing did.
@@ -124,12 +124,12 @@ class Dedupe:
         if again is None:
             first = self._reached_last.get((stream, buffered.lead.extern_id), -1)
             same = retired and last is not None and last.digest == buffered.lead.digest
-            by_it = same and any(each.place > first and each.digest == RETIRED for each in versions)
+            by_it = same and any(each.position > first and each.digest == RETIRED for each in versions)
             return frozenset((RETIRED,)) if by_it else frozenset()
-        if not again.taken:
+        if not again.accepted:
             return frozenset()
-        behind = [version for version in versions if version.place > again.place]
-        later = {version.digest for version in behind} if any(version.taken for version in behind) else set()
+        behind = [version for version in versions if version.position > again.position]
+        later = {version.digest for version in behind} if any(version.accepted for version in behind) else set()
         if retired:
             later.add(RETIRED)  # or may be: the killed run did not get so far as to say so in its own place
         return frozenset(later)
@@ -159,8 +159,8 @@ class Dedupe:
         """Which of these leads another campaign has in its dialer."""
         if self.policy.move is None:
             return set()
-        held = self._ledger.leads.whereabouts(stream, extern_ids)
-        return {each.extern_id for each in held if each.is_dialled and each.campaign_id != campaign_id}
+        held = self._ledger.leads.locate(stream, extern_ids)
+        return {each.extern_id for each in held if each.in_dialer and each.campaign_id != campaign_id}
 
     def _off(self, leads: Sequence[BufferedLead], accepted: dict[str, Accepted]) -> set[str]:
         """Which of these leads are out of the dialer and have a phone that is on the do-not-call list by our doing."""
@@ -183,20 +183,20 @@ class Dedupe:
             LedgerError: The ledger can not be read.
         """
         extern_ids = [buffered.lead.extern_id for buffered in leads]
-        left = self._ledger.left(stream, None, extern_ids)
+        left = self._ledger.replay_candidates(stream, None, extern_ids)
         dialled = self._dialled(stream, extern_ids) if left else set()
         division = Division()
         for each in leads:
             key = (stream, each.lead.extern_id)
             versions = left.get(each.lead.extern_id, [])
             first = self._reached_last.get(key, -1)
-            again = next((each for each in versions if each.place >= first and each.is_mark), None)
+            again = next((each for each in versions if each.position >= first and each.everywhere), None)
             if again is None or each.certain:
                 self._to_retire(division, stream, each, versions)
                 continue
-            self._reached_last[key] = again.place
-            later = [version for version in versions if version.place > again.place and not version.is_mark]
-            if any(version.taken for version in later):
+            self._reached_last[key] = again.position
+            later = [version for version in versions if version.position > again.position and not version.everywhere]
+            if any(version.accepted for version in later):
                 division.unclear.append((each, frozenset(version.digest for version in later)))
             elif each.lead.extern_id in dialled or self._is_to_list(cast("Retirement", each.lead)):
                 self._to_retire(division, stream, each, versions)
@@ -204,21 +204,25 @@ class Dedupe:
                 division.there.append(each)
         return division
 
-    def _to_retire(self, division: Division, stream: str, buffered: BufferedLead, versions: Sequence[Left]) -> None:
+    def _to_retire(
+        self, division: Division, stream: str, buffered: BufferedLead, versions: Sequence[ReplayCandidate]
+    ) -> None:
         division.moved.append(buffered)
         if versions:
             self._gone_on.add((stream, EVERYWHERE, buffered.lead.extern_id))
 
     def _dialled(self, stream: str, extern_ids: Sequence[str]) -> set[str]:
         """Which of these leads are in the dialer of some campaign, or may be."""
-        return {each.extern_id for each in self._ledger.leads.whereabouts(stream, extern_ids) if each.is_dialled}
+        return {each.extern_id for each in self._ledger.leads.locate(stream, extern_ids) if each.in_dialer}
 
     def _is_to_list(self, retirement: Retirement) -> bool:
         """Whether a phone is not yet on the do-not-call list: what was read before may have been a deletion."""
         phones = {phone.digest for phone in retirement.phones}
         return not phones <= self._ledger.leads.listed(phones)
 
-    def _read_again(self, stream: str, campaign_id: str, buffered: BufferedLead, left: Sequence[Left]) -> Left | None:
+    def _read_again(
+        self, stream: str, campaign_id: str, buffered: BufferedLead, left: Sequence[ReplayCandidate]
+    ) -> ReplayCandidate | None:
         """The version that a killed run had loaded, or got refused, and that this one is, read again; None for none.
 
         STATE did not get past it, so the tap sends it again. Versions are read again in the order they were loaded
@@ -234,25 +238,25 @@ class Dedupe:
         gone_on = not self._gone_on.isdisjoint((key, (stream, EVERYWHERE, key[2])))
         first = reached if self.policy.skip_unchanged and not gone_on else reached + 1
         for number, version in enumerate(left):
-            if version.place >= first and version.digest == buffered.lead.digest:
-                taken = next((later for later in left[number:] if later.taken and later.digest != RETIRED), None)
+            if version.position >= first and version.digest == buffered.lead.digest:
+                taken = next((later for later in left[number:] if later.accepted and later.digest != RETIRED), None)
                 again = taken if taken is not None and taken.digest == version.digest else version
                 if self.policy.skip_unchanged:
                     again = _last_in_a_row(again, left)
-                self._reached[key] = again.place
+                self._reached[key] = again.position
                 self._gone_on.discard(key)
                 last = self._reached_last.get(key[::2], -1)
-                self._reached_last[key[::2]] = max(last, again.place)
+                self._reached_last[key[::2]] = max(last, again.position)
                 return again
         return None
 
 
-def _last_in_a_row(version: Left, left: Sequence[Left]) -> Left:
-    """The last of the same versions in a row: each but the first was only noted, see `Ledger.note_again`."""
+def _last_in_a_row(version: ReplayCandidate, left: Sequence[ReplayCandidate]) -> ReplayCandidate:
+    """The last of the same versions in a row: each but the first was only noted, see `Ledger.record_unchanged`."""
     last = version
     for later in left:
-        if later.place > version.place:
+        if later.position > version.position:
             if later.digest != version.digest:
                 break
-            last = later if later.taken else last
+            last = later if later.accepted else last
     return last

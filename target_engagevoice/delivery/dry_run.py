@@ -58,9 +58,9 @@ class DryRun:
             lead.lead.extern_id: buffer.campaign.campaign_id if buffer.campaign else None
             for lead, buffer in zip(batch.leads, batch.buffers, strict=True)
         }
-        for held in self._leads.whereabouts(batch.stream, list(stays)):
+        for held in self._leads.locate(batch.stream, list(stays)):
             campaign = self._directory.by_id(held.campaign_id)
-            if held.is_dialled and held.campaign_id != stays[held.extern_id] and campaign is not None:
+            if held.in_dialer and held.campaign_id != stays[held.extern_id] and campaign is not None:
                 self._run.count_effort(batch.stream, campaign, "would_retire")
         for lead in batch.leads:
             if isinstance(lead.lead, Retirement) and lead.lead.phones:

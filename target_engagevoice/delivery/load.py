@@ -92,7 +92,7 @@ class BatchLoad:
         if found:
             at = context.server_time.latest()
             leads = {lead.extern_id: (lead.lead_id, lead.loaded_at or at) for lead in found}
-            context.ledger.leads.adopt(self._batch.stream, campaign_id, leads)
+            context.ledger.leads.record_existing(self._batch.stream, campaign_id, leads)
         return {lead.extern_id for lead in found}
 
     def _load(self, claimed: Leads) -> None:

@@ -123,7 +123,7 @@ def recover(
             digests = doubtful.setdefault((lead.stream, lead.campaign_id, lead.run, how), {})
             digests[lead.extern_id] = lead.digest
     for (stream, campaign_id, run, how), digests in doubtful.items():
-        ledger.leads.doubt(stream, campaign_id, digests, run, Retire(how) if how else None)
+        ledger.leads.settle_uncertain(stream, campaign_id, digests, run, Retire(how) if how else None)
     settled_at = clock.monotonic() + search_delay
     for (stream, campaign_id, run), leads in groups.items():
         held = reconciler.found(campaign_id, {key: lead.since for key, lead in leads.items()}, settled_at)

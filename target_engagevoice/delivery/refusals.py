@@ -74,7 +74,7 @@ class Refusals:
             waiting = len(self._waiting.get(campaign, ()))
         if waiting < FEW:
             return False
-        return waiting >= FEW_AMONG_TAKEN or not (took or self._ledger.took_leads(campaign.campaign_id))
+        return waiting >= FEW_AMONG_TAKEN or not (took or self._ledger.loaded_by_dead_runs(campaign.campaign_id))
 
     def taken(self, campaign: Campaign, rows: int = 0) -> None:
         """The campaign took a lead: those it refused before were at fault themselves.

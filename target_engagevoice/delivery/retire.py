@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from target_engagevoice.api.lead_client import FoundLead
     from target_engagevoice.delivery.buffer import BufferedLead, RetireBatch
     from target_engagevoice.delivery.context import BatchContext, LeadAccess
-    from target_engagevoice.ledger.leads import HeldLead
+    from target_engagevoice.ledger.leads import LoadedLead
 
 LEADS_AT_ONCE = 500
 
@@ -53,7 +53,7 @@ class Retiring:
         self._context = context
         self._access = access
         self._stream = stream
-        self._out_of_sight: list[HeldLead] = []  # flagged, and as they are in the ledger now
+        self._out_of_sight: list[LoadedLead] = []  # flagged, and as they are in the ledger now
 
     def retire_batch(self, batch: RetireBatch) -> list[BufferedLead]:
         """Bring every record of a batch to its outcome, but leads that only leave another campaign.
@@ -112,14 +112,14 @@ class Retiring:
                     refused |= {key[1]: why for key, why in self._retire(how, part, wanted).items()}
         return refused
 
-    def _dialled(self, wanted: Mapping[str, Wanted]) -> list[HeldLead]:
-        held = self._context.ledger.leads.whereabouts(self._stream, list(wanted)) if wanted else []
-        return [each for each in held if each.is_dialled and each.campaign_id != wanted[each.extern_id].stays]
+    def _dialled(self, wanted: Mapping[str, Wanted]) -> list[LoadedLead]:
+        held = self._context.ledger.leads.locate(self._stream, list(wanted)) if wanted else []
+        return [each for each in held if each.in_dialer and each.campaign_id != wanted[each.extern_id].stays]
 
-    def _claim(self, held: Sequence[HeldLead], wanted: Mapping[str, Wanted]) -> list[HeldLead]:
+    def _claim(self, held: Sequence[LoadedLead], wanted: Mapping[str, Wanted]) -> list[LoadedLead]:
         """Those that are this run's to retire now."""
         context = self._context
-        claimed: list[HeldLead] = []
+        claimed: list[LoadedLead] = []
         for campaign_id in sorted({each.campaign_id for each in held}):
             leads = [each for each in held if each.campaign_id == campaign_id]
             notes = {each.extern_id: wanted[each.extern_id].how.value for each in leads}
@@ -127,7 +127,7 @@ class Retiring:
             claimed += [each for each in leads if each.extern_id in mine]
         return self._without_what_others_retired(claimed, wanted) if context.ledger.shared else claimed
 
-    def _without_what_others_retired(self, claimed: list[HeldLead], wanted: Mapping[str, Wanted]) -> list[HeldLead]:
+    def _without_what_others_retired(self, claimed: list[LoadedLead], wanted: Mapping[str, Wanted]) -> list[LoadedLead]:
         """Another run may have retired a lead between our look into the ledger and our claim, or changed it."""
         now = self._dialled({each.extern_id: wanted[each.extern_id] for each in claimed})
         mine = {(each.campaign_id, each.extern_id) for each in claimed}
@@ -138,7 +138,7 @@ class Retiring:
         return still
 
     def _retire(
-        self, how: Retire, held: Sequence[HeldLead], wanted: Mapping[str, Wanted]
+        self, how: Retire, held: Sequence[LoadedLead], wanted: Mapping[str, Wanted]
     ) -> dict[Key, answers.Refused]:
         """Look up, act, and look once more for what was loaded just before and may not have been found."""
         refused: dict[Key, answers.Refused] = {}
@@ -166,25 +166,25 @@ class Retiring:
         self._noted_as_retired(how, [each for each in held if each not in (*kept, *hidden)], wanted)
         for each in kept:
             if refused[each.campaign_id, each.extern_id].reason == BROKEN:
-                self._context.ledger.leads.perhaps(each.campaign_id, [each.extern_id], how)
-            self._context.ledger.leads.kept(self._stream, each.campaign_id, [each.extern_id])
+                self._context.ledger.leads.record_uncertain(each.campaign_id, [each.extern_id], how)
+            self._context.ledger.leads.record_not_retired(self._stream, each.campaign_id, [each.extern_id])
         return refused
 
-    def _put_off(self, how: Retire, hidden: Sequence[HeldLead]) -> None:
+    def _put_off(self, how: Retire, hidden: Sequence[LoadedLead]) -> None:
         """Leads that can not be retired now are to be when their records are read again: they may be in the dialer."""
         leads = self._context.ledger.leads
         for campaign_id in sorted({each.campaign_id for each in hidden}):
             keys = [each.extern_id for each in hidden if each.campaign_id == campaign_id]
-            leads.perhaps(campaign_id, keys, how)
-            leads.kept(self._stream, campaign_id, keys)
-            self._out_of_sight += leads.held(campaign_id, keys).values()
+            leads.record_uncertain(campaign_id, keys, how)
+            leads.record_not_retired(self._stream, campaign_id, keys)
+            self._out_of_sight += leads.of_campaign(campaign_id, keys).values()
 
     def _note(self, how: Retire, found: Sequence[FoundLead]) -> None:
         """Their ids, and the states they are in now, before it is too late to know."""
         for campaign_id in {lead.campaign_id for lead in found}:
             latest = newest(lead for lead in found if lead.campaign_id == campaign_id)
             notes = {lead.extern_id: (lead.lead_id, lead.state_before(how)) for lead in latest}
-            self._context.ledger.leads.note(campaign_id, notes)
+            self._context.ledger.leads.record_lookup(campaign_id, notes)
 
     def _act(self, how: Retire, found: Sequence[FoundLead]) -> dict[Key, answers.Refused]:
         """One request for all of them; where the server refuses that, one each."""
@@ -206,7 +206,7 @@ class Retiring:
             refused |= self._act(how, [lead])
         return refused
 
-    def _noted_as_retired(self, how: Retire, held: Sequence[HeldLead], wanted: Mapping[str, Wanted]) -> None:
+    def _noted_as_retired(self, how: Retire, held: Sequence[LoadedLead], wanted: Mapping[str, Wanted]) -> None:
         for campaign_id in sorted({each.campaign_id for each in held}):
             for moved in (False, True):
                 leads = [
@@ -215,7 +215,7 @@ class Retiring:
                     if each.campaign_id == campaign_id and (wanted[each.extern_id].stays is not None) is moved
                 ]
                 if leads:
-                    self._context.ledger.leads.retired(self._stream, campaign_id, leads, how, moved=moved)
+                    self._context.ledger.leads.record_retirement(self._stream, campaign_id, leads, how, moved=moved)
 
     def _end(self, flagged: Sequence[BufferedLead], refused: Mapping[str, answers.Refused]) -> None:
         """Put their phones on the list; then these records have their outcome."""
@@ -230,7 +230,9 @@ class Retiring:
             else:
                 rejection = Rejection(Stage.SERVER, refusal.reason, refusal.words, retirement.extern_id or None)
                 context.outcomes.reject(buffered.record, retirement.campaign, rejection)
-        context.ledger.leads.mark(self._stream, [each.lead.extern_id for each in ended if each.lead.extern_id])
+        context.ledger.leads.record_retired_everywhere(
+            self._stream, [each.lead.extern_id for each in ended if each.lead.extern_id]
+        )
         for buffered in ended:
             retirement = cast("Retirement", buffered.lead)
             context.outcomes.settle(buffered.record, retirement.campaign, retirement.outcome)
@@ -270,7 +272,7 @@ class Retiring:
         return partial(self._context.run.count_effort, self._stream, self._access.directory.by_id(campaign_id))
 
 
-def _way(held: HeldLead, how: Retire) -> Retire:
+def _way(held: LoadedLead, how: Retire) -> Retire:
     """How a lead is to be retired: one that may be retired in another way already in that way, which can be undone.
 
     Otherwise it might be retired in both, and only one of them be undone later.

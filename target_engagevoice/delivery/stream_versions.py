@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Protocol
 
 from target_engagevoice.errors import RetiredTooMany
-from target_engagevoice.ledger.versions import ANY_VERSION, NAMELESS, NO_VERSION
+from target_engagevoice.ledger.versions import ANY_VERSION, NO_EXTERN_ID, NO_VERSION
 from target_engagevoice.logger import logger
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ LEADS_AT_ONCE = 500
 class VersionStore(Protocol):
     """Which leads versions hold, and which leads of a stream they do not: see `ledger_versions.LedgerVersions`."""
 
-    def see(self, stream: str, version: int, leads: Collection[str]) -> None:
+    def record_seen(self, stream: str, version: int, leads: Collection[str]) -> None:
         """A version holds these leads."""
 
     def holds(self, stream: str, version: int, extern_id: str) -> bool:
@@ -36,7 +36,7 @@ class VersionStore(Protocol):
     def activated(self, stream: str) -> int | None:
         """The version that was activated last."""
 
-    def forget(self, stream: str, activated: int) -> None:
+    def record_activated(self, stream: str, activated: int) -> None:
         """A version was activated: what versions hold is of no more use."""
 
 
@@ -52,7 +52,7 @@ class InMemoryVersionStore:
         self._seen: dict[tuple[str, int], set[str]] = defaultdict(set)
         self._activated: dict[str, int] = {}
 
-    def see(self, stream: str, version: int, leads: Collection[str]) -> None:
+    def record_seen(self, stream: str, version: int, leads: Collection[str]) -> None:
         """See `VersionStore`."""
         self._seen[stream, version].update(leads)
 
@@ -74,7 +74,7 @@ class InMemoryVersionStore:
         """See `VersionStore`."""
         return self._activated.get(stream, self._ledger.activated(stream))
 
-    def forget(self, stream: str, activated: int) -> None:
+    def record_activated(self, stream: str, activated: int) -> None:
         """See `VersionStore`."""
         self._activated[stream] = activated
         for key in [key for key in self._seen if key[0] == stream]:
@@ -121,13 +121,13 @@ class Versions:
         for version, extern_ids in by_version.items():
             self._came[stream].add(version)
             if extern_ids and version != self._activated_before(stream):
-                self._seen.see(stream, version, extern_ids)
+                self._seen.record_seen(stream, version, extern_ids)
 
     def doubt(self, stream: str, record: ReadRecord) -> None:
         """Which lead a record is can not be told: its version may hold any of those that it seems to lack."""
         version = record.version or ANY_VERSION
         self._came[stream].add(version)
-        self._seen.see(stream, version, [NAMELESS])
+        self._seen.record_seen(stream, version, [NO_EXTERN_ID])
 
     def activate(self, stream: str, version: int) -> None:
         """A version is whole, and everything of it has its outcome.
@@ -169,7 +169,7 @@ class Versions:
                     version,
                 )
         for stream, version in self._swept.items():
-            self._seen.forget(stream, version)
+            self._seen.record_activated(stream, version)
 
     def _activated_before(self, stream: str) -> int | None:
         if stream not in self._activated:
@@ -178,7 +178,7 @@ class Versions:
 
     def _sweep(self, stream: str, version: int) -> None:
         self._swept[stream] = version
-        if self._seen.holds(stream, version, NAMELESS):
+        if self._seen.holds(stream, version, NO_EXTERN_ID):
             logger.warning(
                 "Stream %s: a stream map failed on a record of version %d, which may be any lead; nothing is retired.",
                 stream,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
 
-class LedgerBook:
+class LedgerAccount:
     """What the parts of a ledger share. Any thread may call it: writes queue at one lock.
 
     Attributes:

@@ -15,7 +15,7 @@ import msgspec
 import sqlalchemy as sa
 
 from target_engagevoice.errors import LedgerError
-from target_engagevoice.ledger.account import LedgerBook
+from target_engagevoice.ledger.account import LedgerAccount
 from target_engagevoice.ledger.database import open_database
 from target_engagevoice.ledger.in_flight import BatchFlights, foreign
 from target_engagevoice.ledger.leads import LedgerLeads
@@ -83,27 +83,27 @@ class InFlight:
 
 
 @dataclass(frozen=True)
-class Left:
+class ReplayCandidate:
     """One version of a lead that a run got accepted, or refused, before it was killed.
 
     Attributes:
-        place: Grows with time: which version came first.
+        position: Grows with time: which version came first.
         digest: `retirements.RETIRED` when it was taken out of the dialer.
-        taken: Whether it was accepted.
-        is_mark: Whether it is that the lead was taken out of the dialer of all campaigns.
+        accepted: Whether it was accepted.
+        everywhere: Whether it is that the lead was taken out of the dialer of all campaigns.
     """
 
-    place: int
+    position: int
     digest: str
-    taken: bool = True
-    is_mark: bool = False
+    accepted: bool = True
+    everywhere: bool = False
 
 
 class Ledger:
     """One account's ledger. Any thread may call it: each call is one transaction, and writes queue at one lock."""
 
-    def __init__(self, book: LedgerBook) -> None:
-        self._book = book
+    def __init__(self, book: LedgerAccount) -> None:
+        self._account = book
         self._predecessors: tuple[str, ...] = ()
         self.leads = LedgerLeads(book)
         self.versions = LedgerVersions(book)
@@ -123,7 +123,7 @@ class Ledger:
             LedgerError: It can not be opened or written, is of a newer version, or another run holds it.
         """
         database, make = open_database(url, state_dir, read_only=read_only)
-        book = LedgerBook(database, account_id, run)
+        book = LedgerAccount(database, account_id, run)
         ledger = cls(book)
         try:
             with book.transaction("opened") as connection:
@@ -133,7 +133,7 @@ class Ledger:
                 with book.transaction("written") as connection:
                     connection.execute(sa.insert(RUNS).values(account_id=account_id, run=run))
             if not book.absent:
-                ledger.find_the_dead()
+                ledger.find_dead_runs()
                 ledger._predecessors = book.dead
                 with book.transaction("read" if read_only else "written") as connection:
                     spread_batches(connection, account_id, book.dead, read_only=read_only)
@@ -147,27 +147,31 @@ class Ledger:
     @property
     def shared(self) -> bool:
         """Whether other runs may write at the same time."""
-        return self._book.database.shared
+        return self._account.database.shared
 
-    def find_the_dead(self) -> None:
+    def find_dead_runs(self) -> None:
         """Look which runs were killed: what they left counts from here on."""
-        query = sa.select(RUNS.c.run).where(RUNS.c.account_id == self._book.account_id, RUNS.c.run != self._book.run)
-        with self._book.reading() as connection:
+        query = sa.select(RUNS.c.run).where(
+            RUNS.c.account_id == self._account.account_id, RUNS.c.run != self._account.run
+        )
+        with self._account.reading() as connection:
             runs = list(connection.execute(query).scalars())
-            self._book.dead = tuple(
-                run for run in runs if self._book.database.is_dead(connection, self._book.account_id, run)
+            self._account.dead = tuple(
+                run for run in runs if self._account.database.is_dead(connection, self._account.account_id, run)
             )
 
     def accepted(self, campaign_id: str, extern_ids: Sequence[str]) -> dict[str, Accepted]:
         """What the campaign last accepted under these ids; an id it never accepted is absent."""
-        if self._book.absent:
+        if self._account.absent:
             return {}
-        given = self._book.given(campaign_id, ids=as_json(extern_ids))
-        with self._book.reading() as connection:
-            rows = connection.execute(self._book.statements.accepted, given).all()
+        given = self._account.given(campaign_id, ids=as_json(extern_ids))
+        with self._account.reading() as connection:
+            rows = connection.execute(self._account.statements.accepted, given).all()
         return {extern_id: Accepted(digest, at, retired) for extern_id, digest, at, retired in rows}
 
-    def left(self, stream: str, campaign_id: str | None, extern_ids: Sequence[str]) -> dict[str, list[Left]]:
+    def replay_candidates(
+        self, stream: str, campaign_id: str | None, extern_ids: Sequence[str]
+    ) -> dict[str, list[ReplayCandidate]]:
         """What killed runs got accepted or refused under these ids, oldest first.
 
         The tap reads it again, because STATE did not get past it. A lead may be among it in several versions, of which
@@ -178,18 +182,18 @@ class Ledger:
             campaign_id: Where they went; None for anywhere. That a lead was retired everywhere is of every campaign.
             extern_ids: Which leads.
         """
-        found: dict[str, list[Left]] = {}
-        if not self._book.dead:
+        found: dict[str, list[ReplayCandidate]] = {}
+        if not self._account.dead:
             return found
-        with self._book.reading() as connection:
+        with self._account.reading() as connection:
             campaigns = self.leads.campaigns(connection) if campaign_id is None else [campaign_id]
             for where in (EVERYWHERE, *campaigns):
-                given = self._book.given(where, ids=as_json(extern_ids), stream=stream, dead=self._book.dead)
-                for extern_id, place, digest, taken in connection.execute(self._book.statements.left, given).all():
-                    version = Left(place, digest, taken, is_mark=where == EVERYWHERE)
+                given = self._account.given(where, ids=as_json(extern_ids), stream=stream, dead=self._account.dead)
+                for extern_id, place, digest, taken in connection.execute(self._account.statements.left, given).all():
+                    version = ReplayCandidate(place, digest, taken, everywhere=where == EVERYWHERE)
                     found.setdefault(extern_id, []).append(version)
         for versions in found.values():
-            versions.sort(key=attrgetter("place"))
+            versions.sort(key=attrgetter("position"))
         return found
 
     def claim(
@@ -207,10 +211,10 @@ class Ledger:
         Returns:
             Those that are this run's now; the others are in flight in another run.
         """
-        given = self._book.given(campaign_id, stream=stream, since=since, run=self._book.run, work=work)
-        self._book.database.check_pulse()
-        with self._book.writing() as connection:
-            return self._book.flights.claim(connection, given, digests)
+        given = self._account.given(campaign_id, stream=stream, since=since, run=self._account.run, work=work)
+        self._account.database.check_pulse()
+        with self._account.writing() as connection:
+            return self._account.flights.claim(connection, given, digests)
 
     def settle(  # noqa: PLR0913 - all that is known of a batch is written at once
         self,
@@ -237,25 +241,25 @@ class Ledger:
             refused: Whether the cleared leads were refused: they are read again as well when this run is killed.
             contents: `externId` to the digests of the fields, of accepted leads that may be changed.
         """
-        run = run or self._book.run
-        mine = run == self._book.run
-        given = self._book.given(campaign_id, stream=stream, accepted_at=at, run=run)
-        with self._book.writing() as connection:
+        run = run or self._account.run
+        mine = run == self._account.run
+        given = self._account.given(campaign_id, stream=stream, accepted_at=at, run=run)
+        with self._account.writing() as connection:
             if not mine:
                 if not self.shared:
-                    spread_done(connection, self._book.account_id, self._book.run)
-                known = self._book.rows.held(connection, given, accepted)
+                    spread_done(connection, self._account.account_id, self._account.run)
+                known = self._account.rows.held(connection, given, accepted)
                 accepted = {extern_id: digest for extern_id, digest in accepted.items() if extern_id in known}
             placed: Collection[str] = ()
             if accepted:
-                connection.execute(self._book.statements.accept, given | {"leads": as_json(accepted)})
+                connection.execute(self._account.statements.accept, given | {"leads": as_json(accepted)})
                 if contents:
                     self.leads.keep_contents(connection, campaign_id, contents)
-                placed = self._book.place(connection, given, accepted)
-            land = self._book.flights.settle if mine else self._book.land_theirs
+                placed = self._account.place(connection, given, accepted)
+            land = self._account.flights.settle if mine else self._account.land_theirs
             land(connection, given, accepted, cleared, placed=placed, refused=refused)
 
-    def note_again(self, stream: str, campaign_id: str, digests: Mapping[str, str]) -> None:
+    def record_unchanged(self, stream: str, campaign_id: str, digests: Mapping[str, str]) -> None:
         """Leads came that the campaign has as they are: for the next run, should this one be killed.
 
         Without it a version of theirs that is read again then, before a later one that this run is about to load, would
@@ -266,17 +270,17 @@ class Ledger:
             campaign_id: Where they are.
             digests: `externId` to digest.
         """
-        given = self._book.given(campaign_id, stream=stream, run=self._book.run)
-        with self._book.writing() as connection:
-            self._book.flights.settle(connection, given, digests, (), placed=(), refused=False)
+        given = self._account.given(campaign_id, stream=stream, run=self._account.run)
+        with self._account.writing() as connection:
+            self._account.flights.settle(connection, given, digests, (), placed=(), refused=False)
 
     def in_flight(self) -> list[InFlight]:
-        """What killed runs left without a known fate; `find_the_dead` says which those are."""
+        """What killed runs left without a known fate; `find_dead_runs` says which those are."""
         query = sa.select(IN_FLIGHT).where(
-            IN_FLIGHT.c.account_id == self._book.account_id,
-            IN_FLIGHT.c.run.in_(self._book.dead),
+            IN_FLIGHT.c.account_id == self._account.account_id,
+            IN_FLIGHT.c.run.in_(self._account.dead),
         )
-        with self._book.reading() as connection:
+        with self._account.reading() as connection:
             return [
                 InFlight(row.campaign_id, row.stream, row.extern_id, row.digest, row.since, row.run, row.work)
                 for row in connection.execute(query)
@@ -285,11 +289,11 @@ class Ledger:
     def refused(self, campaign_id: str, extern_id: str) -> str | None:
         """The digest of the lead that the campaign last refused for its own fault under this id; None for none."""
         query = sa.select(REFUSED.c.digest).where(
-            REFUSED.c.account_id == self._book.account_id,
+            REFUSED.c.account_id == self._account.account_id,
             REFUSED.c.campaign_id == campaign_id,
             REFUSED.c.extern_id == extern_id,
         )
-        with self._book.reading() as connection:
+        with self._account.reading() as connection:
             digest: str | None = connection.execute(query).scalar()
             return digest
 
@@ -300,22 +304,22 @@ class Ledger:
             campaign_id: It.
             digests: `externId` to digest.
         """
-        given = self._book.given(campaign_id, leads=as_json(digests))
-        with self._book.writing() as connection:
-            connection.execute(self._book.statements.refuse, given)
+        given = self._account.given(campaign_id, leads=as_json(digests))
+        with self._account.writing() as connection:
+            connection.execute(self._account.statements.refuse, given)
 
-    def took_leads(self, campaign_id: str) -> bool:
+    def loaded_by_dead_runs(self, campaign_id: str) -> bool:
         """Whether the campaign took leads from runs that were killed, which this one goes on with."""
-        if not self._book.dead:
+        if not self._account.dead:
             return False
         some = sa.select(LEFT.c.place).where(
-            LEFT.c.account_id == self._book.account_id,
+            LEFT.c.account_id == self._account.account_id,
             LEFT.c.campaign_id == campaign_id,
-            LEFT.c.run.in_(self._book.dead),
+            LEFT.c.run.in_(self._account.dead),
             LEFT.c.taken,
             LEFT.c.digest != RETIRED,
         )
-        with self._book.reading() as connection:
+        with self._account.reading() as connection:
             return connection.execute(some.limit(1)).first() is not None
 
     def finish(self, streams: Collection[str]) -> None:
@@ -326,28 +330,28 @@ class Ledger:
         Args:
             streams: Those it read, whose remains of killed runs are of no more use.
         """
-        account = LEFT.c.account_id == self._book.account_id
+        account = LEFT.c.account_id == self._account.account_id
         unused = [
             sa.select(table.c.run)
-            .where(table.c.account_id == self._book.account_id, table.c.run == RUNS.c.run)
+            .where(table.c.account_id == self._account.account_id, table.c.run == RUNS.c.run)
             .exists()
             for table in (LEFT, IN_FLIGHT, BATCHES)
         ]
-        with self._book.writing() as connection:
-            connection.execute(sa.delete(LEFT).where(account, LEFT.c.run == self._book.run))
-            known = sa.and_(BATCHES.c.account_id == self._book.account_id, BATCHES.c.fate != UNDER_WAY)
-            connection.execute(sa.delete(BATCHES).where(known, BATCHES.c.run == self._book.run))
+        with self._account.writing() as connection:
+            connection.execute(sa.delete(LEFT).where(account, LEFT.c.run == self._account.run))
+            known = sa.and_(BATCHES.c.account_id == self._account.account_id, BATCHES.c.fate != UNDER_WAY)
+            connection.execute(sa.delete(BATCHES).where(known, BATCHES.c.run == self._account.run))
             connection.execute(
                 sa.delete(LEFT).where(account, LEFT.c.run.in_(self._predecessors), LEFT.c.stream.in_(streams)),
             )
             connection.execute(
                 sa.delete(RUNS).where(
-                    RUNS.c.account_id == self._book.account_id,
-                    RUNS.c.run.in_([self._book.run, *self._book.dead]),
+                    RUNS.c.account_id == self._account.account_id,
+                    RUNS.c.run.in_([self._account.run, *self._account.dead]),
                     *(sa.not_(used) for used in unused),
                 ),
             )
 
     def close(self) -> None:
         """Let go of the database, and of the sign of life in it."""
-        self._book.database.close()
+        self._account.database.close()

@@ -13,7 +13,7 @@ from target_engagevoice.model.retirement import UNCERTAIN
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from target_engagevoice.ledger.account import LedgerBook
+    from target_engagevoice.ledger.account import LedgerAccount
 
 ANY_VERSION = 0
 """Of records that do not say of which version they are: they are of every one."""
@@ -21,7 +21,7 @@ ANY_VERSION = 0
 NO_VERSION = -1
 """A version that holds nothing."""
 
-NAMELESS = ""
+NO_EXTERN_ID = ""
 """Stands for the `externId` of a record of which it can not be told."""
 
 ACTIVATED = " "
@@ -31,27 +31,27 @@ ACTIVATED = " "
 class LedgerVersions:
     """The versions of a ledger's streams. Any thread may call it: each call is one transaction of the ledger's."""
 
-    def __init__(self, book: LedgerBook) -> None:
-        self._book = book
+    def __init__(self, book: LedgerAccount) -> None:
+        self._account = book
 
-    def see(self, stream: str, version: int, leads: Collection[str]) -> None:
+    def record_seen(self, stream: str, version: int, leads: Collection[str]) -> None:
         """A version of a stream holds these leads."""
         given = self._given(stream, version)
         rows = [given | {"extern_id": extern_id} for extern_id in sorted(leads)]
         if rows:
-            with self._book.writing() as connection:
-                connection.execute(insert(self._book.dialect, SEEN).on_conflict_do_nothing(), rows)
+            with self._account.writing() as connection:
+                connection.execute(insert(self._account.dialect, SEEN).on_conflict_do_nothing(), rows)
 
     def holds(self, stream: str, version: int, extern_id: str) -> bool:
-        """Whether a version holds a lead of this id, or `NAMELESS`."""
+        """Whether a version holds a lead of this id, or `NO_EXTERN_ID`."""
         that = sa.select(SEEN.c.version).where(self._of_version(stream, version), SEEN.c.extern_id == extern_id)
-        with self._book.reading() as connection:
+        with self._account.reading() as connection:
             return connection.execute(that.limit(1)).first() is not None
 
     def count(self, stream: str, version: int) -> tuple[int, int]:
         """How many leads of a stream are in the dialer that a version does not hold, and how many are there at all."""
         dialled = sa.select(sa.func.count()).select_from(ACCEPTED).where(self._dialled(stream))
-        with self._book.reading() as connection:
+        with self._account.reading() as connection:
             missing = connection.execute(dialled.where(self._is_missing(stream, version))).scalar()
             return int(missing or 0), int(connection.execute(dialled).scalar() or 0)
 
@@ -64,7 +64,7 @@ class LedgerVersions:
             after: The `externId` to go on behind.
             most: How many rows at most, -1 for all of them; a lead may be in several campaigns.
         """
-        if self._book.absent:
+        if self._account.absent:
             return []
         behind = sa.and_(
             self._dialled(stream),
@@ -74,31 +74,31 @@ class LedgerVersions:
         order = sa.collate(ACCEPTED.c.extern_id, self._order)
         rows = sa.select(ACCEPTED.c.campaign_id, ACCEPTED.c.extern_id).where(behind).order_by(order)
         rows = rows if most < 0 else rows.limit(most)
-        with self._book.reading() as connection:
+        with self._account.reading() as connection:
             return [(campaign_id, extern_id) for campaign_id, extern_id in connection.execute(rows)]
 
     def activated(self, stream: str) -> int | None:
         """The version of a stream that was activated last, by this run or one before; None for none."""
         last = sa.select(sa.func.max(SEEN.c.version)).where(self._of_stream(stream), SEEN.c.extern_id == ACTIVATED)
-        with self._book.reading() as connection:
+        with self._account.reading() as connection:
             return connection.execute(last).scalar()
 
-    def forget(self, stream: str, activated: int) -> None:
+    def record_activated(self, stream: str, activated: int) -> None:
         """A version was activated: what versions of this stream hold is of no more use, only that it was."""
-        with self._book.writing() as connection:
+        with self._account.writing() as connection:
             connection.execute(sa.delete(SEEN).where(self._of_stream(stream)))
             that = self._given(stream, activated) | {"extern_id": ACTIVATED}
-            connection.execute(insert(self._book.dialect, SEEN).on_conflict_do_nothing(), that)
+            connection.execute(insert(self._account.dialect, SEEN).on_conflict_do_nothing(), that)
 
     @property
     def _order(self) -> str:
-        return "C" if self._book.database.shared else "BINARY"
+        return "C" if self._account.database.shared else "BINARY"
 
     def _given(self, stream: str, version: int) -> dict[str, str | int]:
-        return {"account_id": self._book.account_id, "stream": stream, "version": version}
+        return {"account_id": self._account.account_id, "stream": stream, "version": version}
 
     def _of_stream(self, stream: str) -> sa.ColumnElement[bool]:
-        return sa.and_(SEEN.c.account_id == self._book.account_id, SEEN.c.stream == stream)
+        return sa.and_(SEEN.c.account_id == self._account.account_id, SEEN.c.stream == stream)
 
     def _of_version(self, stream: str, version: int) -> sa.ColumnElement[bool]:
         return sa.and_(self._of_stream(stream), SEEN.c.version.in_((version, ANY_VERSION)))
@@ -111,5 +111,5 @@ class LedgerVersions:
 
     def _dialled(self, stream: str) -> sa.ColumnElement[bool]:
         perhaps = sa.or_(ACCEPTED.c.retired.is_(None), ACCEPTED.c.retired.like(f"%{UNCERTAIN}"))
-        of_stream = sa.and_(ACCEPTED.c.account_id == self._book.account_id, ACCEPTED.c.stream == stream)
+        of_stream = sa.and_(ACCEPTED.c.account_id == self._account.account_id, ACCEPTED.c.stream == stream)
         return sa.and_(of_stream, perhaps)

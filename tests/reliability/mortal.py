@@ -98,8 +98,18 @@ class MortalTarget(TargetEngageVoice):
 
 
 LEDGER_STEPS = ("claim", "settle")
-LEADS_STEPS = ("blur", "note", "adopt", "changed", "gone", "retired", "mark", "doubt", "note_listed")
-VERSION_STEPS = ("see", "forget")
+LEADS_STEPS = (
+    "record_uncertain_fields",
+    "record_lookup",
+    "record_existing",
+    "record_change",
+    "record_gone",
+    "record_retirement",
+    "record_retired_everywhere",
+    "settle_uncertain",
+    "note_listed",
+)
+VERSION_STEPS = ("record_seen", "record_activated")
 """What is written, by whom: the ledger, its leads, its versions."""
 
 

@@ -54,7 +54,7 @@ CLIENT_LOAD = "target_engagevoice.api.client:Client.load"
 CLIENT_SEARCH = "target_engagevoice.api.client:Client.search"
 CLAIM = "target_engagevoice.ledger.ledger:Ledger.claim"
 SETTLE = "target_engagevoice.ledger.ledger:Ledger.settle"
-FIND_THE_DEAD = "target_engagevoice.ledger.ledger:Ledger.find_the_dead"
+FIND_DEAD_RUNS = "target_engagevoice.ledger.ledger:Ledger.find_dead_runs"
 IN_FLIGHT = "target_engagevoice.ledger.ledger:Ledger.in_flight"
 FINISH = "target_engagevoice.ledger.ledger:Ledger.finish"
 COMMIT = "sqlalchemy.engine.default:DefaultDialect.do_commit"
@@ -124,7 +124,7 @@ CHAINS: Mapping[str, Sequence[Death]] = {
         Moment(IN_FLIGHT, "after", 1),
         Moment(SETTLE, "before", 1),
         Moment(SETTLE, "after", 1),
-        Moment(FIND_THE_DEAD, "before", 1),
+        Moment(FIND_DEAD_RUNS, "before", 1),
         Moment(CLAIM, "after", 2),
         Moment(CLIENT_SEARCH, "after", 2),
     ],

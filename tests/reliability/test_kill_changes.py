@@ -24,11 +24,11 @@ PEOPLE = 24
 CHANGE = "target_engagevoice.api.lead_client:LeadClient.change"
 ACT = "target_engagevoice.api.lead_client:LeadClient.act"
 LIST_PHONE = "target_engagevoice.api.lead_client:LeadClient.list_phone"
-CHANGED = "target_engagevoice.ledger.leads:LedgerLeads.changed"
-RETIRED = "target_engagevoice.ledger.leads:LedgerLeads.retired"
-MARK = "target_engagevoice.ledger.leads:LedgerLeads.mark"
+CHANGED = "target_engagevoice.ledger.leads:LedgerLeads.record_change"
+RETIRED = "target_engagevoice.ledger.leads:LedgerLeads.record_retirement"
+MARK = "target_engagevoice.ledger.leads:LedgerLeads.record_retired_everywhere"
 NOTE_LISTED = "target_engagevoice.ledger.leads:LedgerLeads.note_listed"
-DOUBT = "target_engagevoice.ledger.leads:LedgerLeads.doubt"
+DOUBT = "target_engagevoice.ledger.leads:LedgerLeads.settle_uncertain"
 CLAIM = "target_engagevoice.ledger.ledger:Ledger.claim"
 
 CHAINS: dict[str, Sequence[Moment]] = {

@@ -48,8 +48,8 @@ for _name, _test in [*vars(on_sqlite).items(), *vars(leads_on_sqlite).items()]:
 def test_a_killed_run_is_known_as_one_by_two_runs_that_look_at_the_same_moment(ledger_url: str) -> None:
     with opened(ledger_url, "killed") as killed:
         settle(killed, {"L0": "first"})
-    with opened(ledger_url, "two") as two, two._book.database.engine.begin() as look:
-        assert two._book.database.is_dead(look, ACCOUNT, "killed")
+    with opened(ledger_url, "two") as two, two._account.database.engine.begin() as look:
+        assert two._account.database.is_dead(look, ACCOUNT, "killed")
         with opened(ledger_url, "three") as three:
             assert versions(three) == ["first"]
 

@@ -80,7 +80,7 @@ def test_what_both_change_and_retire_is_done_once(database_url: str, tmp_path: P
     [
         Moment("target_engagevoice.api.lead_client:LeadClient.change", "after", 4),
         Moment("target_engagevoice.api.lead_client:LeadClient.act", "after", 1),
-        Moment("target_engagevoice.ledger.leads:LedgerLeads.changed", "before", 3),
+        Moment("target_engagevoice.ledger.leads:LedgerLeads.record_change", "before", 3),
     ],
     ids=str,
 )

@@ -107,8 +107,8 @@ class FakeDelivery:
         done = [each for each in batch.leads if each not in again]
         digests = {each.lead.extern_id: each.lead.digest for each in done}
         if digests:
-            self.ledger.leads.changed(batch.stream, batch.campaign.campaign_id, digests, {})
-        self.ledger.leads.gone(batch.stream, batch.campaign.campaign_id, [each.lead.extern_id for each in again])
+            self.ledger.leads.record_change(batch.stream, batch.campaign.campaign_id, digests, {})
+        self.ledger.leads.record_gone(batch.stream, batch.campaign.campaign_id, [each.lead.extern_id for each in again])
         self.outcomes.settle_all([each.record for each in done], batch.campaign, Outcome.UPDATED)
         return again
 
@@ -120,13 +120,13 @@ class FakeDelivery:
         moved: list[BufferedLead] = []
         for each, buffer in zip(batch.leads, batch.buffers, strict=True):
             stays = buffer.campaign.campaign_id if buffer.campaign else None
-            for held in self.ledger.leads.whereabouts(batch.stream, [each.lead.extern_id]):
-                if held.is_dialled and held.campaign_id != stays:
-                    self.ledger.leads.retired(
+            for held in self.ledger.leads.locate(batch.stream, [each.lead.extern_id]):
+                if held.in_dialer and held.campaign_id != stays:
+                    self.ledger.leads.record_retirement(
                         batch.stream, held.campaign_id, [held.extern_id], Retire.SUPPRESS, moved=stays is not None
                     )
             if isinstance(each.lead, Retirement):
-                self.ledger.leads.mark(batch.stream, [each.lead.extern_id])
+                self.ledger.leads.record_retired_everywhere(batch.stream, [each.lead.extern_id])
                 self.outcomes.settle(each.record, None, each.lead.outcome)
             else:
                 moved.append(each)

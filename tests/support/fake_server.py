@@ -317,7 +317,7 @@ def run_records(
 
 def _mortal(ledger: Ledger, life: KillSwitch) -> None:
     """Each write is a step."""
-    book = ledger._book
+    book = ledger._account
     writing = book.writing
 
     @contextmanager

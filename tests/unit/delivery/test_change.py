@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from target_engagevoice.api.admin import AdminRequest
-    from target_engagevoice.ledger.leads import HeldLead
+    from target_engagevoice.ledger.leads import LoadedLead
     from target_engagevoice.model.lead import Lead
 
 UPSERT = Policy(change=True, move=Retire.SUPPRESS)
@@ -70,9 +70,9 @@ class Room:
         """State of each lead, and whether it is suppressed."""
         return [(row["leadState"], bool(row["suppressed"])) for row in self.desk.sandbox.leads("1001")]
 
-    def held(self, number: int = 0) -> HeldLead:
+    def held(self, number: int = 0) -> LoadedLead:
         """What the ledger has of it."""
-        return self.desk.ledger.leads.held("1001", [f"L{number}"])[f"L{number}"]
+        return self.desk.ledger.leads.of_campaign("1001", [f"L{number}"])[f"L{number}"]
 
     def retired(self, number: int = 0) -> str | None:
         """How the ledger has it."""
@@ -200,7 +200,7 @@ def test_a_lead_that_somebody_loaded_anew_is_found(room: Room) -> None:
     room.desk.change([lead(0, firstName="Bea")])
     room.act("DELETE_LEADS", 0)
     room.load(lead(9), lead(0, firstName="Dora"))
-    with room.desk.ledger._book.writing() as connection:
+    with room.desk.ledger._account.writing() as connection:
         connection.exec_driver_sql("UPDATE engagevoice_accepted SET lead_id = '4711'")
     assert room.desk.change([lead(0, firstName="Cleo")]) == []
     assert room.fields()["firstName"] == "Cleo"
@@ -231,7 +231,7 @@ def test_a_lead_that_the_ledger_does_not_know_is_found_and_not_loaded_again(room
     room.desk.client.load("1001", envelope, [lead(0, firstName="Ann").body])
     room.desk.clock.advance(11)
     assert room.desk.load_batch(room.desk.batch([lead(0, firstName="Bea"), lead(1)])) == ["L0"]
-    held = room.desk.ledger.leads.held("1001", ["L0"])["L0"]
+    held = room.desk.ledger.leads.of_campaign("1001", ["L0"])["L0"]
     assert (held.digest, held.retired, held.lead_id is not None) == ("", None, True)
     assert room.desk.landed() == ["L0", "L1"]
 
@@ -489,7 +489,7 @@ def mortal() -> Iterator[Room]:
 
 def test_a_change_in_doubt_is_made_again_whatever_it_says(mortal: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     mortal.load(lead(0, firstName="Ann"))
-    monkeypatch.setattr(mortal.desk.ledger.leads, "changed", die)
+    monkeypatch.setattr(mortal.desk.ledger.leads, "record_change", die)
     with pytest.raises(Dead):
         mortal.desk.change([lead(0, city="Rome")])
     next_run(mortal, monkeypatch)
@@ -499,7 +499,7 @@ def test_a_change_in_doubt_is_made_again_whatever_it_says(mortal: Room, monkeypa
 
 def test_a_lead_that_may_be_deleted_is_asked_for(mortal: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     mortal.load(lead(0))
-    monkeypatch.setattr(mortal.desk.ledger.leads, "retired", die)
+    monkeypatch.setattr(mortal.desk.ledger.leads, "record_retirement", die)
     with pytest.raises(Dead):
         mortal.retire(Retire.DELETE, 0)
     assert next_run(mortal, monkeypatch).accepted("1001", ["L0"])["L0"].retired == "delete?"
@@ -512,7 +512,7 @@ def test_a_lead_that_may_be_suppressed_for_its_new_phone_comes_back_with_another
     mortal.desk.policy = replace(UPSERT, keep_off=True)
     mortal.load(lead(0))
     mortal.desk.ledger.leads.note_listed(phone_digest("6505559999"))
-    monkeypatch.setattr(mortal.desk.ledger.leads, "retired", die)
+    monkeypatch.setattr(mortal.desk.ledger.leads, "record_retirement", die)
     with pytest.raises(Dead):
         mortal.desk.change([LISTED])
     assert next_run(mortal, monkeypatch).accepted("1001", ["L0"])["L0"].retired == "suppress?"
@@ -526,7 +526,7 @@ def test_a_lead_that_may_be_out_of_the_dialer_comes_back(
     mortal: Room, monkeypatch: pytest.MonkeyPatch, how: Retire, acted: bool
 ) -> None:
     mortal.load(lead(0))
-    name = "retired" if acted else "note"
+    name = "record_retirement" if acted else "record_lookup"
     monkeypatch.setattr(mortal.desk.ledger.leads, name, die)
     with pytest.raises(Dead):
         mortal.retire(how, 0)

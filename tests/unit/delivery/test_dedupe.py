@@ -44,14 +44,14 @@ def load(ledger: Ledger, one: Lead = ANN, campaign: str = "1001", stream: str = 
 
 def retire(ledger: Ledger, how: Retire = Retire.SUPPRESS, campaign: str = "1001", *, moved: bool = False) -> None:
     ledger.claim("people", campaign, {"L0": how.value}, 1.0, RETIRE)
-    ledger.leads.retired("people", campaign, ["L0"], how, moved=moved)
+    ledger.leads.record_retirement("people", campaign, ["L0"], how, moved=moved)
     if not moved:
-        ledger.leads.mark("people", ["L0"])
+        ledger.leads.record_retired_everywhere("people", ["L0"])
 
 
 def doubt(ledger: Ledger, how: Retire | None) -> None:
     """As if a run before had been killed in between."""
-    with ledger._book.writing() as connection:
+    with ledger._account.writing() as connection:
         if how is not None:
             ledger.leads._retire(connection, "1001", ["L0"], f"{how.value}?")
         else:
@@ -143,7 +143,7 @@ def perhaps_changed(ledger: Ledger) -> None:
 
 
 def adopted(ledger: Ledger) -> None:
-    ledger.leads.adopt("people", "1001", {"L0": ("1", 5.0)})
+    ledger.leads.record_existing("people", "1001", {"L0": ("1", 5.0)})
 
 
 @pytest.mark.parametrize(
@@ -208,13 +208,13 @@ def moved_on(ledger: Ledger) -> None:
 def noted_without_a_mark(ledger: Ledger) -> None:
     load(ledger)
     ledger.claim("people", "1001", {"L0": "suppress"}, 1.0, RETIRE)
-    ledger.leads.retired("people", "1001", ["L0"], Retire.SUPPRESS, moved=False)
+    ledger.leads.record_retirement("people", "1001", ["L0"], Retire.SUPPRESS, moved=False)
 
 
 def noted_twice_and_changed_by_another_stream(ledger: Ledger) -> None:
     load(ledger)
     for _ in range(2):
-        ledger.note_again("people", "1001", {"L0": ANN.digest})
+        ledger.record_unchanged("people", "1001", {"L0": ANN.digest})
     load(ledger, BEA, stream="contacts")
 
 
@@ -265,7 +265,7 @@ def test_a_retirement_is_done_again_where_a_change_in_doubt_may_have_undone_it(t
         ledger.claim("people", "1001", {"L0": ANN.digest}, 1.0, CHANGE)
 
     with after(tmp_path, past, killed=True) as ledger:
-        ledger.leads.doubt("people", "1001", {"L0": "another"}, "one", None)
+        ledger.leads.settle_uncertain("people", "1001", {"L0": "another"}, "one", None)
         assert what(Dedupe(ledger, APPEND).divide_retirements("people", [buffered(FLAGGED)])) == "moved"
 
 

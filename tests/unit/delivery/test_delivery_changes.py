@@ -182,7 +182,7 @@ def test_a_lead_that_moves_leaves_before_it_is_loaded() -> None:
         fake.changing.set()
         fake.delivery.finish()
         assert sorted(key for batch in fake.sent() for key in batch) == ["L0", "L500", "L501"]
-        held = {each.campaign_id: each.retired for each in fake.ledger.leads.whereabouts("people", ["L0"])}
+        held = {each.campaign_id: each.retired for each in fake.ledger.leads.locate("people", ["L0"])}
         assert held == {"1001": "suppress", "1002": None}
 
 
@@ -233,7 +233,7 @@ def test_a_lead_that_moves_to_and_fro_is_dialled_where_it_was_last() -> None:
         for campaign in (RENEWALS, WINBACK, RENEWALS, WINBACK, RENEWALS):
             fake.add(lead(0), campaign)
         fake.delivery.finish()
-        held = {each.campaign_id: each.is_dialled for each in fake.ledger.leads.whereabouts("people", ["L0"])}
+        held = {each.campaign_id: each.in_dialer for each in fake.ledger.leads.locate("people", ["L0"])}
         assert held == {"1001": True, "1002": False}
 
 
@@ -270,8 +270,8 @@ def test_the_last_record_has_the_last_word_and_no_room_is_lost(history: list[Any
         assert (fake.delivery._room, fake.delivery._room_of_changes) == (0, 0)
         assert sum(fake.outcome().values()) == read
         for extern_id, campaign_id in last.items():
-            held = fake.ledger.leads.whereabouts("people", [extern_id])
-            assert [each.campaign_id for each in held if each.is_dialled] == ([campaign_id] if campaign_id else [])
+            held = fake.ledger.leads.locate("people", [extern_id])
+            assert [each.campaign_id for each in held if each.in_dialer] == ([campaign_id] if campaign_id else [])
 
 
 # Read again
@@ -291,7 +291,7 @@ class Listed:
     def __init__(self) -> None:
         self.leads: list[str] = []
 
-    def see(self, _stream: str, _version: int, leads: Sequence[str]) -> None:
+    def record_seen(self, _stream: str, _version: int, leads: Sequence[str]) -> None:
         """See `versions.Seen`."""
         self.leads += leads
 

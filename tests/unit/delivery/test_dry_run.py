@@ -89,7 +89,7 @@ def test_a_lead_that_moves_would_be_retired_and_loaded(fake: FakeDelivery) -> No
 def test_a_lead_that_moves_back_would_be_retired_and_changed(fake: FakeDelivery) -> None:
     known(fake, "L0", campaign="1002")
     known(fake, "L0")
-    fake.ledger.leads.retired("people", "1002", ["L0"], Retire.SUPPRESS, moved=True)
+    fake.ledger.leads.record_retirement("people", "1002", ["L0"], Retire.SUPPRESS, moved=True)
     fake.add(lead(0), WINBACK)
     assert would(fake) == {"retire": 1, "change": 1}
 

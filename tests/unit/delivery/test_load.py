@@ -49,7 +49,7 @@ def reject_reasons(room: Desk) -> dict[str, tuple[str, str]]:
 def claimed(room: Desk) -> set[str]:
     """`externId` of what the ledger says may be on its way."""
     under_way = sa.select(BATCHES.c.leads).where(BATCHES.c.fate == UNDER_WAY)
-    with room.ledger._book.database.engine.connect() as connection:
+    with room.ledger._account.database.engine.connect() as connection:
         batches = connection.execute(under_way).scalars()
         return {extern_id for batch in batches for extern_id in json.loads(batch)}
 

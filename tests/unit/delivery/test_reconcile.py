@@ -185,7 +185,7 @@ def test_what_arrived_is_accepted(room: Desk, next_run: Ledger) -> None:
 
 def test_what_arrived_will_be_passed_over_when_it_is_read_again(room: Desk, next_run: Ledger) -> None:
     recovered(room, next_run)
-    assert next_run.left("people", "1001", ["L0", "L1"]).keys() == {"L0"}
+    assert next_run.replay_candidates("people", "1001", ["L0", "L1"]).keys() == {"L0"}
 
 
 def test_nothing_is_in_flight_any_more(room: Desk, next_run: Ledger) -> None:
@@ -271,7 +271,7 @@ def test_of_a_load_that_arrived_it_is_known_which_fields_it_has(room: Desk, tmp_
     load(room, 0)
     with closing(Ledger.open(None, tmp_path, ACCOUNT, "two")) as ledger:
         recovered(room, ledger)
-        content = ledger.leads.held("1001", ["L0"])["L0"].content
+        content = ledger.leads.of_campaign("1001", ["L0"])["L0"].content
     assert {"externId", "leadPhone"} <= json.loads(content or "{}").keys()
 
 

@@ -65,7 +65,7 @@ class Room:
 
     def held(self, *numbers: int, campaign: str = "1001") -> list[str | None]:
         """How the ledger has them."""
-        held = self.desk.ledger.leads.held(campaign, [f"L{number}" for number in numbers])
+        held = self.desk.ledger.leads.of_campaign(campaign, [f"L{number}" for number in numbers])
         return [held[f"L{number}"].retired for number in numbers]
 
     def total(self, what: str) -> int:

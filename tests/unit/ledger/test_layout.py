@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from target_engagevoice.errors import LedgerError
-from target_engagevoice.ledger.leads import HeldLead
+from target_engagevoice.ledger.leads import LoadedLead
 from target_engagevoice.ledger.ledger import Accepted, InFlight, Ledger
 from target_engagevoice.ledger.tables import CHANGE, LOAD, SCHEMA_VERSION
 from tests.unit.ledger.test_model import play
@@ -31,7 +31,7 @@ def test_what_a_killed_run_left_is_looked_up_in_an_index(tmp_path: Path, read_on
         killed.settle("people", "1001", {"a": "d1"}, [], 1.0)
     with closing(Ledger.open(None, tmp_path, "1", "two", read_only=read_only)) as ledger:
         assert "engagevoice_left_lead" in plan(ledger)
-        assert ledger.left("people", "1001", ["a"]).keys() == {"a"}
+        assert ledger.replay_candidates("people", "1001", ["a"]).keys() == {"a"}
 
 
 def test_the_index_is_gone_once_nothing_is_left(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_the_index_is_gone_once_nothing_is_left(tmp_path: Path) -> None:
 
 def plan(ledger: Ledger) -> str:
     """How SQLite would look up what killed runs left."""
-    with ledger._book.database.engine.connect() as connection:
+    with ledger._account.database.engine.connect() as connection:
         query = "EXPLAIN QUERY PLAN SELECT * FROM engagevoice_left WHERE account_id = '1' AND campaign_id = '1001'"
         return str(connection.execute(sa.text(query)).all())
 
@@ -104,7 +104,7 @@ def test_what_a_killed_first_program_left_is_known(first: Path) -> None:
         assert ledger.in_flight() == [InFlight("1001", "people", "b", "d2", 2.5, "one")]
         ledger.settle("people", "1001", {"b": "d2"}, [], 3.5, "one")
         assert ledger.accepted("1001", ["a", "b"]) == {"a": Accepted("d1", 1.5), "b": Accepted("d2", 3.5)}
-        assert [each.digest for each in ledger.left("people", "1001", ["a"])["a"]] == ["d1"]
+        assert [each.digest for each in ledger.replay_candidates("people", "1001", ["a"])["a"]] == ["d1"]
 
 
 def test_a_ledger_of_the_first_version_is_brought_up_to_date(first: Path) -> None:
@@ -137,8 +137,8 @@ def earlier(first: Path, request: pytest.FixtureRequest) -> Path:
 
 def test_of_leads_that_an_earlier_version_loaded_all_but_their_stream_is_known(earlier: Path) -> None:
     with closing(Ledger.open(None, earlier.parent, "1", "two")) as ledger:
-        lead = HeldLead("1001", "a", "d1", 1.5, None, None, None, None)
-        assert [ledger.leads.whereabouts(stream, ["a"]) for stream in ("people", "contacts")] == [[lead], [lead]]
+        lead = LoadedLead("1001", "a", "d1", 1.5, None, None, None, None)
+        assert [ledger.leads.locate(stream, ["a"]) for stream in ("people", "contacts")] == [[lead], [lead]]
         assert ledger.versions.count("people", 1) == (0, 0)
 
 
@@ -150,8 +150,8 @@ def test_what_an_earlier_version_had_in_flight_is_a_load(earlier: Path) -> None:
 def test_a_lead_of_an_earlier_version_is_of_the_stream_that_changes_it(earlier: Path) -> None:
     with closing(Ledger.open(None, earlier.parent, "1", "two")) as ledger:
         ledger.claim("people", "1001", {"a": "d2"}, 3.0, CHANGE)
-        ledger.leads.changed("people", "1001", {"a": "d2"}, {"a": "{}"})
-        assert ledger.leads.whereabouts("contacts", ["a"]) == []
+        ledger.leads.record_change("people", "1001", {"a": "d2"}, {"a": "{}"})
+        assert ledger.leads.locate("contacts", ["a"]) == []
 
 
 def test_a_ledger_is_brought_up_to_date_once(earlier: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from target_engagevoice.ledger.leads import HeldLead
+from target_engagevoice.ledger.leads import LoadedLead
 from target_engagevoice.ledger.ledger import Accepted, InFlight
 from target_engagevoice.ledger.tables import CHANGE, LOAD, RETIRE
 from target_engagevoice.ledger.versions import ANY_VERSION, NO_VERSION
@@ -31,17 +31,17 @@ def load(ledger: Ledger, *extern_ids: str, campaign: str = CAMPAIGN, stream: str
 
 def retire(ledger: Ledger, *extern_ids: str, how: Retire = Retire.SUPPRESS, moved: bool = False) -> None:
     ledger.claim("people", CAMPAIGN, dict.fromkeys(extern_ids, how.value), 1.0, RETIRE)
-    ledger.leads.retired("people", CAMPAIGN, extern_ids, how, moved=moved)
+    ledger.leads.record_retirement("people", CAMPAIGN, extern_ids, how, moved=moved)
 
 
-def held(ledger: Ledger, extern_id: str = "L0", campaign: str = CAMPAIGN) -> HeldLead:
-    return ledger.leads.held(campaign, [extern_id])[extern_id]
+def held(ledger: Ledger, extern_id: str = "L0", campaign: str = CAMPAIGN) -> LoadedLead:
+    return ledger.leads.of_campaign(campaign, [extern_id])[extern_id]
 
 
 def places(ledger: Ledger, campaign: str | None = CAMPAIGN, extern_id: str = "L0") -> list[tuple[str, bool, bool]]:
     """Digest of each version that killed runs left, whether it was taken, and whether it is a mark."""
-    left = ledger.left("people", campaign, [extern_id]).get(extern_id, [])
-    return [(version.digest, version.taken, version.is_mark) for version in left]
+    left = ledger.replay_candidates("people", campaign, [extern_id]).get(extern_id, [])
+    return [(version.digest, version.accepted, version.everywhere) for version in left]
 
 
 # Where leads are
@@ -50,34 +50,34 @@ def places(ledger: Ledger, campaign: str | None = CAMPAIGN, extern_id: str = "L0
 def test_a_lead_is_found_wherever_it_was_loaded(ledger: Ledger) -> None:
     load(ledger, "L0", "L1")
     load(ledger, "L0", campaign=OTHER)
-    found = {(each.campaign_id, each.extern_id) for each in ledger.leads.whereabouts("people", ["L0"])}
+    found = {(each.campaign_id, each.extern_id) for each in ledger.leads.locate("people", ["L0"])}
     assert found == {(CAMPAIGN, "L0"), (OTHER, "L0")}
 
 
 def test_streams_have_leads_of_their_own(ledger: Ledger) -> None:
     load(ledger, "L0", stream="people")
     load(ledger, "L0", stream="contacts", campaign=OTHER)
-    assert [each.campaign_id for each in ledger.leads.whereabouts("people", ["L0"])] == [CAMPAIGN]
+    assert [each.campaign_id for each in ledger.leads.locate("people", ["L0"])] == [CAMPAIGN]
 
 
 def test_a_lead_is_of_the_stream_that_loaded_it_last(ledger: Ledger) -> None:
     load(ledger, "L0", stream="people")
     load(ledger, "L0", stream="contacts")
-    assert ledger.leads.whereabouts("people", ["L0"]) == []
+    assert ledger.leads.locate("people", ["L0"]) == []
 
 
 def test_accounts_have_leads_of_their_own(ledger_url: str) -> None:
     with opened(ledger_url) as first:
         load(first, "L0")
     with opened(ledger_url, account="other") as second:
-        assert second.leads.whereabouts("people", ["L0"]) == []
+        assert second.leads.locate("people", ["L0"]) == []
 
 
 @pytest.mark.parametrize("count", [0, 1, 30])
 def test_any_number_of_campaigns_is_looked_through(ledger: Ledger, count: int) -> None:
     for number in range(count):
         load(ledger, "L0", campaign=f"{number}")
-    assert len(ledger.leads.whereabouts("people", ["L0"])) == count
+    assert len(ledger.leads.locate("people", ["L0"])) == count
 
 
 # Changed
@@ -85,32 +85,32 @@ def test_any_number_of_campaigns_is_looked_through(ledger: Ledger, count: int) -
 
 def test_what_was_looked_up_is_kept(ledger: Ledger) -> None:
     load(ledger, "L0")
-    ledger.leads.note(CAMPAIGN, {"L0": ("77", None)})
-    assert (held(ledger).lead_id, held(ledger).was) == ("77", None)
+    ledger.leads.record_lookup(CAMPAIGN, {"L0": ("77", None)})
+    assert (held(ledger).lead_id, held(ledger).earlier_state) == ("77", None)
 
 
 def test_the_state_before_the_first_try_is_kept(ledger: Ledger) -> None:
     load(ledger, "L0")
-    ledger.leads.note(CAMPAIGN, {"L0": ("77", "PENDING")})
-    ledger.leads.note(CAMPAIGN, {"L0": ("78", "CANCELLED")})
-    assert (held(ledger).lead_id, held(ledger).was) == ("78", "PENDING")
+    ledger.leads.record_lookup(CAMPAIGN, {"L0": ("77", "PENDING")})
+    ledger.leads.record_lookup(CAMPAIGN, {"L0": ("78", "CANCELLED")})
+    assert (held(ledger).lead_id, held(ledger).earlier_state) == ("78", "PENDING")
 
 
 def test_a_changed_lead_is_in_the_dialer(ledger: Ledger) -> None:
     load(ledger, "L0")
-    ledger.leads.note(CAMPAIGN, {"L0": ("77", "READY")})
+    ledger.leads.record_lookup(CAMPAIGN, {"L0": ("77", "READY")})
     retire(ledger, "L0")
-    ledger.leads.changed("contacts", CAMPAIGN, {"L0": "b"}, {"L0": "{}"})
-    assert held(ledger) == HeldLead(CAMPAIGN, "L0", "b", 5.0, None, "77", None, "{}")
-    assert [each.extern_id for each in ledger.leads.whereabouts("contacts", ["L0"])] == ["L0"]
+    ledger.leads.record_change("contacts", CAMPAIGN, {"L0": "b"}, {"L0": "{}"})
+    assert held(ledger) == LoadedLead(CAMPAIGN, "L0", "b", 5.0, None, "77", None, "{}")
+    assert [each.extern_id for each in ledger.leads.locate("contacts", ["L0"])] == ["L0"]
 
 
 def test_of_a_lead_that_was_loaded_anew_nothing_is_known_from_before(ledger: Ledger) -> None:
     load(ledger, "L0")
-    ledger.leads.note(CAMPAIGN, {"L0": ("77", "READY")})
+    ledger.leads.record_lookup(CAMPAIGN, {"L0": ("77", "READY")})
     retire(ledger, "L0")
     load(ledger, "L0", at=9.0)
-    assert held(ledger) == HeldLead(CAMPAIGN, "L0", "a", 9.0, None, None, None, None)
+    assert held(ledger) == LoadedLead(CAMPAIGN, "L0", "a", 9.0, None, None, None, None)
 
 
 def test_contents_are_kept_with_what_was_accepted(ledger: Ledger) -> None:
@@ -120,10 +120,10 @@ def test_contents_are_kept_with_what_was_accepted(ledger: Ledger) -> None:
 
 def test_a_lead_that_the_campaign_has_is_adopted_once(ledger: Ledger) -> None:
     load(ledger, "L0")
-    ledger.leads.adopt("contacts", CAMPAIGN, {"L0": ("1", 1.0), "L1": ("2", 2.0)})
+    ledger.leads.record_existing("contacts", CAMPAIGN, {"L0": ("1", 1.0), "L1": ("2", 2.0)})
     assert (held(ledger).digest, held(ledger, "L1")) == (
         "a",
-        HeldLead(CAMPAIGN, "L1", "", 2.0, None, "2", None, None),
+        LoadedLead(CAMPAIGN, "L1", "", 2.0, None, "2", None, None),
     )
 
 
@@ -135,20 +135,20 @@ def test_a_retired_lead_is_not_in_the_dialer(ledger: Ledger, how: Retire) -> Non
     load(ledger, "L0")
     retire(ledger, "L0", how=how)
     lead = held(ledger)
-    assert (lead.is_dialled, lead.how, ledger.accepted(CAMPAIGN, ["L0"])["L0"].holds("a")) == (False, how, False)
+    assert (lead.in_dialer, lead.how, ledger.accepted(CAMPAIGN, ["L0"])["L0"].holds("a")) == (False, how, False)
 
 
 def test_a_deleted_lead_has_no_id_any_more(ledger: Ledger) -> None:
     load(ledger, "L0")
-    ledger.leads.note(CAMPAIGN, {"L0": ("77", "READY")})
+    ledger.leads.record_lookup(CAMPAIGN, {"L0": ("77", "READY")})
     retire(ledger, "L0", how=Retire.DELETE)
-    assert (held(ledger).lead_id, held(ledger).was) == (None, None)
+    assert (held(ledger).lead_id, held(ledger).earlier_state) == (None, None)
 
 
 def test_a_lead_that_is_gone_is_as_if_deleted(ledger: Ledger) -> None:
     load(ledger, "L0")
     ledger.claim("people", CAMPAIGN, {"L0": "b"}, 1.0, CHANGE)
-    ledger.leads.gone("people", CAMPAIGN, ["L0"])
+    ledger.leads.record_gone("people", CAMPAIGN, ["L0"])
     assert held(ledger).how is Retire.DELETE
 
 
@@ -167,8 +167,8 @@ def test_a_change_is_in_flight_until_it_is_done(ledger_url: str) -> None:
     with opened(ledger_url) as killed:
         load(killed, "L0", "L1", "L2")
         killed.claim("people", CAMPAIGN, dict.fromkeys(["L0", "L1", "L2"], "b"), 3.0, CHANGE)
-        killed.leads.changed("people", CAMPAIGN, {"L0": "b"}, {})
-        killed.leads.gone("people", CAMPAIGN, ["L1"])
+        killed.leads.record_change("people", CAMPAIGN, {"L0": "b"}, {})
+        killed.leads.record_gone("people", CAMPAIGN, ["L1"])
     with opened(ledger_url, "two") as ledger:
         assert [each.extern_id for each in ledger.in_flight()] == ["L2"]
         assert places(ledger) == [("a", True, False), ("b", True, False)]
@@ -180,7 +180,7 @@ def test_a_retirement_is_left_to_the_next_run(ledger_url: str, moved: bool) -> N
         load(killed, "L0")
         retire(killed, "L0", moved=moved)
         if not moved:
-            killed.leads.mark("people", ["L0"])
+            killed.leads.record_retired_everywhere("people", ["L0"])
     with opened(ledger_url, "two") as ledger:
         assert ledger.in_flight() == []
         assert places(ledger) == [("a", True, False), (RETIRED, True, not moved)]
@@ -192,7 +192,7 @@ def test_what_was_left_anywhere_is_in_order(ledger_url: str) -> None:
     with opened(ledger_url) as killed:
         for campaign in (OTHER, CAMPAIGN):
             load(killed, "L0", campaign=campaign)
-            killed.leads.mark("people", ["L0"])
+            killed.leads.record_retired_everywhere("people", ["L0"])
     with opened(ledger_url, "two") as ledger:
         assert [is_mark for _, _, is_mark in places(ledger, None)] == [False, True, False, True]
 
@@ -202,19 +202,19 @@ def test_a_mark_is_no_lead_that_a_campaign_took(ledger_url: str) -> None:
         load(killed, "L0", campaign=OTHER)
         retire(killed, "L0", moved=True)
     with opened(ledger_url, "two") as ledger:
-        assert (ledger.took_leads(CAMPAIGN), ledger.took_leads(OTHER)) == (False, True)
+        assert (ledger.loaded_by_dead_runs(CAMPAIGN), ledger.loaded_by_dead_runs(OTHER)) == (False, True)
 
 
 @pytest.mark.parametrize("how", list(Retire))
 def test_a_retirement_in_doubt_leaves_the_lead_perhaps_in_the_dialer(ledger_url: str, how: Retire) -> None:
     with opened(ledger_url) as killed:
         load(killed, "L0", "L1")
-        killed.leads.note(CAMPAIGN, {"L0": ("77", "READY")})
+        killed.leads.record_lookup(CAMPAIGN, {"L0": ("77", "READY")})
         killed.claim("people", CAMPAIGN, {"L0": how.value}, 1.0, RETIRE)
     with opened(ledger_url, "two") as ledger:
-        ledger.leads.doubt("people", CAMPAIGN, {"L0": "another"}, "one", how)
+        ledger.leads.settle_uncertain("people", CAMPAIGN, {"L0": "another"}, "one", how)
         lead = held(ledger)
-        assert (lead.retired, lead.how, lead.is_dialled, lead.was) == (f"{how.value}?", how, True, "READY")
+        assert (lead.retired, lead.how, lead.in_dialer, lead.earlier_state) == (f"{how.value}?", how, True, "READY")
         assert (ledger.in_flight(), held(ledger, "L1").retired) == ([], None)
 
 
@@ -222,12 +222,12 @@ def test_a_retirement_in_doubt_leaves_the_lead_perhaps_in_the_dialer(ledger_url:
 def test_a_change_in_doubt_leaves_nothing_certain(ledger_url: str, before: str | None, after: str | None) -> None:
     with opened(ledger_url) as killed:
         load(killed, "L0")
-        with killed._book.writing() as connection:
+        with killed._account.writing() as connection:
             if before is not None:
                 killed.leads._retire(connection, CAMPAIGN, ["L0"], before)
         killed.claim("people", CAMPAIGN, {"L0": "b"}, 1.0, CHANGE)
     with opened(ledger_url, "two") as ledger:
-        ledger.leads.doubt("people", CAMPAIGN, {"L0": "another"}, "one", None)
+        ledger.leads.settle_uncertain("people", CAMPAIGN, {"L0": "another"}, "one", None)
         assert ledger.accepted(CAMPAIGN, ["L0"])["L0"] == Accepted("", 5.0, after)
 
 
@@ -236,10 +236,10 @@ def test_what_somebody_settled_meanwhile_is_not_doubted(ledger_url: str) -> None
         load(killed, "L0")
         killed.claim("people", CAMPAIGN, {"L0": "b"}, 1.0, CHANGE)
     with opened(ledger_url, "two") as ledger:
-        ledger.leads.doubt("people", CAMPAIGN, {"L0": "another"}, "one", None)
+        ledger.leads.settle_uncertain("people", CAMPAIGN, {"L0": "another"}, "one", None)
         assert ledger.claim("people", CAMPAIGN, {"L0": "c"}, 2.0, CHANGE) == {"L0"}
-        ledger.leads.changed("people", CAMPAIGN, {"L0": "c"}, {})
-        ledger.leads.doubt("people", CAMPAIGN, {"L0": "another"}, "one", None)
+        ledger.leads.record_change("people", CAMPAIGN, {"L0": "c"}, {})
+        ledger.leads.settle_uncertain("people", CAMPAIGN, {"L0": "another"}, "one", None)
         assert ledger.accepted(CAMPAIGN, ["L0"])["L0"].holds("c")
 
 
@@ -258,10 +258,10 @@ def test_a_load_that_arrived_unseen_has_the_names_of_its_fields(ledger_url: str)
 
 def test_the_state_of_a_lead_that_was_not_retired_is_asked_anew(ledger: Ledger) -> None:
     load(ledger, "L0", "L1")
-    ledger.leads.note(CAMPAIGN, {"L0": ("1", "READY"), "L1": ("2", "READY")})
+    ledger.leads.record_lookup(CAMPAIGN, {"L0": ("1", "READY"), "L1": ("2", "READY")})
     retire(ledger, "L1")
-    ledger.leads.kept("people", CAMPAIGN, ["L0", "L1"])
-    assert [(held(ledger, each).lead_id, held(ledger, each).was) for each in ("L0", "L1")] == [
+    ledger.leads.record_not_retired("people", CAMPAIGN, ["L0", "L1"])
+    assert [(held(ledger, each).lead_id, held(ledger, each).earlier_state) for each in ("L0", "L1")] == [
         ("1", None),
         ("2", "READY"),
     ]
@@ -272,7 +272,7 @@ def test_what_the_server_broke_on_may_be_done(
     ledger: Ledger, how: Retire | None, digest: str, retired: str | None
 ) -> None:
     load(ledger, "L0", "L1")
-    ledger.leads.perhaps(CAMPAIGN, ["L0"], how)
+    ledger.leads.record_uncertain(CAMPAIGN, ["L0"], how)
     assert [(held(ledger, each).digest, held(ledger, each).retired) for each in ("L0", "L1")] == [
         (digest, retired),
         ("a", None),
@@ -310,16 +310,16 @@ def missing(ledger: Ledger, version: int = 7, after: str = "", most: int = -1) -
 
 def test_what_a_version_does_not_hold_is_missing(ledger: Ledger) -> None:
     load(ledger, "L0", "L1", "L2")
-    ledger.versions.see("people", 7, ["L0"])
-    ledger.versions.see("people", ANY_VERSION, ["L1"])
-    ledger.versions.see("people", 6, ["L2"])
-    ledger.versions.see("contacts", 7, ["L2"])
+    ledger.versions.record_seen("people", 7, ["L0"])
+    ledger.versions.record_seen("people", ANY_VERSION, ["L1"])
+    ledger.versions.record_seen("people", 6, ["L2"])
+    ledger.versions.record_seen("contacts", 7, ["L2"])
     assert (missing(ledger), ledger.versions.count("people", 7)) == (["L2"], (1, 3))
 
 
 def test_what_is_seen_twice_is_seen(ledger: Ledger) -> None:
     for _ in range(2):
-        ledger.versions.see("people", 7, ["L0"])
+        ledger.versions.record_seen("people", 7, ["L0"])
     assert [ledger.versions.holds("people", version, "L0") for version in (7, 8)] == [True, False]
 
 
@@ -335,7 +335,7 @@ def test_what_is_perhaps_in_the_dialer_can_be_missing(ledger_url: str) -> None:
         load(killed, "L0")
         killed.claim("people", CAMPAIGN, {"L0": "suppress"}, 1.0, RETIRE)
     with opened(ledger_url, "two") as ledger:
-        ledger.leads.doubt("people", CAMPAIGN, {"L0": "another"}, "one", Retire.SUPPRESS)
+        ledger.leads.settle_uncertain("people", CAMPAIGN, {"L0": "another"}, "one", Retire.SUPPRESS)
         assert missing(ledger) == ["L0"]
 
 
@@ -351,21 +351,21 @@ def test_what_is_missing_comes_page_by_page_in_the_order_of_code_points(ledger: 
 
 def test_what_is_forgotten_is_forgotten_of_that_stream(ledger: Ledger) -> None:
     for stream in ("people", "contacts"):
-        ledger.versions.see(stream, 7, ["L0"])
-    ledger.versions.forget("people", 7)
+        ledger.versions.record_seen(stream, 7, ["L0"])
+    ledger.versions.record_activated("people", 7)
     assert [ledger.versions.holds(stream, 7, "L0") for stream in ("people", "contacts")] == [False, True]
 
 
 def test_the_version_that_was_activated_last_is_remembered_of_that_stream(ledger: Ledger) -> None:
     for version in (7, 9):
-        ledger.versions.see("people", version, ["L0"])
-        ledger.versions.forget("people", version)
+        ledger.versions.record_seen("people", version, ["L0"])
+        ledger.versions.record_activated("people", version)
     assert [ledger.versions.activated(stream) for stream in ("people", "contacts")] == [9, None]
 
 
 def test_the_version_that_was_activated_last_holds_no_lead_for_it(ledger: Ledger) -> None:
     load(ledger, "L0")
-    ledger.versions.forget("people", 7)
+    ledger.versions.record_activated("people", 7)
     assert missing(ledger) == ["L0"]
 
 
@@ -382,10 +382,10 @@ def test_threads_note_side_by_side(ledger: Ledger) -> None:
         try:
             for extern_id in mine:
                 ledger.claim("people", CAMPAIGN, {extern_id: "b"}, 1.0, CHANGE)
-                ledger.leads.note(CAMPAIGN, {extern_id: ("1", None)})
-                ledger.leads.changed("people", CAMPAIGN, {extern_id: "b"}, {})
-                ledger.versions.see("people", 7, ids)
-                ledger.leads.adopt("people", CAMPAIGN, dict.fromkeys(reversed(ids), ("1", 1.0)))
+                ledger.leads.record_lookup(CAMPAIGN, {extern_id: ("1", None)})
+                ledger.leads.record_change("people", CAMPAIGN, {extern_id: "b"}, {})
+                ledger.versions.record_seen("people", 7, ids)
+                ledger.leads.record_existing("people", CAMPAIGN, dict.fromkeys(reversed(ids), ("1", 1.0)))
         except BaseException as error:
             failures.append(error)
             raise
@@ -407,5 +407,5 @@ def test_a_dry_run_knows_where_leads_are(ledger_url: str) -> None:
         load(first, "L0")
         first.leads.note_listed("digest")
     with opened(ledger_url, "dry", read_only=True) as ledger:
-        assert [each.extern_id for each in ledger.leads.whereabouts("people", ["L0"])] == ["L0"]
+        assert [each.extern_id for each in ledger.leads.locate("people", ["L0"])] == ["L0"]
         assert (ledger.leads.listed(["digest"]), missing(ledger), held(ledger).digest) == ({"digest"}, ["L0"], "a")

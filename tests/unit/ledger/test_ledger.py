@@ -176,7 +176,7 @@ def test_what_a_killed_run_had_in_flight_can_be_settled_for_it(ledger_url: str) 
 
 
 def versions(ledger: Ledger, extern_id: str = "L0", stream: str = "people") -> list[str]:
-    return [left.digest for left in ledger.left(stream, CAMPAIGN, [extern_id]).get(extern_id, [])]
+    return [left.digest for left in ledger.replay_candidates(stream, CAMPAIGN, [extern_id]).get(extern_id, [])]
 
 
 def test_all_versions_a_killed_run_got_accepted_are_left_in_order(ledger_url: str) -> None:
@@ -228,8 +228,8 @@ def test_a_version_that_a_killed_run_got_refused_is_left_as_such(ledger_url: str
         refuse(killed, {"L0": "a"})
         settle(killed, {"L0": "b"})
     with opened(ledger_url, "two") as ledger:
-        left = ledger.left("people", CAMPAIGN, ["L0"])["L0"]
-        assert [(version.digest, version.taken) for version in left] == [("a", False), ("b", True)]
+        left = ledger.replay_candidates("people", CAMPAIGN, ["L0"])["L0"]
+        assert [(version.digest, version.accepted) for version in left] == [("a", False), ("b", True)]
 
 
 def test_a_version_that_is_accepted_after_a_killed_run_got_it_refused_keeps_its_place(ledger_url: str) -> None:
@@ -239,15 +239,15 @@ def test_a_version_that_is_accepted_after_a_killed_run_got_it_refused_keeps_its_
     with opened(ledger_url, "two") as killed:
         settle(killed, {"L0": "a"})
     with opened(ledger_url, "three") as ledger:
-        left = ledger.left("people", CAMPAIGN, ["L0"])["L0"]
-        assert [(version.digest, version.taken) for version in left] == [("a", True), ("b", True)]
+        left = ledger.replay_candidates("people", CAMPAIGN, ["L0"])["L0"]
+        assert [(version.digest, version.accepted) for version in left] == [("a", True), ("b", True)]
 
 
 def test_leads_that_were_only_refused_were_not_taken(ledger_url: str) -> None:
     with opened(ledger_url) as killed:
         refuse(killed, {"L0": "a"})
     with opened(ledger_url, "two") as ledger:
-        assert not ledger.took_leads(CAMPAIGN)
+        assert not ledger.loaded_by_dead_runs(CAMPAIGN)
 
 
 class AnyHistory(RuleBasedStateMachine):
@@ -361,7 +361,7 @@ def refusal(url: str | None, folder: Path = Path("unused"), *, read_only: bool =
 
 @pytest.mark.parametrize("read_only", [True, False])
 def test_a_ledger_of_a_newer_version_is_refused(ledger_url: str, read_only: bool) -> None:
-    with opened(ledger_url) as ledger, ledger._book.database.engine.begin() as connection:
+    with opened(ledger_url) as ledger, ledger._account.database.engine.begin() as connection:
         connection.execute(sa.text("UPDATE engagevoice_schema SET version = version + 1"))
     message = refusal(ledger_url, read_only=read_only)
     assert f"schema version {SCHEMA_VERSION + 1}" in message
@@ -370,7 +370,7 @@ def test_a_ledger_of_a_newer_version_is_refused(ledger_url: str, read_only: bool
 
 def test_a_ledger_of_a_newer_version_is_left_as_it_is(ledger_url: str) -> None:
     with opened(ledger_url) as ledger:
-        with ledger._book.database.engine.begin() as connection:
+        with ledger._account.database.engine.begin() as connection:
             connection.execute(sa.text("UPDATE engagevoice_schema SET version = version + 1"))
         refusal_of_second = ledger_url
     refusal(refusal_of_second)
@@ -502,7 +502,7 @@ def test_a_url_that_leads_nowhere_is_refused_without_its_password(url: str, word
 def test_a_dry_run_makes_no_file(tmp_path: Path) -> None:
     with closing(Ledger.open(None, tmp_path, ACCOUNT, "dry", read_only=True)) as ledger:
         assert ledger.accepted(CAMPAIGN, ["L0"]) == {}
-        assert ledger.left("people", CAMPAIGN, ["L0"]) == {}
+        assert ledger.replay_candidates("people", CAMPAIGN, ["L0"]) == {}
     assert list(tmp_path.iterdir()) == []
 
 
@@ -521,7 +521,7 @@ def test_a_dry_run_leaves_no_trace(ledger_url: str) -> None:
         pass
     with opened(ledger_url, "three") as ledger:
         assert [each.run for each in ledger.in_flight()] == ["one"]
-        with ledger._book.database.engine.connect() as connection:
+        with ledger._account.database.engine.connect() as connection:
             runs = set(connection.execute(sa.text("SELECT run FROM engagevoice_runs")).scalars())
     assert runs == {"one", "three"}
 
@@ -567,6 +567,6 @@ def test_the_ledger_is_for_its_owner_only(tmp_path: Path) -> None:
 
 
 def test_what_is_written_is_on_disk_before_the_call_returns(ledger: Ledger) -> None:
-    with ledger._book.database.engine.connect() as connection:
+    with ledger._account.database.engine.connect() as connection:
         synchronous = connection.execute(sa.text("PRAGMA synchronous")).scalar()
     assert synchronous == 2  # FULL

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from msgspec import structs
 
 from target_engagevoice.ledger.database import Database
-from target_engagevoice.ledger.leads import HeldLead
+from target_engagevoice.ledger.leads import LoadedLead
 from target_engagevoice.ledger.ledger import Accepted, InFlight, Ledger
 from target_engagevoice.ledger.tables import CHANGE, EVERYWHERE, LOAD, RETIRE
 from target_engagevoice.ledger.versions import ANY_VERSION
@@ -151,9 +151,9 @@ class Model:
             if how == Retire.DELETE:
                 self.leads[key].lead_id = self.leads[key].was = None
 
-    def held(self, key: Key) -> HeldLead:
+    def held(self, key: Key) -> LoadedLead:
         accepted, known = self.accepted[key], self.leads[key]
-        return HeldLead(*key, accepted.digest, accepted.at, accepted.retired, known.lead_id, known.was, known.content)
+        return LoadedLead(*key, accepted.digest, accepted.at, accepted.retired, known.lead_id, known.was, known.content)
 
     def finish(self, run: str, predecessors: set[str], dead: set[str], read: list[str]) -> None:
         self.left = [
@@ -247,14 +247,14 @@ class AnyCalls(RuleBasedStateMachine):
 
     @rule(number=seats, stream=streams, campaign=campaigns, leads=some, at=times)
     def adopt(self, number: int, stream: str, campaign: str, leads: list[str], at: float) -> None:
-        self._seat(number).ledger.leads.adopt(stream, campaign, dict.fromkeys(leads, ("1", at)))
+        self._seat(number).ledger.leads.record_existing(stream, campaign, dict.fromkeys(leads, ("1", at)))
         for key in [(campaign, extern_id) for extern_id in leads if (campaign, extern_id) not in self.model.accepted]:
             self.model.accepted[key] = Accepted("", at)
             self.model.leads[key] = Known(stream, "1")
 
     @rule(number=seats, campaign=campaigns, leads=some, state=st.sampled_from([None, "READY", "PENDING"]))
     def note(self, number: int, campaign: str, leads: list[str], state: str | None) -> None:
-        self._seat(number).ledger.leads.note(campaign, dict.fromkeys(leads, ("2", state)))
+        self._seat(number).ledger.leads.record_lookup(campaign, dict.fromkeys(leads, ("2", state)))
         for known in [self.model.leads[campaign, each] for each in leads if (campaign, each) in self.model.leads]:
             known.lead_id = "2"
             known.was = known.was if known.was is not None else state
@@ -262,7 +262,7 @@ class AnyCalls(RuleBasedStateMachine):
     @rule(number=seats, stream=streams, campaign=campaigns, leads=some, digest=st.sampled_from(["d1", "d2"]))
     def change(self, number: int, stream: str, campaign: str, leads: list[str], digest: str) -> None:
         seat, done = self._seat(number), dict.fromkeys(leads, digest)
-        seat.ledger.leads.changed(stream, campaign, done, dict.fromkeys(leads[:1], "content"))
+        seat.ledger.leads.record_change(stream, campaign, done, dict.fromkeys(leads[:1], "content"))
         for key in [(campaign, extern_id) for extern_id in leads if (campaign, extern_id) in self.model.accepted]:
             self.model.accepted[key] = Accepted(digest, self.model.accepted[key].at)
             content = "content" if key[1] == leads[0] else None
@@ -272,14 +272,14 @@ class AnyCalls(RuleBasedStateMachine):
     @rule(number=seats, stream=streams, campaign=campaigns, leads=some)
     def find_gone(self, number: int, stream: str, campaign: str, leads: list[str]) -> None:
         seat = self._seat(number)
-        seat.ledger.leads.gone(stream, campaign, leads)
+        seat.ledger.leads.record_gone(stream, campaign, leads)
         self.model.retire(campaign, leads, "delete")
         self.model.land(seat.run, stream, campaign, {}, leads, dead=seat.dead)
 
     @rule(number=seats, stream=streams, campaign=campaigns, leads=some, how=ways, moved=st.booleans())
     def retire(self, number: int, stream: str, campaign: str, leads: list[str], how: Retire, *, moved: bool) -> None:
         seat = self._seat(number)
-        seat.ledger.leads.retired(stream, campaign, leads, how, moved=moved)
+        seat.ledger.leads.record_retirement(stream, campaign, leads, how, moved=moved)
         self.model.retire(campaign, leads, how.value)
         done, cleared = (dict.fromkeys(leads, RETIRED), []) if moved else ({}, leads)
         self.model.land(seat.run, stream, campaign, done, cleared, dead=seat.dead)
@@ -287,7 +287,7 @@ class AnyCalls(RuleBasedStateMachine):
     @rule(number=seats, stream=streams, leads=some)
     def mark(self, number: int, stream: str, leads: list[str]) -> None:
         seat = self._seat(number)
-        seat.ledger.leads.mark(stream, leads)
+        seat.ledger.leads.record_retired_everywhere(stream, leads)
         self.model.land(seat.run, stream, EVERYWHERE, dict.fromkeys(leads, RETIRED), [], dead=seat.dead)
 
     @rule(number=seats, dead=st.data(), stream=streams, campaign=campaigns, leads=some, how=st.one_of(st.none(), ways))
@@ -298,7 +298,7 @@ class AnyCalls(RuleBasedStateMachine):
         if not seat.dead:
             return
         run = dead.draw(st.sampled_from(sorted(seat.dead)))
-        seat.ledger.leads.doubt(stream, campaign, dict.fromkeys(leads, "another"), run, how)
+        seat.ledger.leads.settle_uncertain(stream, campaign, dict.fromkeys(leads, "another"), run, how)
         doubtful = [each for each in leads if model.holds(run, campaign, each)]
         for key in [(campaign, each) for each in doubtful if (campaign, each) in model.accepted]:
             before = model.accepted[key]
@@ -316,12 +316,12 @@ class AnyCalls(RuleBasedStateMachine):
 
     @rule(number=seats, stream=streams, version=st.integers(0, 2), leads=ids)
     def see(self, number: int, stream: str, version: int, leads: list[str]) -> None:
-        self._seat(number).ledger.versions.see(stream, version, leads)
+        self._seat(number).ledger.versions.record_seen(stream, version, leads)
         self.model.seen |= {(stream, version, extern_id) for extern_id in leads}
 
     @rule(number=seats, stream=streams, version=st.integers(0, 2))
     def forget(self, number: int, stream: str, version: int) -> None:
-        self._seat(number).ledger.versions.forget(stream, version)
+        self._seat(number).ledger.versions.record_activated(stream, version)
         self.model.seen = {each for each in self.model.seen if each[0] != stream}
         self.model.activated[stream] = version
 
@@ -333,7 +333,7 @@ class AnyCalls(RuleBasedStateMachine):
     @rule(number=seats)
     def look_who_is_dead(self, number: int) -> None:
         seat = self._seat(number)
-        seat.ledger.find_the_dead()
+        seat.ledger.find_dead_runs()
         seat.dead = set(self.model.unended) - {each.run for each in self.seats}
 
     @rule(number=seats)
@@ -362,19 +362,21 @@ class AnyCalls(RuleBasedStateMachine):
             accepted = {key: each for (where, key), each in model.accepted.items() if where == campaign}
             assert ledger.accepted(campaign, IDS) == accepted
             remains = [each for each in model.left if each.run in seat.dead and each.campaign == campaign]
-            assert ledger.took_leads(campaign) == any(each.taken and each.digest != RETIRED for each in remains)
+            assert ledger.loaded_by_dead_runs(campaign) == any(
+                each.taken and each.digest != RETIRED for each in remains
+            )
             held = {key: model.held((where, key)) for where, key in model.accepted if where == campaign}
-            assert ledger.leads.held(campaign, IDS) == held
+            assert ledger.leads.of_campaign(campaign, IDS) == held
             for stream in STREAMS:
-                left = ledger.left(stream, campaign, IDS)
+                left = ledger.replay_candidates(stream, campaign, IDS)
                 for extern_id in IDS:
                     versions = [
                         (each.digest, each.taken)
                         for each in remains
                         if (each.stream, each.extern_id) == (stream, extern_id)
                     ]
-                    known = [each for each in left.get(extern_id, []) if not each.is_mark]
-                    assert [(each.digest, each.taken) for each in known] == versions
+                    known = [each for each in left.get(extern_id, []) if not each.everywhere]
+                    assert [(each.digest, each.accepted) for each in known] == versions
             for extern_id in IDS:
                 assert ledger.refused(campaign, extern_id) == model.refused.get((campaign, extern_id))
         for stream in STREAMS:
@@ -384,7 +386,7 @@ class AnyCalls(RuleBasedStateMachine):
     def _agrees_on_stream(self, seat: Seat, stream: str) -> None:
         ledger, model = seat.ledger, self.model
         anywhere = {campaign for campaign, _ in model.accepted} | {EVERYWHERE}
-        left = ledger.left(stream, None, IDS)
+        left = ledger.replay_candidates(stream, None, IDS)
         for extern_id in IDS:
             versions = sorted(
                 (each.digest, each.taken, each.campaign == EVERYWHERE)
@@ -393,11 +395,11 @@ class AnyCalls(RuleBasedStateMachine):
                 and each.run in seat.dead
                 and each.campaign in anywhere
             )
-            assert sorted((each.digest, each.taken, each.is_mark) for each in left.get(extern_id, [])) == versions
+            assert sorted((each.digest, each.accepted, each.everywhere) for each in left.get(extern_id, [])) == versions
         mine = [key for key, known in model.leads.items() if known.stream == stream]
-        found = {(each.campaign_id, each.extern_id): each for each in ledger.leads.whereabouts(stream, IDS)}
+        found = {(each.campaign_id, each.extern_id): each for each in ledger.leads.locate(stream, IDS)}
         assert found == {key: model.held(key) for key in mine}
-        dialled = [key for key in mine if model.held(key).is_dialled]
+        dialled = [key for key in mine if model.held(key).in_dialer]
         for version in range(1, 3):
             seen = {each for where, one, each in model.seen if where == stream and one in (version, ANY_VERSION)}
             missing = [key for key in dialled if key[1] not in seen]
