@@ -1,7 +1,7 @@
-"""The command line of `target-engagevoice` (contract, section 1), with what it tells of itself.
+"""The command line of `target-engagevoice` (contract, section 1), with what `--help` and `--version` print.
 
-The options are the SDK's, declared again: importing the SDK, and all that a run stands on, takes ten times as long as
-`--version` and `--help` take without it.
+The options are the SDK's, declared again: importing the SDK and the other dependencies of a run takes ten times as
+long as `--version` and `--help` take without them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from target_engagevoice.config.files import missing
+from target_engagevoice.config.files import check_files
 from target_engagevoice.logger import NAME
 
 EXAMPLES = """\b
@@ -29,14 +29,6 @@ def _print_version(context: click.Context, _option: click.Parameter, asked: bool
     if asked:
         click.echo(f"{NAME} v{version(NAME)}, Meltano SDK v{version('singer-sdk')}")
         context.exit()
-
-
-def _check_files(_context: click.Context, _option: click.Parameter, sources: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse files that are not there; they are read by the run, where a mistake in one ends as the contract says."""
-    msg = missing(sources)
-    if msg is not None:
-        raise click.UsageError(msg)
-    return sources
 
 
 @click.command(NAME, context_settings={"help_option_names": ["--help"]}, epilog=EXAMPLES)
@@ -59,7 +51,7 @@ def _check_files(_context: click.Context, _option: click.Parameter, sources: tup
     "--config",
     multiple=True,
     is_eager=True,
-    callback=_check_files,
+    callback=check_files,
     help="Configuration file location or 'ENV' to use environment variables.",
 )
 @click.option(

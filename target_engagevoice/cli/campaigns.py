@@ -7,8 +7,7 @@ from importlib.metadata import version
 
 import click
 
-from target_engagevoice.cli.config_option import config_option, read_settings
-from target_engagevoice.cli.format_option import format_option
+from target_engagevoice.cli.options import config_option, format_option, read_settings
 from target_engagevoice.cli.table import table
 from target_engagevoice.clock import SystemClock
 from target_engagevoice.halt import Halt
@@ -27,7 +26,7 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @config_option
-@format_option
+@format_option("table", "json")
 def campaigns(sources: tuple[str, ...], format_: str) -> None:
     """List dial groups and their campaigns.
 

@@ -10,8 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from target_engagevoice.cli.config_option import config_option
-from target_engagevoice.cli.format_option import format_option
+from target_engagevoice.cli.options import config_option, format_option
 from target_engagevoice.clock import SystemClock
 from target_engagevoice.config.environment import environment
 from target_engagevoice.config.files import read_config
@@ -40,7 +39,7 @@ MOST_NAMES = 6
 @click.command(epilog=EXAMPLES)
 @config_option
 @click.option("--input", "schemas", type=click.File("rb"), help="SCHEMA messages of the tap, or its catalog.")
-@format_option
+@format_option("table", "json")
 @click.pass_context
 def check(context: click.Context, sources: tuple[str, ...], schemas: IO[Any] | None, format_: str) -> None:
     """Tell whether a run would be accepted, and what goes where.

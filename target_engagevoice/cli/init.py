@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from target_engagevoice.cli.options import format_option
 from target_engagevoice.errors import InputError
 from target_engagevoice.logger import NAME, logger
 from target_engagevoice.preflight.propose import DO_NOT_CALL, PLACEHOLDER, Confidence, propose
@@ -41,14 +42,7 @@ _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
     help="SCHEMA messages of the tap, or its catalog; - is standard input.",
 )
 @click.option("--campaign", help="Where the streams go: an id, an exact name, or 'Dial group/Campaign'.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["yaml", "json"]),
-    default="yaml",
-    show_default=True,
-    help="For meltano.yml, or for a file that is given with --config.",
-)
+@format_option("yaml", "json", help_="For meltano.yml, or for a file that is given with --config.")
 def init(source: IO[bytes], campaign: str | None, format_: str) -> None:
     """Propose the mappings for the streams of a tap.
 

@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from target_engagevoice.cli.config_option import config_option
+from target_engagevoice.cli.options import config_option
 from target_engagevoice.config.environment import environment
 from target_engagevoice.config.files import read_config
 from target_engagevoice.config.settings import offline as without_sign_in

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from target_engagevoice.cli.state_dir_option import read_state_dir, state_dir_option
+from target_engagevoice.cli.options import read_state_dir, state_dir_option
 from target_engagevoice.cli.table import table
 from target_engagevoice.reporting.past_runs import find_run, past_runs
 from target_engagevoice.reporting.read_rejects import reject_groups, singer_messages

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from target_engagevoice.cli.state_dir_option import read_state_dir, state_dir_option
+from target_engagevoice.cli.options import read_state_dir, state_dir_option
 from target_engagevoice.reporting.html import write_report
 from target_engagevoice.reporting.past_runs import find_run
 

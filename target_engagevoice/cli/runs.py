@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from target_engagevoice.cli.format_option import format_option
-from target_engagevoice.cli.state_dir_option import read_state_dir, state_dir_option
+from target_engagevoice.cli.options import format_option, read_state_dir, state_dir_option
 from target_engagevoice.cli.table import table
 from target_engagevoice.errors import StorageError
 from target_engagevoice.reporting.past_runs import past_runs
@@ -24,7 +23,7 @@ NO_RECORD = "no record"
 @click.command(epilog="Example: engagevoice runs --limit 5")
 @state_dir_option
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="So many, the newest first.")
-@format_option
+@format_option("table", "json")
 def runs(sources: tuple[str, ...], limit: int, format_: str) -> None:
     """Show the last runs, one line each."""
     state_dir = read_state_dir(sources)

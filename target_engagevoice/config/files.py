@@ -1,4 +1,4 @@
-"""Reading `--config`: files and environment, later ones over earlier ones."""
+"""Reading `--config`: files and environment variables, later ones over earlier ones."""
 
 from __future__ import annotations
 
@@ -6,20 +6,30 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from target_engagevoice.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 ENVIRONMENT = "ENV"
+"""The word that stands for environment variables."""
 
 
-def missing(sources: Sequence[str]) -> str | None:
-    """What to say of the first file that is not there; None when all are. It is the command line that is wrong then."""
+def check_files(_context: click.Context, _option: click.Parameter, sources: tuple[str, ...]) -> tuple[str, ...]:
+    """Callback of `--config`: refuse a file that does not exist, since the command line is wrong then.
+
+    Mistakes inside a file are found when it is read, and end as the contract says.
+
+    Raises:
+        click.UsageError: A file does not exist.
+    """
     for source in sources:
         if source != ENVIRONMENT and not Path(source).exists():
-            return f"--config: there is no file {source}."
-    return None
+            msg = f"--config: there is no file {source}."
+            raise click.UsageError(msg)
+    return sources
 
 
 def read_config(sources: Sequence[str], environment: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
@@ -27,10 +37,10 @@ def read_config(sources: Sequence[str], environment: Callable[[], Mapping[str, A
 
     Args:
         sources: Paths, or the word `ENV`; the environment wins over files, as in every Singer executable.
-        environment: Gives the settings of the environment.
+        environment: Returns the settings of the environment.
 
     Raises:
-        ConfigError: A file can not be read or holds no JSON object.
+        ConfigError: A file cannot be read or holds no JSON object.
     """
     config: dict[str, Any] = {}
     for source in sources:
@@ -43,7 +53,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
-        msg = f"--config: {path} can not be read: {error.strerror}."
+        msg = f"--config: {path} cannot be read: {error.strerror}."
         raise ConfigError(msg) from None
     except (ValueError, RecursionError) as error:
         where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""

@@ -399,10 +399,10 @@ def test_a_file_that_is_no_configuration_is_told_by_name(tmp_path: Path, content
 
 
 def test_a_file_that_is_not_there_is_told_by_name(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"--config: .*/none\.json can not be read: No such file or directory"):
+    with pytest.raises(ConfigError, match=r"--config: .*/none\.json cannot be read: No such file or directory"):
         read_config([str(tmp_path / "none.json")], nothing)
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="can not be read: Is a directory"):
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
         read_config([str(tmp_path)], nothing)
