@@ -8,7 +8,7 @@ from target_engagevoice.cli.options import read_state_dir, state_dir_option
 from target_engagevoice.cli.table import table
 from target_engagevoice.reporting.past_runs import find_run, past_runs
 from target_engagevoice.reporting.read_rejects import reject_groups, singer_messages
-from target_engagevoice.reporting.summary import plain
+from target_engagevoice.reporting.summary import printable
 
 COLUMNS = ("stream", "stage", "reason", "count", "example", "message")
 LONGEST_MESSAGE = 100
@@ -46,12 +46,12 @@ def rejects(run: str | None, sources: tuple[str, ...], *, singer: bool) -> None:
         return
     rows = [
         {
-            "stream": plain(group.stream),
+            "stream": printable(group.stream),
             "stage": group.stage,
-            "reason": plain(group.reason),
+            "reason": printable(group.reason),
             "count": f"{group.count:,}",
-            "example": plain(group.extern_ids[0]) if group.extern_ids else "",
-            "message": _short(plain(group.message)),
+            "example": printable(group.extern_ids[0]) if group.extern_ids else "",
+            "message": _short(printable(group.message)),
         }
         for group in reject_groups(found)
     ]

@@ -1,4 +1,4 @@
-"""The outcomes of a run as bars, in the units of a picture."""
+"""The outcomes of a run as bars, in the units of an SVG."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 WIDTH = 1000
-"""Of the longest bar."""
+"""Width of the longest bar."""
 
-THINNEST = 4
-"""An outcome that occurred is to be seen, however seldom it is."""
+MIN_SEGMENT_WIDTH = 4
+"""An outcome that occurred stays visible, however rare it is."""
 
 
 @dataclass(frozen=True)
@@ -37,21 +37,21 @@ class Bar:
     """The outcomes of one stream in one campaign.
 
     Attributes:
-        stream: Its name, as is everything here: not yet fit for HTML.
+        stream: Its name, not escaped for HTML, like every text here.
         campaign: Path and id.
-        read: All of them.
-        told: The same in words.
+        read: The number of records.
+        text: The same as text.
     """
 
     stream: str
     campaign: str
     read: int
     segments: tuple[Segment, ...]
-    told: str
+    text: str
 
 
 def outcome_bars(record: Mapping[str, Any]) -> list[Bar]:
-    """A bar for each stream and campaign, the longest first; all in proportion to the longest.
+    """A bar for each stream and campaign, the longest first; lengths are in proportion to the longest.
 
     Args:
         record: The run record.
@@ -65,15 +65,15 @@ def outcome_bars(record: Mapping[str, Any]) -> list[Bar]:
 def _bar(stream: str, row: Mapping[str, Any], longest: int) -> Bar:
     counts = [(outcome.value, row.get(outcome.value, 0)) for outcome in Outcome]
     found = [(outcome, count) for outcome, count in counts if count]
-    told = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in found)
-    return Bar(stream, campaign_name(row), row["read"], _segments(found, longest), told)
+    text = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in found)
+    return Bar(stream, campaign_name(row), row["read"], _segments(found, longest), text)
 
 
 def _segments(found: Sequence[tuple[str, int]], longest: int) -> tuple[Segment, ...]:
-    """Side by side. Where thin ones were made wider all are cut again, so that bars stay in proportion."""
+    """Side by side. Where thin segments were widened, all are scaled down, so that bars stay in proportion."""
     total = sum(count for _, count in found)
-    length = max(total / longest * WIDTH, THINNEST * len(found))
-    widths = [max(THINNEST, count / total * length) for _, count in found]
+    length = max(total / longest * WIDTH, MIN_SEGMENT_WIDTH * len(found))
+    widths = [max(MIN_SEGMENT_WIDTH, count / total * length) for _, count in found]
     scale = length / sum(widths)
     segments = []
     start = 0.0

@@ -1,7 +1,7 @@
-"""The run report: what a run did, as one HTML file that needs nothing else.
+"""The run report: what a run did, as one HTML file without external resources.
 
-It is made of what the run left: its record, its rejects and its journal of requests. No personal data but `externId`s
-is in it, unless asked for.
+It is made from the files of the run: its record, its rejects and its journal of requests. It contains no personal data
+except `externId`s, unless `with_personal_data` asks for it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from markupsafe import Markup
 from target_engagevoice.api.ratelimit.windows import Window
 from target_engagevoice.config.table import SETTINGS
 from target_engagevoice.errors import StorageError
-from target_engagevoice.model.lead import Outcome
+from target_engagevoice.outcomes.counts import OUTCOMES
 from target_engagevoice.private_files import open_private
 from target_engagevoice.reporting.bars import WIDTH, outcome_bars
 from target_engagevoice.reporting.read_rejects import RejectGroup, reject_groups
-from target_engagevoice.reporting.read_requests import answer_groups, answer_of, read_requests, words_of
-from target_engagevoice.reporting.reasons import meaning
+from target_engagevoice.reporting.read_requests import answer_groups, answer_text, message_text, read_requests
+from target_engagevoice.reporting.reasons import explain_reason
 from target_engagevoice.reporting.summary import campaign_name
 from target_engagevoice.reporting.timeline import STEPS, Curve, Timeline, timeline
 
@@ -39,21 +39,24 @@ if TYPE_CHECKING:
     from target_engagevoice.reporting.past_runs import PastRun
 
 MOST_BARS = 50
+"""More bars are left out; the table below them has every row."""
+
 MOST_ROWS = 30
-"""A longer table of outcomes has its own scroll bar, so that what comes after it is not far away."""
+"""A longer table of outcomes gets its own scroll bar, so that the next section stays close."""
+
 MOST_BATCHES = 200
-"""Requests shown one by one; a day has 170,000. Those that were not simply taken come first."""
+"""Requests in the table of batches; a day has up to 170,000. Those with an error or a retry are chosen first."""
 
 HEIGHT = 100
+"""Height of a curve, in units of its SVG."""
+
 HEADROOM = 1.08
-"""Above the highest point of a picture."""
+"""The height of a curve's SVG over its highest point."""
 
-OUTCOMES = tuple(outcome.value for outcome in Outcome)
-
-STATUS_WORDS: Mapping[str, str] = {
+STATUS_TEXTS: Mapping[str, str] = {
     "ok": "every record has its outcome",
     "rejected": "more records were rejected than max_rejected_percent allows",
-    "failed": "the run could not go on",
+    "failed": "the run stopped because of an error",
 }
 
 
@@ -63,8 +66,8 @@ class ShownReject:
 
     Attributes:
         what: What happened; `advice` is what to do about it.
-        campaigns: Ids and how many for each.
-        example: A whole line of the rejects file as JSON, when personal data is asked for.
+        campaigns: Campaign ids with their number of rejects.
+        example: A whole line of the rejects file as JSON; None unless personal data is asked for.
     """
 
     group: RejectGroup
@@ -78,15 +81,15 @@ def write_report(run: PastRun, path: Path | None = None, *, with_personal_data: 
     """Write the report of a run.
 
     Args:
-        run: It; its record must be there.
-        path: Where to; `{state_dir}/reports/{run}.html` when None.
-        with_personal_data: Show the server's words, and an example of each kind of reject.
+        run: The run; its record must exist.
+        path: The file to write; `{state_dir}/reports/{run}.html` when None.
+        with_personal_data: Include an example of each kind of reject, with the server's message.
 
     Returns:
-        Where it is.
+        The file's path.
 
     Raises:
-        StorageError: Something of the run can not be read, or the report can not be written.
+        StorageError: A file of the run cannot be read, or the report cannot be written.
     """
     target = path or run.report_path
     page = report_page(run, target.parent, with_personal_data=with_personal_data)
@@ -97,7 +100,7 @@ def write_report(run: PastRun, path: Path | None = None, *, with_personal_data: 
         part.replace(target)
     except OSError as error:
         msg = (
-            f"{target}: the report can not be written: {error.strerror}. Name another place with `engagevoice report "
+            f"{target}: the report cannot be written: {error.strerror}. Choose another file with `engagevoice report "
             f"{run.name} --output FILE`."
         )
         raise StorageError(msg) from None
@@ -108,12 +111,12 @@ def report_page(run: PastRun, folder: Path, *, with_personal_data: bool) -> str:
     """The report as HTML.
 
     Args:
-        run: It.
-        folder: Where the page will be, since it links to the files of the run.
+        run: The run; its record must exist.
+        folder: The folder of the page: links to the files of the run are relative to it.
         with_personal_data: As for `write_report`.
 
     Raises:
-        StorageError: Something of the run can not be read.
+        StorageError: A file of the run cannot be read.
     """
     record = run.record
     requests = read_requests(run.requests_path)
@@ -128,19 +131,19 @@ def report_page(run: PastRun, folder: Path, *, with_personal_data: bool) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        words=_words,
+        spaced=_spaced,
         isolated=_isolated,
         moment=_moment,
         clock=_clock,
         span=_span,
         thousands=_thousands,
-        picture=_picture,
+        shape=_shape,
     )
     page = environment.get_template("report.html").render(
         record=record,
         style=style,
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        status_words=STATUS_WORDS.get(record["status"], ""),
+        status_text=STATUS_TEXTS.get(record["status"], ""),
         totals=[(name, value) for name, value in record["totals"].items() if value or name in ("read", "loaded")],
         outcomes=[name for name in OUTCOMES if record["totals"].get(name)],
         columns=_columns(record),
@@ -155,10 +158,10 @@ def report_page(run: PastRun, folder: Path, *, with_personal_data: bool) -> str:
         answers=answer_groups(requests.exchanges),
         most_rows=MOST_ROWS,
         batches=batches,
-        with_words=any(map(words_of, batches)),
+        with_messages=any(map(message_text, batches)),
         batches_left_out=max(0, len(requests.loads) - MOST_BATCHES),
-        answer_of=answer_of,
-        words_of=words_of,
+        answer_text=answer_text,
+        message_text=message_text,
         rejects=[_reject(group, shown=with_personal_data) for group in reject_groups(run)],
         with_personal_data=with_personal_data,
         links={
@@ -172,11 +175,11 @@ def report_page(run: PastRun, folder: Path, *, with_personal_data: bool) -> str:
         },
         config=[(name, _json(value)) for name, value in record.get("config", {}).items()],
     )
-    return page.encode("utf-8", "replace").decode()  # names may hold half a surrogate pair
+    return page.encode("utf-8", "replace").decode()  # a name may contain half a surrogate pair
 
 
 def _columns(record: Mapping[str, Any]) -> list[str]:
-    """The numbers that are not zero everywhere; whatever a later version counts as well."""
+    """The counts that are not all zero, including those that a later version of the target adds."""
     return [name for name, value in record["totals"].items() if value or name == "read"]
 
 
@@ -185,7 +188,7 @@ def _rows(record: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, int]]]
 
 
 def _timeline(record: Mapping[str, Any], loads: Sequence[Exchange]) -> Timeline | None:
-    """None where nothing was sent."""
+    """None when no lead was sent."""
     if not loads:
         return None
     config = record.get("config", {})
@@ -196,7 +199,7 @@ def _timeline(record: Mapping[str, Any], loads: Sequence[Exchange]) -> Timeline 
 
 
 def _batches(loads: Sequence[Exchange]) -> list[Exchange]:
-    """Those to show, in the order they were sent."""
+    """The requests to show, in the order in which they were sent."""
 
     def is_routine(load: Exchange) -> bool:
         return load.status in (200, 201) and not (load.retry or load.code or load.message)
@@ -205,13 +208,13 @@ def _batches(loads: Sequence[Exchange]) -> list[Exchange]:
 
 
 def _reject(group: RejectGroup, *, shown: bool) -> ShownReject:
-    what, advice = meaning(group.stage, group.reason)
+    what, advice = explain_reason(group.stage, group.reason)
     campaigns = [("no campaign" if key is None else key, count) for key, count in group.campaign_ids.items()]
     return ShownReject(group, what, advice, campaigns, _json(group.example) if shown else None)
 
 
 def _link(path: Path, folder: Path) -> str:
-    """From the page to a file, so that both can be moved together."""
+    """The path from the page to a file, so that both can be moved together."""
     return quote(os.path.relpath(path, folder))
 
 
@@ -219,15 +222,15 @@ def _json(value: Any) -> str:
     return simplejson.dumps(value, use_decimal=True, ignore_nan=True, indent=2, ensure_ascii=False)
 
 
-# What the template can not say for itself
+# Filters of the template
 
 
-def _words(name: str) -> str:
+def _spaced(name: str) -> str:
     return name.replace("_", " ")
 
 
 def _isolated(campaign: str) -> Markup:
-    """A campaign's name and id, so that a name written from right to left does not draw in the figures beside it."""
+    """A campaign's name and id; the name is isolated, so that one in a right-to-left script leaves the id in place."""
     name, opening, number = campaign.rpartition(" (")
     if not opening:
         return Markup("<bdi>{}</bdi>").format(campaign)
@@ -239,7 +242,7 @@ def _moment(iso: str) -> str:
 
 
 def _clock(iso: str, started: str) -> str:
-    """The time of day; with the date when it is not that of the start."""
+    """The time of day; with the date when it differs from that of the start."""
     moment, start = (datetime.fromisoformat(text).astimezone(timezone.utc) for text in (iso, started))
     return moment.strftime("%H:%M:%S.%f" if moment.date() == start.date() else "%Y-%m-%d %H:%M:%S.%f")[:-3]
 
@@ -259,8 +262,8 @@ def _thousands(number: int) -> str:
     return f"{number:,}"
 
 
-def _picture(curve: Curve) -> dict[str, Any]:
-    """A curve, `STEPS` wide and `HEIGHT` high: the corners of its area, and where its limit is."""
+def _shape(curve: Curve) -> dict[str, Any]:
+    """A curve, `STEPS` wide and `HEIGHT` high: the corners of its area, and the height of its limit."""
     top = max(curve.limit, curve.most) * HEADROOM
 
     def height(value: int) -> float:

@@ -1,4 +1,4 @@
-"""What earlier runs left in `state_dir`, found by their names."""
+"""The files that earlier runs left in `state_dir`, found by the names of the runs."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NEWEST = "latest"
-"""Stands for the newest run, as no name at all does."""
+"""Stands for the newest run; so does no name."""
 
-_TRACES = (("runs", ".json"), ("rejects", ".jsonl"), ("requests", ".jsonl"))
-"""Folders and endings of the files that a run may have left; one that was killed has no record."""
+_FILES = (("runs", ".json"), ("rejects", ".jsonl"), ("requests", ".jsonl"))
+"""Folders and endings of the files that a run may have left; a killed run has no record."""
 
 
 @dataclass(frozen=True)
 class PastRun:
-    """A run that ended, or was killed, or is still under way.
+    """A run that has ended, was killed, or is still running.
 
     Attributes:
-        name: Begins with its time, so that names sort as runs began.
+        name: Begins with the time of its start, so that names sort by it.
     """
 
     state_dir: Path
@@ -34,12 +34,12 @@ class PastRun:
 
     @property
     def record_path(self) -> Path:
-        """Its record (contract, section 5); not there before its end, nor when it was killed."""
+        """Its record (contract, section 5); exists only after the end of a run that was not killed."""
         return self.state_dir / "runs" / f"{self.name}.json"
 
     @property
     def rejects_path(self) -> Path:
-        """Its rejects (contract, section 5); not there when it has none."""
+        """Its rejects (contract, section 5); exists only if there are any."""
         return self.state_dir / "rejects" / f"{self.name}.jsonl"
 
     @property
@@ -62,19 +62,19 @@ class PastRun:
         """Its record, as written.
 
         Raises:
-            StorageError: There is none, or it can not be read.
+            StorageError: There is none, or it cannot be read.
         """
         try:
             content = json.loads(self.record_path.read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             msg = (
-                f"run {self.name} has no record: it is still under way, or was killed. What it noted so far is in "
+                f"run {self.name} has no record: it is still running, or it was killed. Its requests so far are in "
                 f"{self.requests_path}, its rejects, if any, in {self.rejects_path}."
             )
             raise StorageError(msg) from None
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
-            msg = f"{self.record_path}: the run record can not be read: {reason}."
+            msg = f"{self.record_path}: the run record cannot be read: {reason}."
             raise StorageError(msg) from None
         if not isinstance(content, dict) or "totals" not in content:
             msg = f"{self.record_path}: this is not a run record."
@@ -83,9 +83,9 @@ class PastRun:
 
 
 def past_runs(state_dir: Path) -> list[PastRun]:
-    """All runs that left anything, the newest first."""
+    """All runs that left a file, the newest first."""
     names = {
-        path.name.removesuffix(ending) for folder, ending in _TRACES for path in (state_dir / folder).glob(f"*{ending}")
+        path.name.removesuffix(ending) for folder, ending in _FILES for path in (state_dir / folder).glob(f"*{ending}")
     }
     return [PastRun(state_dir, name) for name in sorted(names, reverse=True)]
 
@@ -95,7 +95,7 @@ def find_run(state_dir: Path, name: str | None) -> PastRun:
 
     Args:
         state_dir: Where runs leave their files.
-        name: Its name, or as much of its beginning as no other run shares; None or `latest` for the newest.
+        name: Its name, or a beginning of it that no other run shares; None or `latest` for the newest.
 
     Raises:
         UsageError: There is no such run, or there are several.
@@ -103,8 +103,8 @@ def find_run(state_dir: Path, name: str | None) -> PastRun:
     runs = past_runs(state_dir)
     if not runs:
         msg = (
-            f"no run has left anything in {state_dir}. Is it the state_dir of your runs? It is that of --config, and "
-            "below the current folder where none is given."
+            f"there are no files of any run in {state_dir}. Give the configuration of your runs with --config; without "
+            "it, state_dir is looked for in the current folder."
         )
         raise UsageError(msg)
     if name in (None, NEWEST):

@@ -1,4 +1,4 @@
-"""How far a run is: counts at a moment → rates, and the time to go. Pure: whoever looks brings the clock."""
+"""How far a run is: rates and the time to go, from counts at several moments. Pure: the caller has the clock."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from target_engagevoice.outcomes.counts import Standing
 
 RATE_SECONDS = 30.0
-"""Rates are those of so long a time, at most: outcomes come by whole batches, and a shorter time would only flicker."""
+"""The longest time that a rate is measured over: outcomes come by whole batches, so a shorter time would flicker."""
 
-TELLING_SECONDS = 10.0
-"""Before that nobody can tell how long a run takes: the first requests go at once, others as the quota lets them."""
+MIN_ESTIMATE_SECONDS = 10.0
+"""No time to go is given before: the first requests are sent at once, the others at the pace of the quota."""
 
 SHORTEST_SECONDS = 0.001
+"""The shortest time that a rate is measured over."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Position:
     """How far the input is read.
 
     Attributes:
-        bytes_total: All there is to read; None where nobody knows.
+        bytes_total: All there is to read; None when that is unknown.
     """
 
     bytes_read: int
@@ -37,13 +38,13 @@ class Position:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What can be counted at a moment.
+    """The counts of a run at one moment.
 
     Attributes:
         at: Monotonic seconds.
         read: Records read.
-        campaigns: Where each campaign stands.
-        windows: What is taken of the account's quota.
+        campaigns: The counts of each campaign.
+        windows: How much of the account's quota is taken.
         under_way: Batches being loaded.
         waiting: Those of them that wait for the quota.
         position: Of the input.
@@ -70,7 +71,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a snapshot means, beside those before it.
+    """What a snapshot and those before it show.
 
     Attributes:
         seconds: Since the start.
@@ -79,8 +80,9 @@ class Progress:
         settled: Records that have their outcome.
         read_rate: Records read a second.
         loaded_rate: Leads loaded or updated a second.
-        done: The part of the records that have their outcome, 0 to 1; None where nobody knows how many will come.
-        to_go: Seconds until all have; None where nobody knows.
+        done: The part of the records that have their outcome, 0 to 1; None when it is unknown how many will
+            come.
+        to_go: Seconds until all have; None when that is unknown.
     """
 
     snapshot: Snapshot
@@ -103,7 +105,7 @@ class _Mark:
 
 
 class History:
-    """The last few snapshots, as far as rates need them. Owned by the thread that looks.
+    """The last few snapshots, as many as rates need. Owned by the monitor's thread.
 
     Args:
         start: Monotonic seconds when nothing had been read.
@@ -114,7 +116,7 @@ class History:
         self._marks = deque([_Mark(start)])
 
     def add(self, snapshot: Snapshot) -> Progress:
-        """Take in a snapshot, which is not from before the last one."""
+        """Add a snapshot, which is not older than the last one."""
         outcomes = snapshot.outcomes
         settled = sum(outcomes.values())
         now = _Mark(snapshot.at, snapshot.read, settled, outcomes["loaded"] + outcomes["updated"])
@@ -134,13 +136,13 @@ class History:
             loaded_rate=rate(now.loaded - before.loaded, seconds),
             done=None if expected is None else min(1.0, settled / expected),
             to_go=time_to_go(expected, settled, rate(settled - before.settled, seconds))
-            if seconds >= TELLING_SECONDS
+            if seconds >= MIN_ESTIMATE_SECONDS
             else None,
         )
 
 
 def rate(count: int, seconds: float) -> float:
-    """So many a second; 0 where hardly any time has passed."""
+    """A count per second; 0 when hardly any time has passed."""
     return max(0, count) / seconds if seconds >= SHORTEST_SECONDS else 0.0
 
 
@@ -152,7 +154,7 @@ def expected_records(read: int, position: Position) -> float | None:
         position: Of the input; one that was read to its end holds what was read, exactly.
 
     Returns:
-        At least `read`; None where nobody knows, because the input is no file or no record of it was read.
+        At least `read`; None when unknown, because the input is not a file or no record was read from it.
     """
     if position.bytes_total is None or position.bytes_read <= 0 or not read:
         return None
@@ -163,12 +165,12 @@ def time_to_go(expected: float | None, settled: int, settled_rate: float) -> flo
     """Seconds until every record has its outcome, at this rate.
 
     Args:
-        expected: Records in all; None where nobody knows.
+        expected: Records in all; None when unknown.
         settled: Those of them that have their outcome.
-        settled_rate: So many more a second.
+        settled_rate: Records a second that get theirs.
 
     Returns:
-        0 or more; None where nobody knows, or nothing moves.
+        0 or more; None when unknown, or when the rate is 0.
     """
     if expected is None:
         return None

@@ -1,4 +1,4 @@
-"""How far a run is, in one line of the log: for runs that nobody looks on."""
+"""How far a run is, as one line of the log: for runs without a terminal."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ if TYPE_CHECKING:
     from target_engagevoice.reporting.progress import Progress
 
 
-class ProgressLine:
-    """Says at INFO how far the run is; `key=value` in an order that does not change, numbers only.
+class ProgressLog:
+    """Logs at INFO how far the run is: numbers only, as `key=value`, in an order that does not change.
 
-    The same values are the log record's `progress`: formatters that write JSON, such as the SDK's, which Meltano asks
-    for, hand them on as an object.
+    The same values are the log record's `progress`. Formatters that write JSON, such as the SDK's that Meltano asks
+    for, pass them on as an object.
     """
 
     every_seconds = 30.0
 
     def begin(self) -> None:
-        """Nothing yet: the run has said that it started."""
+        """Log nothing: the run has logged that it started."""
 
     def show(self, progress: Progress) -> None:
-        """Say it."""
-        values = line_values(progress)
-        words = " ".join(f"{name}={'?' if value is None else value}" for name, value in values.items())
-        logger.info("Progress: %s", words, extra={"progress": values})
+        """Log one line."""
+        values = progress_values(progress)
+        text = " ".join(f"{name}={'?' if value is None else value}" for name, value in values.items())
+        logger.info("Progress: %s", text, extra={"progress": values})
 
     def end(self, progress: Progress | None) -> None:
-        """Nothing more: the run says what it did."""
+        """Log nothing: the summary of the run follows."""
 
 
-def line_values(progress: Progress) -> dict[str, Any]:
-    """What the line says, in its order. None is what nobody knows.
+def progress_values(progress: Progress) -> dict[str, Any]:
+    """The values of the line, in its order. None stands for an unknown value.
 
     Returns:
         `read`, the eight outcomes, `unsettled` (read, without an outcome so far), `campaigns` (how many), `seconds`
-        (since the start), `read_per_second`, `loaded_per_second`, the three efforts, `under_way` (batches being
-        loaded), `waiting` (those of them that wait for the quota), `quota` (of each window what is taken, then the
-        window, as in `21/30/10s`), `done_percent`, `seconds_to_go`.
+        (since the start), `read_per_second`, `loaded_per_second`, the efforts, `under_way` (batches being loaded),
+        `waiting` (those of them that wait for the quota), `quota` (for each window what is taken, then the window, as
+        in `21/30/10s`), `done_percent`, `seconds_to_go`.
     """
     snapshot, done = progress.snapshot, progress.done
     return {

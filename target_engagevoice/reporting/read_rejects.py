@@ -1,4 +1,4 @@
-"""The rejects of a run, read again: grouped by reason, and as the Singer messages they came in."""
+"""Reads the rejects that a run left: grouped by reason, or as the Singer messages they came in."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from target_engagevoice.reporting.past_runs import PastRun
 
-PLACES_KEPT = 12
-"""So many lines of the rejects file, and examples, are remembered of each group."""
+MOST_EXAMPLES = 12
+"""The largest number of line numbers, and of externIds, that a group keeps."""
 
 
 @dataclass
@@ -26,11 +26,11 @@ class RejectGroup:
     """Rejects of one stream that have the same reason. Grows while the file is read.
 
     Attributes:
-        campaign_ids: Where they were bound for, and how many for each; None where that is not known.
-        lines: Their lines in the file, from 1; the first few.
-        extern_ids: Of the first few that have one.
-        message: Of the first; it may quote the record.
-        example: The first line, whole.
+        campaign_ids: The number of rejects by campaign; None stands for an unknown campaign.
+        lines: The first few line numbers in the file, from 1.
+        extern_ids: The first few `externId`s.
+        message: The message of the first reject; it may quote the record.
+        example: The whole first line.
     """
 
     stream: str
@@ -44,18 +44,18 @@ class RejectGroup:
     extern_ids: list[str] = field(default_factory=list)
 
     def add(self, number: int, reject: Mapping[str, Any]) -> None:
-        """One more.
+        """Add a reject.
 
         Args:
-            number: Of its line.
+            number: Its line number.
             reject: The line.
         """
         self.count += 1
         campaign_id, extern_id = reject.get("campaign_id"), reject.get("extern_id")
         self.campaign_ids[campaign_id] = self.campaign_ids.get(campaign_id, 0) + 1
-        if len(self.lines) < PLACES_KEPT:
+        if len(self.lines) < MOST_EXAMPLES:
             self.lines.append(number)
-        if extern_id is not None and len(self.extern_ids) < PLACES_KEPT:
+        if extern_id is not None and len(self.extern_ids) < MOST_EXAMPLES:
             self.extern_ids.append(str(extern_id))
 
 
@@ -63,7 +63,7 @@ def reject_groups(run: PastRun) -> list[RejectGroup]:
     """The rejects by stream and reason, the largest group first; none where there is no file.
 
     Raises:
-        StorageError: The file can not be read.
+        StorageError: The file cannot be read.
     """
     groups: dict[tuple[str, str, str], RejectGroup] = {}
     for number, reject in _lines(run.rejects_path):
@@ -78,24 +78,25 @@ def reject_groups(run: PastRun) -> list[RejectGroup]:
 def singer_messages(run: PastRun) -> Iterator[str]:
     """The rejected records as the tap wrote them: a SCHEMA message for each stream, and its RECORD messages.
 
-    There is no STATE among them: they are a part of what was read before, and the bookmark of the tap must stay where
-    it is. Of several versions of a record the last one is given, and one that was rejected on several ways only once.
+    There is no STATE among them: they are a part of what was read before, and the bookmark of the tap must not change.
+    Of several versions of a record only the last one is given, and a record that was rejected on several routes is
+    given once.
 
     Raises:
-        StorageError: A file is missing or can not be read.
+        StorageError: A file is missing or cannot be read.
     """
     schemas = {message["stream"]: message for _, message in _lines(run.schemas_path)}
     last = {_identity(run, schemas, number, reject): number for number, reject in _lines(run.rejects_path)}
-    told: set[str] = set()
+    announced: set[str] = set()
     for number, reject in _lines(run.rejects_path):
         if last[_identity(run, schemas, number, reject)] != number:
             continue
         source = _source(reject)
-        if source not in told:
-            told.add(source)
-            yield _written(schemas[source])
+        if source not in announced:
+            announced.add(source)
+            yield _dumped(schemas[source])
         record = restored(reject["record"], reject.get("not_json", ()))
-        yield _written({"type": "RECORD", "stream": source, "record": record})
+        yield _dumped({"type": "RECORD", "stream": source, "record": record})
 
 
 def _source(reject: Mapping[str, Any]) -> str:
@@ -106,12 +107,12 @@ def _source(reject: Mapping[str, Any]) -> str:
 def _identity(
     run: PastRun, schemas: Mapping[str, Mapping[str, Any]], number: int, reject: Mapping[str, Any]
 ) -> tuple[str, str]:
-    """What all versions of a record share: its stream and its key; its line where it has no key."""
+    """What all versions of a record have in common: stream and key, or stream and line number where it has no key."""
     source = _source(reject)
     if source not in schemas:
         msg = (
-            f"{run.schemas_path}: the SCHEMA message of stream {source} is not there, so its rejects can not be "
-            "written as Singer messages. Write it yourself and add the records of the rejects file."
+            f"{run.schemas_path}: the SCHEMA message of stream {source} is missing, so its rejects cannot be written "
+            "as Singer messages. Write the SCHEMA message yourself and add the records of the rejects file."
         )
         raise StorageError(msg)
     record = reject["record"]
@@ -121,12 +122,12 @@ def _identity(
     return source, simplejson.dumps([record[name] for name in names], use_decimal=True, allow_nan=True)
 
 
-def _written(message: Mapping[str, Any]) -> str:
+def _dumped(message: Mapping[str, Any]) -> str:
     return simplejson.dumps(message, use_decimal=True, allow_nan=True)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The lines of a file with their numbers; one that broke off, since the run was killed, is passed over."""
+    """The lines of a file with their numbers; a line that a killed run left incomplete is skipped."""
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
@@ -139,5 +140,5 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
-        msg = f"{path} can not be read: {error.strerror}."
+        msg = f"{path} cannot be read: {error.strerror}."
         raise StorageError(msg) from None

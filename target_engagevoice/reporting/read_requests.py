@@ -1,4 +1,4 @@
-"""A run's journal of requests, read again."""
+"""Reads the journal of requests that a run left."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class KeptRequests:
+class PastRequests:
     """The requests of a run, in the order they were sent.
 
     Attributes:
-        full: Whether there were more than the journal had room for.
+        full: Whether the journal reached its largest size, and later requests are not in it.
     """
 
     exchanges: tuple[Exchange, ...] = ()
@@ -29,34 +29,34 @@ class KeptRequests:
 
     @property
     def loads(self) -> list[Exchange]:
-        """Those to the loader, which the account's quota counts."""
+        """The requests to the loader, which count against the account's quota."""
         return [exchange for exchange in self.exchanges if exchange.kind == LOAD]
 
 
 @dataclass(frozen=True)
 class AnswerGroup:
-    """Requests of one kind that were answered in the same way.
+    """Requests of one kind with the same answer.
 
     Attributes:
-        answer: The HTTP status, or what came in its place.
-        words: The server's code; empty where it gave none.
-        leads: In all of them.
-        slowest: Seconds.
+        answer: See `answer_text`.
+        message: See `message_text`.
+        leads: The number of leads in all of them.
+        slowest: The longest time for an answer, in seconds.
     """
 
     kind: str
     answer: str
-    words: str
+    message: str
     count: int
     leads: int
     slowest: float
 
 
-def read_requests(path: Path) -> KeptRequests:
-    """Read a journal; nothing where there is none. A line that broke off, since the run was killed, is passed over.
+def read_requests(path: Path) -> PastRequests:
+    """Read a journal; one that does not exist is empty. A line that a killed run left incomplete is skipped.
 
     Raises:
-        StorageError: It can not be read.
+        StorageError: The file cannot be read.
     """
     exchanges: list[Exchange] = []
     full = False
@@ -64,7 +64,7 @@ def read_requests(path: Path) -> KeptRequests:
         with path.open("rb") as file:
             for line in file:
                 try:
-                    exchange = msgspec.convert(json.loads(line), Exchange)  # msgspec's own refuses broken Unicode
+                    exchange = msgspec.convert(json.loads(line), Exchange)  # msgspec's decoder refuses broken Unicode
                 except ValueError:
                     continue
                 if exchange.kind == FULL:
@@ -72,30 +72,30 @@ def read_requests(path: Path) -> KeptRequests:
                 else:
                     exchanges.append(exchange)
     except (FileNotFoundError, NotADirectoryError):
-        return KeptRequests()
+        return PastRequests()
     except OSError as error:
-        msg = f"{path} can not be read: {error.strerror}."
+        msg = f"{path} cannot be read: {error.strerror}."
         raise StorageError(msg) from None
-    return KeptRequests(tuple(sorted(exchanges, key=lambda exchange: exchange.time)), full)
+    return PastRequests(tuple(sorted(exchanges, key=lambda exchange: exchange.time)), full)
 
 
-def answer_of(exchange: Exchange) -> str:
-    """The HTTP status, or what came in its place."""
+def answer_text(exchange: Exchange) -> str:
+    """The HTTP status, or what happened when there was none, such as a timeout."""
     return str(exchange.status) if exchange.status is not None else exchange.trouble or "no answer"
 
 
-def words_of(exchange: Exchange) -> str:
-    """What the server said, as far as it is kept."""
+def message_text(exchange: Exchange) -> str:
+    """The server's code; empty where it gave none. Its messages are not kept, since they may quote a lead."""
     if exchange.code:
         return exchange.code
-    return "a message that is not kept, since it may quote a lead" if exchange.message else ""
+    return "a message, not kept because it may quote a lead" if exchange.message else ""
 
 
 def answer_groups(exchanges: Sequence[Exchange]) -> list[AnswerGroup]:
-    """The requests by kind, answer and words; in the order in which the first of each was sent."""
+    """The requests by kind, answer and message, in the order in which the first of each group was sent."""
     groups: dict[tuple[str, str, str], list[Exchange]] = {}
     for exchange in exchanges:
-        groups.setdefault((exchange.kind, answer_of(exchange), words_of(exchange)), []).append(exchange)
+        groups.setdefault((exchange.kind, answer_text(exchange), message_text(exchange)), []).append(exchange)
     return [
         AnswerGroup(
             *key,

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 from target_engagevoice.clock import SystemClock
 from target_engagevoice.errors import EngageVoiceError, InputError
 from target_engagevoice.logger import logger
-from target_engagevoice.reporting.monitor import Watch, view_for
+from target_engagevoice.reporting.monitor import Monitor, choose_view
 from target_engagevoice.reporting.progress import Position
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ class RunLife:
         def look(at: float) -> Snapshot:
             return run.snapshot(at, Position(lines.bytes_read, lines.bytes_total))
 
-        watch = Watch(look, lambda: view_for(sys.stderr, os.environ), SystemClock().monotonic)
-        run.when_settled = watch.stop
-        watch.start()
+        monitor = Monitor(look, lambda: choose_view(sys.stderr, os.environ), SystemClock().monotonic)
+        run.when_settled = monitor.stop
+        monitor.start()
 
     def finish(self) -> None:
         """Standard input is at its end: see every lead out.

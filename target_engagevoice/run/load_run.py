@@ -36,7 +36,7 @@ from target_engagevoice.outcomes.rejects import Rejects
 from target_engagevoice.private_files import make_state_dir
 from target_engagevoice.reporting.past_runs import PastRun
 from target_engagevoice.reporting.progress import Snapshot
-from target_engagevoice.reporting.summary import tell
+from target_engagevoice.reporting.summary import log_summary
 from target_engagevoice.run.session import connect
 
 if TYPE_CHECKING:
@@ -313,7 +313,7 @@ class LoadRun:
         record = self.run.record(self._version, status, dry_run=self._settings.dry_run, error=shown)
         record["config"] = self._settings.shown
         path = write_record(self._settings.state_dir / "runs", record)
-        tell(record, path, self.rejects.path)
+        log_summary(record, path, self.rejects.path)
         if self._settings.report:
             self._write_report()
 

@@ -259,7 +259,7 @@ def test_a_part_is_gone_to_with_the_keyboard(report: Page) -> None:
     report.keyboard.press("Tab")
     stop = focused(report)
     assert stop is not None
-    assert stop.text == "All of them, as they were read"
+    assert stop.text == "All rejects, as they were read"
 
 
 def test_the_table_of_the_timeline_is_opened_with_the_keyboard(report: Page) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_engagevoice.model.lead import Outcome
-from target_engagevoice.reporting.bars import THINNEST, WIDTH, outcome_bars
+from target_engagevoice.reporting.bars import MIN_SEGMENT_WIDTH, WIDTH, outcome_bars
 
 COUNTS = st.fixed_dictionaries({outcome.value: st.integers(0, 5) | st.integers(0, 10**6) for outcome in Outcome})
 
@@ -30,7 +30,7 @@ def test_a_bar_has_every_outcome_that_occurred_side_by_side(rows: list[dict[str,
         assert sum(segment.count for segment in bar.segments) == bar.read
         end = 0.0
         for segment in bar.segments:
-            assert segment.width > THINNEST / 3
+            assert segment.width > MIN_SEGMENT_WIDTH / 3
             assert segment.start == pytest.approx(end, abs=0.1)
             end = segment.start + segment.width
         assert end <= WIDTH + 0.1
@@ -45,7 +45,7 @@ def test_bars_are_in_proportion_and_the_longest_is_first() -> None:
 
 def test_a_bar_says_in_words_what_it_shows() -> None:
     (bar,) = outcome_bars(record({"loaded": 1200, "do_not_call": 3}))
-    assert (bar.campaign, bar.told) == ("Group/C0 (0)", "1,200 loaded, 3 do not call")
+    assert (bar.campaign, bar.text) == ("Group/C0 (0)", "1,200 loaded, 3 do not call")
 
 
 def test_a_campaign_that_nothing_was_read_for_has_no_bar() -> None:

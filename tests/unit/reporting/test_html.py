@@ -15,7 +15,7 @@ from target_engagevoice.errors import StorageError
 from target_engagevoice.model.campaign import Campaign
 from target_engagevoice.model.lead import Outcome, Rejection, Stage
 from target_engagevoice.reporting.html import MOST_BATCHES, report_page, write_report
-from target_engagevoice.reporting.reasons import REASONS, meaning
+from target_engagevoice.reporting.reasons import REASONS, explain_reason
 from tests.support.factories import lead
 from tests.support.past_runs import PastDay
 
@@ -92,9 +92,9 @@ def test_a_page_can_be_written_elsewhere_and_its_links_still_lead_to_the_files(d
     assert all((path.parent / link).resolve().exists() for link in links)
 
 
-def test_a_page_that_can_not_be_written_is_told(day: PastDay, tmp_path: Path) -> None:
+def test_a_page_that_cannot_be_written_is_an_error(day: PastDay, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="the report can not be written"):
+    with pytest.raises(StorageError, match="the report cannot be written"):
         write_report(day.run({Outcome.LOADED: 3}), tmp_path / "file" / "page.html")
 
 
@@ -159,14 +159,14 @@ def test_hostile_names_are_text(tmp_path: Path, stream: str, campaign: str, list
     assert campaign.replace("\u202e", "\ufffd").replace("\ud800", "\ufffd") in read.text
 
 
-def test_the_servers_codes_are_shown_and_other_words_are_not(day: PastDay) -> None:
+def test_the_servers_codes_are_shown_and_other_messages_are_not(day: PastDay) -> None:
     run = day.run({Outcome.LOADED: 3})
     coded = HttpAnswer(200, b'{"processingStatus": "GENERAL_FAILURE", "message": "missing.required.param"}')
     worded = HttpAnswer(400, b'{"message": "Wilhelmina is no good"}')
     day.request(run, OK, coded, worded)
     text = Read(page(run)).text
     assert "GENERAL_FAILURE missing.required.param" in text
-    assert "a message that is not kept, since it may quote a lead" in text
+    assert "a message, not kept because it may quote a lead" in text
 
 
 def test_of_very_many_requests_those_that_went_wrong_are_shown_first(day: PastDay) -> None:
@@ -193,37 +193,37 @@ def test_a_record_of_an_earlier_version_can_be_shown(day: PastDay, missing: str)
     record = dict(run.record)
     del record["config"]
     run.__dict__["record"] = record
-    assert "The record holds none." in page(run)
+    assert "The record contains no settings." in page(run)
 
 
-def test_every_reason_of_ours_has_words(day: PastDay) -> None:
+def test_every_reason_has_a_text(day: PastDay) -> None:
     del day
-    ours = {meaning("phone", reason) for reason in REASONS}
+    ours = {explain_reason("phone", reason) for reason in REASONS}
     assert len(ours) == len(REASONS)
-    assert meaning("server", "http_413")[0].endswith("(http_413).")
-    assert meaning("map", "of_tomorrow") == ("of_tomorrow", "See the message in the rejects file.")
+    assert explain_reason("server", "http_413")[0].endswith("(http_413).")
+    assert explain_reason("map", "of_tomorrow") == ("of_tomorrow", "See the message in the rejects file.")
 
 
-def test_a_phones_rejection_has_words_in_the_report() -> None:
+def test_a_phones_rejection_has_a_text_in_the_report() -> None:
     from target_engagevoice.model.phone import _MESSAGES  # noqa: PLC0415
 
     assert set(_MESSAGES) <= set(REASONS)
 
 
 @pytest.mark.parametrize("reason", ["unknown_phone_label", "several_phones"])
-def test_a_rejection_for_its_persona_phones_has_words_in_the_report(reason: str) -> None:
-    what, advice = meaning("map", reason)
+def test_a_rejection_for_its_persona_phones_has_a_text_in_the_report(reason: str) -> None:
+    what, advice = explain_reason("map", reason)
     assert reason not in what
     assert "personaPhoneConfig" in advice
 
 
-def test_the_words_for_a_refusal_of_the_server_fit_leads_that_were_there_already() -> None:
-    what, _ = meaning("server", "http_400")
+def test_the_text_for_a_refusal_of_the_server_covers_changes_and_retirements() -> None:
+    what, _ = explain_reason("server", "http_400")
     assert "change" in what
     assert "out of the dialer" in what
 
 
-def test_the_picture_shows_the_windows_that_the_run_had(day: PastDay) -> None:
+def test_the_curves_show_the_windows_of_the_run(day: PastDay) -> None:
     config: dict[str, Any] = {"rate_limits": ["7/3s"], "max_in_flight": 2}
     run = day.run({Outcome.LOADED: 3}, config=config)
     day.request(run, OK)
@@ -239,9 +239,9 @@ def test_names_written_from_right_to_left_are_kept_apart_from_the_figures_beside
     assert '<bdi>עברית</bdi></th><td class="name"><bdi>North/חידושים</bdi> (9)</td>' in shown
 
 
-def test_a_column_for_the_servers_words_is_there_where_it_had_some(day: PastDay) -> None:
+def test_the_column_for_the_servers_message_is_shown_when_there_is_a_message(day: PastDay) -> None:
     run = day.run({Outcome.LOADED: 3})
     day.request(run, OK)
-    assert "the server&#39;s words" not in page(run).replace("'", "&#39;")
+    assert "the server&#39;s message" not in page(run).replace("'", "&#39;")
     day.request(run, HttpAnswer(400, b'{"errorCode": "missing.required.param"}'))
-    assert "the server's words" in page(run)
+    assert "the server's message" in page(run)

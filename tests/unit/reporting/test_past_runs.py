@@ -30,7 +30,7 @@ def test_a_run_that_was_killed_is_known_by_what_it_left(tmp_path: Path, three: l
     killed = PastRun(tmp_path, "20270101T000000Z-abcdef")
     PastDay(tmp_path).reject(killed, {"id": 1})
     assert past_runs(tmp_path) == [killed, *three]
-    with pytest.raises(StorageError, match="still under way, or was killed"):
+    with pytest.raises(StorageError, match="still running, or it was killed"):
         _ = killed.record
 
 
@@ -60,7 +60,7 @@ def test_an_unknown_name_is_told_the_nearest_and_the_newest(tmp_path: Path, thre
 
 
 def test_a_folder_without_runs_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no run has left anything in"):
+    with pytest.raises(UsageError, match="there are no files of any run in"):
         find_run(tmp_path / "nowhere", None)
 
 

@@ -1,4 +1,4 @@
-"""How far a run is: rates and the time to go, and what is said of them."""
+"""How far a run is: rates and the time to go, and how they are shown."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from target_engagevoice.api.ratelimit.windows import InUse, Window
 from target_engagevoice.outcomes.counts import EFFORTS, OUTCOMES, Standing
-from target_engagevoice.reporting.monitor import Watch, view_for
+from target_engagevoice.reporting.display import busiest, duration
+from target_engagevoice.reporting.monitor import Monitor, choose_view
 from target_engagevoice.reporting.progress import (
+    MIN_ESTIMATE_SECONDS,
     RATE_SECONDS,
-    TELLING_SECONDS,
     History,
     Position,
     Progress,
@@ -24,8 +25,8 @@ from target_engagevoice.reporting.progress import (
     rate,
     time_to_go,
 )
-from target_engagevoice.reporting.progress_log import ProgressLine, line_values
-from target_engagevoice.reporting.progress_words import busiest, duration, printable
+from target_engagevoice.reporting.progress_log import ProgressLog, progress_values
+from target_engagevoice.reporting.summary import printable
 from tests.support.fake_clock import FakeClock
 
 NOWHERE = Position(0, None)
@@ -68,7 +69,7 @@ def test_no_fewer_records_are_expected_than_were_read(read: int, bytes_read: int
 
 
 @given(STEPS, st.none() | st.integers(0, 10**9))
-def test_whatever_is_counted_has_a_progress_that_can_be_said(steps: list[Any], bytes_total: int | None) -> None:
+def test_any_counts_have_a_progress_that_can_be_shown(steps: list[Any], bytes_total: int | None) -> None:
     history, at, read, loaded = History(0.0), 0.0, 0, 0
     for seconds, more_read, more_loaded in steps:
         at, read = at + seconds, read + more_read
@@ -78,7 +79,7 @@ def test_whatever_is_counted_has_a_progress_that_can_be_said(steps: list[Any], b
         assert progress.loaded_rate >= 0
         assert progress.done is None or 0 <= progress.done <= 1
         assert progress.to_go is None or progress.to_go >= 0
-        assert set(line_values(progress)) > {"read", "seconds_to_go"}
+        assert set(progress_values(progress)) > {"read", "seconds_to_go"}
         assert duration(progress.to_go)
 
 
@@ -117,9 +118,9 @@ def test_the_time_to_go_of_a_pipe_is_not_known() -> None:
     assert (progress.done, progress.to_go) == (None, None)
 
 
-def test_the_time_to_go_is_not_told_too_soon() -> None:
-    assert steady(int(TELLING_SECONDS) - 1, bytes_total=4000).to_go is None
-    assert steady(int(TELLING_SECONDS), bytes_total=4000).to_go is not None
+def test_the_time_to_go_is_not_shown_too_soon() -> None:
+    assert steady(int(MIN_ESTIMATE_SECONDS) - 1, bytes_total=4000).to_go is None
+    assert steady(int(MIN_ESTIMATE_SECONDS), bytes_total=4000).to_go is not None
 
 
 # The table's rows
@@ -159,7 +160,7 @@ def test_a_duration_reads_as_a_clock_does(seconds: float | None, words: str) -> 
 
 
 @given(st.text())
-def test_a_name_from_elsewhere_can_not_steer_the_terminal(name: str) -> None:
+def test_a_name_from_elsewhere_cannot_steer_the_terminal(name: str) -> None:
     assert printable(name).isprintable()
     assert len(printable(name)) == len(name)
 
@@ -192,24 +193,24 @@ def half_a_minute() -> Progress:
 
 def test_the_line_has_a_fixed_order_and_numbers_only(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        ProgressLine().show(half_a_minute())
+        ProgressLog().show(half_a_minute())
     assert caplog.messages == [LINE]
 
 
 def test_a_formatter_of_json_finds_the_values_of_the_line(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        ProgressLine().show(half_a_minute())
+        ProgressLog().show(half_a_minute())
     values = caplog.records[0].__dict__["progress"]
     assert (values["read"], values["unsettled"], values["quota"]) == (1200, 150, "12/30/10s,12/120/60s")
 
 
-def test_what_nobody_knows_is_a_question_mark(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unknown_value_is_a_question_mark(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        ProgressLine().show(steady(1))
+        ProgressLog().show(steady(1))
     assert caplog.messages[0].endswith("quota=? done_percent=? seconds_to_go=?")
 
 
-# Who looks on
+# The monitor
 
 
 class Record:
@@ -233,7 +234,7 @@ class Record:
         self.seen.append(("end", progress and progress.seconds))
 
 
-def watched(view: Record | ProgressLine, times: int) -> None:
+def watched(view: Record | ProgressLog, times: int) -> None:
     """Look so many times, and once more at the end."""
     clock, waits = FakeClock(), iter([False] * times + [True])
 
@@ -244,29 +245,29 @@ def watched(view: Record | ProgressLine, times: int) -> None:
     def look(at: float) -> Snapshot:
         return snapshot(at, int(at) - 1000)
 
-    Watch(look, lambda: view, clock.monotonic, wait).watch()
+    Monitor(look, lambda: view, clock.monotonic, wait).run()
 
 
-def test_a_run_is_looked_at_every_thirty_seconds_and_at_its_end() -> None:
+def test_a_run_is_shown_every_thirty_seconds_and_at_its_end() -> None:
     view = Record()
     watched(view, 3)
     assert view.seen == [("begin", None), ("show", 30), ("show", 60), ("show", 90), ("end", 120)]
 
 
-def test_a_line_is_said_every_thirty_seconds(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_line_is_logged_every_thirty_seconds(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        watched(ProgressLine(), 3)
+        watched(ProgressLog(), 3)
     assert [values.__dict__["progress"]["seconds"] for values in caplog.records] == [30, 60, 90]
     assert {values.__dict__["progress"]["read_per_second"] for values in caplog.records} == {1}
 
 
 def test_a_run_shorter_than_that_has_no_line(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        watched(ProgressLine(), 0)
+        watched(ProgressLog(), 0)
     assert caplog.records == []
 
 
-def test_a_view_that_fails_lets_go_and_harms_nobody() -> None:
+def test_a_view_that_fails_is_ended_and_the_run_goes_on() -> None:
     view = Record(fails=True)
     watched(view, 3)
     assert view.seen == [("begin", None), ("show", 30), ("end", None)]
@@ -291,4 +292,4 @@ class Terminal:
     ],
 )
 def test_without_a_terminal_that_can_be_drawn_on_there_are_lines(stream: Any, environ: dict[str, str]) -> None:
-    assert isinstance(view_for(stream, environ), ProgressLine)
+    assert isinstance(choose_view(stream, environ), ProgressLog)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from target_engagevoice.errors import StorageError
 from target_engagevoice.model.lead import Rejection, Stage
 from target_engagevoice.reporting.past_runs import PastRun
-from target_engagevoice.reporting.read_rejects import PLACES_KEPT, reject_groups, singer_messages
+from target_engagevoice.reporting.read_rejects import MOST_EXAMPLES, reject_groups, singer_messages
 from target_engagevoice.singer.json import decode
 from tests.support.factories import lead
 from tests.support.past_runs import NO_PHONE, PastDay
@@ -59,7 +59,7 @@ def test_groups_are_counted_the_largest_first(day: PastDay, run: PastRun) -> Non
 def test_of_a_large_group_a_few_places_are_kept(day: PastDay, run: PastRun) -> None:
     day.reject(run, *({"id": number} for number in range(100)))
     (group,) = reject_groups(run)
-    assert (group.count, group.lines) == (100, [*range(1, PLACES_KEPT + 1)])
+    assert (group.count, group.lines) == (100, [*range(1, MOST_EXAMPLES + 1)])
 
 
 def test_a_run_without_rejects_has_no_groups(run: PastRun) -> None:
@@ -147,10 +147,10 @@ def _python_json(record: dict[str, Any]) -> bytes:
     return simplejson.dumps(record, use_decimal=True, allow_nan=True).encode()
 
 
-def test_rejects_without_their_schema_are_told(day: PastDay, run: PastRun) -> None:
+def test_rejects_without_their_schema_are_an_error(day: PastDay, run: PastRun) -> None:
     day.reject(run, {"id": 1})
     run.schemas_path.unlink()
-    with pytest.raises(StorageError, match="SCHEMA message of stream people is not there"):
+    with pytest.raises(StorageError, match="SCHEMA message of stream people is missing"):
         messages(run)
 
 

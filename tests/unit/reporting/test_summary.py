@@ -1,4 +1,4 @@
-"""A run's last words."""
+"""The summary at the end of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from target_engagevoice.model.lead import Outcome
 from target_engagevoice.outcomes.counts import Run
-from target_engagevoice.reporting.summary import campaign_lines, closing_lines, plain, table_lines, tell
+from target_engagevoice.reporting.summary import campaign_lines, closing_lines, log_summary, printable, table_lines
 from tests.support.factories import RENEWALS, WINBACK
 from tests.support.fake_clock import FakeClock
 
@@ -63,7 +63,7 @@ def test_a_line_for_each_campaign_says_what_is_not_zero() -> None:
     ]
 
 
-def test_the_last_words_say_where_to_look() -> None:
+def test_the_closing_lines_name_the_files_to_look_into() -> None:
     rejects, run = closing_lines(recorded(*TWO, seconds=2.04), RECORD, REJECTS)
     assert rejects == "Rejects: rejects/run.jsonl (`engagevoice rejects run` shows them by reason)"
     assert run == "Run run: ok; 1,208 read, 1,200 loaded, 1 rejected, 7 skipped; 2.0 seconds. Record: runs/run.json"
@@ -74,7 +74,7 @@ def test_a_run_that_read_nothing_says_so() -> None:
     assert line.startswith("Run run: ok (dry run: nothing was sent); nothing read; ")
 
 
-def test_records_without_an_outcome_are_told() -> None:
+def test_records_without_an_outcome_are_counted() -> None:
     assert closing_lines(recorded(unsettled=3), RECORD, REJECTS)[0].startswith("3 records were read and have no")
 
 
@@ -89,11 +89,11 @@ def test_one_record_without_an_outcome_is_described_in_the_singular() -> None:
     assert line == "1 record was read and has no outcome; the next run reads it again."
 
 
-def test_names_can_not_move_the_cursor() -> None:
+def test_names_cannot_move_the_cursor() -> None:
     stream = "people\x1b[2J\r\n"
     lines = "".join(table_lines(recorded((stream, RENEWALS, Outcome.LOADED, 1))))
     assert lines.isprintable()
-    assert plain(stream) == "people\ufffd[2J\ufffd\ufffd"
+    assert printable(stream) == "people\ufffd[2J\ufffd\ufffd"
 
 
 class Terminal(io.StringIO):
@@ -105,7 +105,7 @@ def test_on_a_terminal_the_table_is_shown(monkeypatch: pytest.MonkeyPatch, caplo
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     with caplog.at_level(logging.INFO):
-        tell(recorded(*TWO), RECORD, REJECTS)
+        log_summary(recorded(*TWO), RECORD, REJECTS)
     assert "stream  campaign" in terminal.getvalue()
     assert caplog.messages == []
 
@@ -114,6 +114,6 @@ def test_elsewhere_the_log_has_the_lines(monkeypatch: pytest.MonkeyPatch, caplog
     pipe = io.StringIO()
     monkeypatch.setattr(sys, "stderr", pipe)
     with caplog.at_level(logging.INFO):
-        tell(recorded(*TWO), RECORD, REJECTS)
+        log_summary(recorded(*TWO), RECORD, REJECTS)
     assert pipe.getvalue() == ""
     assert len(caplog.messages) == 5
