@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from singer_sdk import Target
     from singer_sdk.mapper import StreamMap
 
-    from target_engagevoice.delivery.buffer import Buffer
+    from target_engagevoice.delivery.buffer import LeadBuffer
     from target_engagevoice.delivery.stream_versions import Versions
     from target_engagevoice.mapping.stream import Stream
     from target_engagevoice.outcomes.outcomes import Outcomes, ReadRecord
@@ -59,7 +59,7 @@ class LeadSink(Sink):
         super().__init__(target, stream_name, schema, key_properties)
         self._load_run: LoadRun | None = None
         self._stream: Stream | None = None
-        self._buffers: dict[str, Buffer] = {}  # by campaign id: a campaign's own hash is that of all it has
+        self._buffers: dict[str, LeadBuffer] = {}  # by campaign id: a campaign's own hash is that of all it has
         self._uncounted = 0
         self._quick: Callable[[Mapping[str, Any]], Lead | None] | None = None
         self._only: Campaign | None = None

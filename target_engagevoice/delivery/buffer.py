@@ -6,11 +6,11 @@ import enum
 from collections import deque
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from target_engagevoice.model.retirement import RETIRED
+from target_engagevoice.model.retirement import RETIRED, Retire
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from target_engagevoice.model.campaign import Campaign
     from target_engagevoice.model.lead import Lead
     from target_engagevoice.model.list_options import ListOptions
+    from target_engagevoice.model.retirement import FlaggedRecord
     from target_engagevoice.outcomes.outcomes import ReadRecord
 
 MOST_ROOM = 48 << 20
@@ -48,7 +49,7 @@ class BufferLimits:
 
 
 class BufferedLead(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """A lead, or what is to retire one, and the record it was made of.
+    """A lead, and the record it was made of.
 
     Attributes:
         buffered_at: Monotonic seconds.
@@ -70,6 +71,63 @@ class BufferedLead(msgspec.Struct, frozen=True, eq=False, gc=False):
         """A lead that comes into its buffer at a moment, in monotonic seconds."""
         room = len(record.source) + len(lead.body) + ROOM_OF_A_LEAD
         return cls(record, lead, buffered_at, room, not_before)
+
+    @property
+    def extern_id(self) -> str:
+        """Of the lead."""
+        return self.lead.extern_id
+
+    @property
+    def digest(self) -> str:
+        """Of the lead."""
+        return self.lead.digest
+
+    @property
+    def size(self) -> int:
+        """Bytes in a request body, with a comma."""
+        return len(self.lead.body) + 1
+
+
+class BufferedRetirement(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """A record that must not be called, waiting until the earlier versions of its lead have their outcomes.
+
+    Attributes:
+        buffered_at: Monotonic seconds.
+        room: Bytes it takes up, more or less.
+        certain: As of a `BufferedLead`.
+    """
+
+    record: ReadRecord
+    flagged: FlaggedRecord
+    buffered_at: float
+    room: int
+    certain: bool = False
+
+    @classmethod
+    def of(cls, record: ReadRecord, flagged: FlaggedRecord, buffered_at: float) -> BufferedRetirement:
+        """A record that comes into its buffer at a moment, in monotonic seconds."""
+        return cls(record, flagged, buffered_at, len(record.source) + ROOM_OF_A_LEAD)
+
+    @property
+    def extern_id(self) -> str:
+        """Of the lead; empty where only phones are to be listed."""
+        return self.flagged.extern_id
+
+    @property
+    def digest(self) -> str:
+        """What the ledger notes in place of the digest of a lead."""
+        return RETIRED
+
+    @property
+    def size(self) -> int:
+        """Counts it among what waits: it is not part of a request body."""
+        return 1
+
+
+Buffered: TypeAlias = "BufferedLead | BufferedRetirement"
+
+B = TypeVar("B", BufferedLead, BufferedRetirement)
+"""What a buffer holds."""
 
 
 class Work(enum.Enum):
@@ -102,16 +160,37 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class RetireBatch:
-    """What is to be taken out of the dialer together.
+    """Records of a stream that must not be called, handled together; no two of the same `externId`."""
+
+    stream: str
+    retirements: tuple[BufferedRetirement, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class MoveBatch:
+    """Leads that are to leave other campaigns before they are loaded into theirs.
 
     Attributes:
-        leads: Retirements, and leads that go to another campaign than the one that holds them.
-        buffers: The one of each.
+        campaign: Where they go.
+        how: How they are retired where they are.
     """
 
     stream: str
+    campaign: Campaign
     leads: tuple[BufferedLead, ...]
-    buffers: tuple[Buffer, ...]
+    how: Retire
+
+
+@dataclass(frozen=True, eq=False)
+class Waiting(Generic[B]):
+    """A version that waits for an earlier one, and the buffer it is for."""
+
+    buffer: Buffer[B]
+    lead: B
+
+    def put(self) -> None:
+        """Put it into its buffer: the earlier one has its outcome."""
+        self.buffer.put(self.lead)
 
 
 class VersionQueue:
@@ -128,37 +207,37 @@ class VersionQueue:
 
     def __init__(self, *, moves: bool = False) -> None:
         self._moves = moves
-        self._pending: dict[str, Buffer] = {}
-        self._besides: dict[str, list[Buffer]] = {}  # others of the same id that are no versions of one lead
-        self._held: dict[str, deque[tuple[Buffer, BufferedLead]]] = {}
+        self._pending: dict[str, Buffer[Any]] = {}
+        self._besides: dict[str, list[Buffer[Any]]] = {}  # others of the same id that are no versions of one lead
+        self._held: dict[str, deque[Waiting[BufferedLead] | Waiting[BufferedRetirement]]] = {}
 
-    def enter(self, buffer: Buffer, lead: BufferedLead) -> None:
-        """Put a lead into its buffer, or have it wait for the one before it."""
-        extern_id = lead.lead.extern_id
+    def enter(self, buffer: Buffer[B], lead: B) -> None:
+        """Put a lead, or what retires one, into its buffer, or have it wait for the one before it."""
+        extern_id = lead.extern_id
         if extern_id not in self._pending:
             self._pending[extern_id] = buffer
             buffer.incoming.append(lead)  # `put`, of which there is one a record
-            buffer.size += len(lead.lead.body) + 1
+            buffer.size += lead.size
         elif extern_id not in self._held and not self._is_out(extern_id, buffer):
             self._besides.setdefault(extern_id, []).append(buffer)
             buffer.put(lead)
         else:
-            self._held.setdefault(extern_id, deque()).append((buffer, lead))
+            self._held.setdefault(extern_id, deque()).append(Waiting(buffer, lead))
             buffer.waiting += 1
 
-    def behind(self, buffer: Buffer, extern_id: str) -> list[str]:
+    def behind(self, buffer: Buffer[Any], extern_id: str) -> list[str]:
         """Digests of versions that wait for this one, in order; one bound elsewhere takes it out of its campaign."""
         return [
-            lead.lead.digest if bound is buffer or buffer.campaign is None else RETIRED
-            for bound, lead in self._held.get(extern_id, ())
-            if bound is buffer or (bound.stream == buffer.stream and self._concerns(bound, buffer))
+            each.lead.digest if each.buffer is buffer or isinstance(buffer, RetirementBuffer) else RETIRED
+            for each in self._held.get(extern_id, ())
+            if each.buffer is buffer or (each.buffer.stream == buffer.stream and self._concerns(each.buffer, buffer))
         ]
 
-    def held(self) -> list[tuple[Buffer, BufferedLead]]:
+    def held(self) -> list[tuple[Buffer[Any], Buffered]]:
         """All that wait for an earlier version."""
-        return [each for waiting in self._held.values() for each in waiting]
+        return [(each.buffer, each.lead) for waiting in self._held.values() for each in waiting]
 
-    def leave(self, buffer: Buffer, extern_ids: Collection[str]) -> None:
+    def leave(self, buffer: Buffer[Any], extern_ids: Collection[str]) -> None:
         """Leads have their outcomes: the next of their ids may enter their buffers."""
         if not self._held and not self._besides:
             for extern_id in extern_ids:
@@ -168,19 +247,19 @@ class VersionQueue:
             self._let_go(buffer, extern_id)
             self._let_in(extern_id)
 
-    def _is_out(self, extern_id: str, buffer: Buffer) -> bool:
+    def _is_out(self, extern_id: str, buffer: Buffer[Any]) -> bool:
         """Whether a version of the same lead is in a buffer, or further."""
         first = self._pending.get(extern_id)
         out = (*((first,) if first is not None else ()), *self._besides.get(extern_id, ()))
         return any(self._concerns(each, buffer) for each in out)
 
-    def _concerns(self, one: Buffer, other: Buffer) -> bool:
+    def _concerns(self, one: Buffer[Any], other: Buffer[Any]) -> bool:
         """Whether leads of the same id in these buffers are versions of one lead."""
-        if one.stream != other.stream:
-            return one.campaign is other.campaign and one.campaign is not None
-        return self._moves or one.campaign is other.campaign or one.campaign is None or other.campaign is None
+        if not isinstance(one, LeadBuffer) or not isinstance(other, LeadBuffer):
+            return one.stream == other.stream  # what retires a lead does so in every campaign
+        return one.campaign is other.campaign or (self._moves and one.stream == other.stream)
 
-    def _let_go(self, buffer: Buffer, extern_id: str) -> None:
+    def _let_go(self, buffer: Buffer[Any], extern_id: str) -> None:
         besides = self._besides.get(extern_id, [])
         if self._pending[extern_id] is not buffer:
             besides.remove(buffer)
@@ -193,41 +272,77 @@ class VersionQueue:
 
     def _let_in(self, extern_id: str) -> None:
         waiting = self._held.get(extern_id, deque())
-        while waiting and not self._is_out(extern_id, waiting[0][0]):
-            buffer, lead = waiting.popleft()
+        while waiting and not self._is_out(extern_id, waiting[0].buffer):
+            first = waiting.popleft()
+            buffer: Buffer[Any] = first.buffer
             buffer.waiting -= 1
             if extern_id in self._pending:
                 self._besides.setdefault(extern_id, []).append(buffer)
             else:
                 self._pending[extern_id] = buffer
-            buffer.put(lead)
+            first.put()
         if not waiting:
             self._held.pop(extern_id, None)
 
 
-@dataclass(eq=False)
-class Buffer:
-    """Leads of one stream bound for one campaign. Owned by `Delivery`, whose lock guards it.
+@dataclass(eq=False, kw_only=True)
+class Buffer(Generic[B]):
+    """What waits of one stream. Owned by `Delivery`, whose lock guards it.
 
     Attributes:
-        campaign: None for what is to be retired, wherever it is.
         incoming: Not yet compared with the ledger.
-        ready: Compared, and to be loaded.
-        changes: Compared, and to be changed.
-        size: Bytes of what is incoming or ready, with the commas between the leads.
+        size: Bytes of what is to be sent, with the commas between the leads.
         waiting: Leads that wait for an earlier version of themselves before they come in here.
-        batches: Loads cut so far.
     """
 
     stream: str
-    campaign: Campaign | None
-    options: ListOptions
     lane: VersionQueue
-    incoming: list[BufferedLead] = field(default_factory=list)
-    ready: list[BufferedLead] = field(default_factory=list)
-    changes: list[BufferedLead] = field(default_factory=list)
+    incoming: list[B] = field(default_factory=list)
     size: int = 0
     waiting: int = 0
+
+    def __len__(self) -> int:
+        return len(self.incoming)
+
+    def is_full(self, limits: BufferLimits) -> bool:
+        """Whether rows or bytes say it is time, or too many leads wait for an earlier version of themselves."""
+        return len(self.incoming) >= limits.rows or self.size >= limits.size or self.waiting >= limits.rows
+
+    def put(self, lead: B) -> None:
+        """Add a lead that is still to be compared."""
+        self.incoming.append(lead)
+        self.size += lead.size
+
+    def take_incoming(self) -> list[B]:
+        """Take all that is still to be compared."""
+        incoming, self.incoming = self.incoming, []
+        self.size = 0
+        return incoming
+
+    def oldest(self) -> float | None:
+        """When the lead that waits longest was buffered; None when none waits."""
+        return self.incoming[0].buffered_at if self.incoming else None
+
+
+@dataclass(eq=False, kw_only=True)
+class RetirementBuffer(Buffer[BufferedRetirement]):
+    """Records of one stream that must not be called: what they retire may be in any campaign."""
+
+
+@dataclass(eq=False, kw_only=True)
+class LeadBuffer(Buffer[BufferedLead]):
+    """Leads of one stream for one campaign.
+
+    Attributes:
+        ready: Compared, and to be loaded.
+        changes: Compared, and to be changed.
+        batches: Loads cut so far.
+    """
+
+    campaign: Campaign
+    options: ListOptions
+    ready: list[BufferedLead] = field(default_factory=list)
+    changes: list[BufferedLead] = field(default_factory=list)
     batches: int = 0
 
     def __len__(self) -> int:
@@ -240,11 +355,6 @@ class Buffer:
             or self.size >= limits.size
             or self.waiting >= limits.rows
         )
-
-    def put(self, lead: BufferedLead) -> None:
-        """Add a lead that is still to be compared."""
-        self.incoming.append(lead)
-        self.size += len(lead.lead.body) + 1
 
     def take_incoming(self) -> list[BufferedLead]:
         """Take all that is still to be compared; what is to be loaded comes back through `put_ready`."""
@@ -298,7 +408,6 @@ class Buffer:
     def cut_changes(self) -> list[Batch]:
         """Take what is to be changed."""
         changes, self.changes = self.changes, []
-        assert self.campaign is not None or not changes  # noqa: S101 - a lead changes in its campaign
         return [
             Batch(
                 self.stream,
@@ -309,13 +418,14 @@ class Buffer:
                 Work.CHANGE,
             )
             for start in range(0, len(changes), CHANGES_AT_ONCE)
-            if self.campaign is not None
         ]
 
     def _batch(self, leads: list[BufferedLead]) -> Batch:
-        assert self.campaign is not None  # noqa: S101 - what is to be retired is not loaded
         self.batches += 1
         return Batch(self.stream, self.campaign, self.options, self.batches, tuple(leads))
+
+
+AnyBuffer: TypeAlias = "LeadBuffer | RetirementBuffer"
 
 
 def _size(leads: Sequence[BufferedLead]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -13,10 +13,10 @@ from target_engagevoice.model.retirement import RETIRED, Retire
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from target_engagevoice.delivery.buffer import BufferedLead
+    from target_engagevoice.delivery.buffer import BufferedLead, BufferedRetirement
     from target_engagevoice.ledger.ledger import Accepted, Ledger, ReplayCandidate
     from target_engagevoice.model.policy import Policy
-    from target_engagevoice.model.retirement import Retirement
+    from target_engagevoice.model.retirement import FlaggedRecord
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,21 @@ class Division:
     moved: list[BufferedLead] = field(default_factory=list)
     forbidden: list[BufferedLead] = field(default_factory=list)
     unclear: list[tuple[BufferedLead, frozenset[str]]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class RetirementDivision:
+    """Records that must not be called, by what is to be done for them.
+
+    Attributes:
+        there: Nothing: they were only read again.
+        to_retire: Their leads are to be retired, their phones to be listed.
+        unclear: As of a `Division`.
+    """
+
+    there: list[BufferedRetirement] = field(default_factory=list)
+    to_retire: list[BufferedRetirement] = field(default_factory=list)
+    unclear: list[tuple[BufferedRetirement, frozenset[str]]] = field(default_factory=list)
 
 
 class Dedupe:
@@ -169,26 +184,23 @@ class Dedupe:
         retired = [each.lead for each in leads if (last := accepted.get(each.lead.extern_id)) and last.retired]
         return self._ledger.leads.listed_among(retired)
 
-    def divide_retirements(self, stream: str, leads: list[BufferedLead]) -> Division:
+    def divide_retirements(self, stream: str, leads: list[BufferedRetirement]) -> RetirementDivision:
         """Compare what is to be retired with what killed runs did.
 
         Args:
             stream: Where they come from.
             leads: Retirements, no two of the same `externId`.
 
-        Returns:
-            `moved` are those to be done, `there` those that were only read again, `unclear` as ever.
-
         Raises:
             LedgerError: The ledger can not be read.
         """
-        extern_ids = [buffered.lead.extern_id for buffered in leads]
+        extern_ids = [buffered.extern_id for buffered in leads]
         left = self._ledger.replay_candidates(stream, None, extern_ids)
         dialled = self._dialled(stream, extern_ids) if left else set()
-        division = Division()
+        division = RetirementDivision()
         for each in leads:
-            key = (stream, each.lead.extern_id)
-            versions = left.get(each.lead.extern_id, [])
+            key = (stream, each.extern_id)
+            versions = left.get(each.extern_id, [])
             first = self._reached_last.get(key, -1)
             again = next((each for each in versions if each.position >= first and each.everywhere), None)
             if again is None or each.certain:
@@ -198,26 +210,30 @@ class Dedupe:
             later = [version for version in versions if version.position > again.position and not version.everywhere]
             if any(version.accepted for version in later):
                 division.unclear.append((each, frozenset(version.digest for version in later)))
-            elif each.lead.extern_id in dialled or self._is_to_list(cast("Retirement", each.lead)):
+            elif each.extern_id in dialled or self._is_to_list(each.flagged):
                 self._to_retire(division, stream, each, versions)
             else:
                 division.there.append(each)
         return division
 
     def _to_retire(
-        self, division: Division, stream: str, buffered: BufferedLead, versions: Sequence[ReplayCandidate]
+        self,
+        division: RetirementDivision,
+        stream: str,
+        buffered: BufferedRetirement,
+        versions: Sequence[ReplayCandidate],
     ) -> None:
-        division.moved.append(buffered)
+        division.to_retire.append(buffered)
         if versions:
-            self._gone_on.add((stream, EVERYWHERE, buffered.lead.extern_id))
+            self._gone_on.add((stream, EVERYWHERE, buffered.extern_id))
 
     def _dialled(self, stream: str, extern_ids: Sequence[str]) -> set[str]:
         """Which of these leads are in the dialer of some campaign, or may be."""
         return {each.extern_id for each in self._ledger.leads.locate(stream, extern_ids) if each.in_dialer}
 
-    def _is_to_list(self, retirement: Retirement) -> bool:
+    def _is_to_list(self, flagged: FlaggedRecord) -> bool:
         """Whether a phone is not yet on the do-not-call list: what was read before may have been a deletion."""
-        phones = {phone.digest for phone in retirement.phones}
+        phones = {phone.digest for phone in flagged.phones}
         return not phones <= self._ledger.leads.listed(phones)
 
     def _read_again(

@@ -17,24 +17,28 @@ from target_engagevoice.delivery.buffer import (
     MOST_ROOM_OF_CHANGES,
     ROOM_OF_A_LEAD,
     Batch,
-    Buffer,
     BufferedLead,
+    BufferedRetirement,
     BufferLimits,
+    LeadBuffer,
+    MoveBatch,
     RetireBatch,
+    RetirementBuffer,
     VersionQueue,
 )
 from target_engagevoice.delivery.workers import WorkerPool
-from target_engagevoice.model.list_options import ListOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from target_engagevoice.clock import Clock
+    from target_engagevoice.delivery.buffer import AnyBuffer, Buffered
     from target_engagevoice.delivery.drain import Drainer
     from target_engagevoice.halt import Halt
     from target_engagevoice.model.campaign import Campaign
     from target_engagevoice.model.lead import Lead
-    from target_engagevoice.model.retirement import Retirement
+    from target_engagevoice.model.list_options import ListOptions
+    from target_engagevoice.model.retirement import FlaggedRecord
     from target_engagevoice.outcomes.outcomes import ReadRecord
 
 TICK_SECONDS = 0.25
@@ -57,7 +61,7 @@ class BatchHandlers:
 
     load: Callable[[Batch], Again]
     change: Callable[[Batch], Again]
-    retire: Callable[[RetireBatch], Again]
+    retire: Callable[[RetireBatch | MoveBatch], Again]
 
 
 class Delivery:
@@ -84,8 +88,9 @@ class Delivery:
         self._now = clock.monotonic
         self._halt = halt
         self._lock = threading.RLock()
-        self._buffers: dict[tuple[str, str | None], Buffer] = {}
-        self._in_hand: list[tuple[Buffer, ReadRecord, Lead]] = []  # the reading thread's own
+        self._buffers: dict[tuple[str, str], LeadBuffer] = {}  # by stream and campaign id
+        self._retirement_buffers: dict[str, RetirementBuffer] = {}  # by stream
+        self._in_hand: list[tuple[LeadBuffer, ReadRecord, Lead]] = []  # the reading thread's own
         self._lane = VersionQueue(moves=drainer.moves)
         self._room = 0  # bytes taken up by the leads that have no outcome yet, but for those to be changed
         self._room_of_changes = 0
@@ -93,7 +98,7 @@ class Delivery:
         shared: dict[str, Any] = {"lock": self._lock, "moved": self._moved, "halt": halt}
         self._loads = WorkerPool[Batch]("sender", handlers.load, self._came_back, number=threads, **shared)
         self._changes = WorkerPool[Batch]("changer", handlers.change, self._changed, number=CHANGES_IN_FLIGHT, **shared)
-        self._retirements = WorkerPool[RetireBatch](
+        self._retirements = WorkerPool[RetireBatch | MoveBatch](
             "retirer", handlers.retire, self._retired, number=RETIREMENTS_IN_FLIGHT, **shared
         )
         drainer.settled = self._leave
@@ -106,17 +111,19 @@ class Delivery:
         """Batches being loaded; for whoever looks on, who takes no lock."""
         return self._loads.under_way
 
-    def buffer(self, stream: str, campaign: Campaign | None, options: ListOptions) -> Buffer:
+    def buffer(self, stream: str, campaign: Campaign, options: ListOptions) -> LeadBuffer:
         """The buffer of a stream and campaign; the list options of the first call hold until the next one."""
         with self._lock:
-            key = (stream, campaign.campaign_id if campaign else None)
+            key = (stream, campaign.campaign_id)
             buffer = self._buffers.get(key)
             if buffer is None:
-                buffer = self._buffers[key] = Buffer(stream, campaign, options, self._lane)
+                buffer = self._buffers[key] = LeadBuffer(
+                    stream=stream, lane=self._lane, campaign=campaign, options=options
+                )
             buffer.options = options
             return buffer
 
-    def take(self, buffer: Buffer, record: ReadRecord, lead: Lead) -> None:
+    def take(self, buffer: LeadBuffer, record: ReadRecord, lead: Lead) -> None:
         """Take a lead in hand; `hand_over` must come before the reading thread waits for anything.
 
         Raises:
@@ -149,18 +156,29 @@ class Delivery:
                     self._drainer.clear_up(lead.extern_id)
                 if buffer.is_full(self._limits):
                     self._drain(buffer)
-            if self._room > self._limits.room:
-                self._make_room()
-            if self._room_of_changes > MOST_ROOM_OF_CHANGES:
-                self._wait_for_changes()
+            self._wait_for_room()
 
-    def retire(self, record: ReadRecord, retirement: Retirement) -> None:
+    def retire(self, record: ReadRecord, flagged: FlaggedRecord) -> None:
         """Take in a record whose leads are to be retired, or whose phones are to be listed.
 
         Raises:
             EngageVoiceError: The run stopped.
         """
-        self.take(self.buffer(record.stream, None, _NO_LIST), record, retirement)
+        self.hand_over()  # the leads read before it come first
+        self._halt.check()
+        retirement = BufferedRetirement.of(record, flagged, self._now())
+        with self._lock:
+            buffer = self._retirement_buffers.get(record.stream)
+            if buffer is None:
+                buffer = RetirementBuffer(stream=record.stream, lane=self._lane)
+                self._retirement_buffers[record.stream] = buffer
+            self._room += retirement.room
+            self._lane.enter(buffer, retirement)
+            if self._drainer.unclear:
+                self._drainer.clear_up(retirement.extern_id)
+            if buffer.is_full(self._limits):
+                self._drain(buffer)
+            self._wait_for_room()
 
     def finish(self) -> None:
         """Nothing more is read: send everything and wait until it is out.
@@ -199,11 +217,22 @@ class Delivery:
 
     # The rest is done with the lock held
 
+    @property
+    def _all_buffers(self) -> list[AnyBuffer]:
+        return [*self._buffers.values(), *self._retirement_buffers.values()]
+
+    def _wait_for_room(self) -> None:
+        """Wait while the leads without an outcome take up too many bytes."""
+        if self._room > self._limits.room:
+            self._make_room()
+        if self._room_of_changes > MOST_ROOM_OF_CHANGES:
+            self._wait_for_changes()
+
     def _catch_up(self) -> None:
         while True:
             self._halt.check()
-            self._enqueue_all(self._buffers.values())
-            if self._idle and not any(map(len, self._buffers.values())):
+            self._enqueue_all(self._all_buffers)
+            if self._idle and not any(map(len, self._all_buffers)):
                 return
             self._moved.wait(TICK_SECONDS)
 
@@ -211,13 +240,13 @@ class Delivery:
     def _idle(self) -> bool:
         return self._loads.idle and self._changes.idle and self._retirements.idle
 
-    def _drain(self, buffer: Buffer) -> None:
+    def _drain(self, buffer: AnyBuffer) -> None:
         """Queue what fills a request; wait while enough is queued already."""
         self._enqueue(buffer, everything=False)
         while (crowded := buffer.waiting >= self._limits.rows) or self._loads.waiting >= self._loads.number:
             self._halt.check()
             if crowded:
-                self._enqueue_all(self._buffers.values())
+                self._enqueue_all(self._all_buffers)
                 if self._idle:
                     break  # they wait for unclear leads, and what is read next will tell of those
             if buffer.waiting >= self._limits.rows or self._loads.waiting >= self._loads.number:
@@ -228,7 +257,7 @@ class Delivery:
         """Many buffers grow and none gets full: queue the fullest, as late as possible, since it still grows."""
         while self._room > self._limits.room:
             self._halt.check()
-            fullest = max(self._buffers.values(), key=attrgetter("size"))
+            fullest = max(self._all_buffers, key=attrgetter("size"))
             if fullest.size and not self._loads.waiting:
                 self._enqueue(fullest, everything=True)
             elif not fullest.size and self._idle:
@@ -241,7 +270,7 @@ class Delivery:
             self._halt.check()
             self._moved.wait(TICK_SECONDS)
 
-    def _enqueue(self, buffer: Buffer, *, everything: bool) -> None:
+    def _enqueue(self, buffer: AnyBuffer, *, everything: bool) -> None:
         """Compare with the ledger, cut, queue."""
         drain = self._drainer.drain(buffer, self._limits, everything=everything)
         changing = sum([lead.room for batch in drain.changes for lead in batch.leads])
@@ -251,7 +280,7 @@ class Delivery:
         self._changes.put(drain.changes)
         self._retirements.put(drain.retirements)
 
-    def _came_back(self, batch: Batch, again: Again) -> None:
+    def _came_back(self, batch: Batch | MoveBatch, again: Again) -> None:
         """A load is done, or the run is."""
         buffer = self._buffers[batch.stream, batch.campaign.campaign_id]
         leads: Collection[BufferedLead] = batch.leads
@@ -268,22 +297,20 @@ class Delivery:
         self._room += room
         self._came_back(batch, again)
 
-    def _retired(self, batch: RetireBatch, again: Again) -> None:
+    def _retired(self, batch: RetireBatch | MoveBatch, again: Again) -> None:
         """Retirements are done: leads that were only to leave another campaign get on in their own."""
-        goes_on = {lead.lead.extern_id for lead in again}
-        for lead, buffer in zip(batch.leads, batch.buffers, strict=True):
-            if lead.lead.extern_id in goes_on:
-                buffer.put(lead)
-            else:
-                self._leave(buffer, [lead])
+        if isinstance(batch, MoveBatch):
+            self._came_back(batch, again)
+        else:
+            self._leave(self._retirement_buffers[batch.stream], batch.retirements)
 
-    def _leave(self, buffer: Buffer, leads: Collection[BufferedLead]) -> None:
+    def _leave(self, buffer: AnyBuffer, leads: Collection[Buffered]) -> None:
         """Leads have their outcomes."""
         self._room -= sum([buffered.room for buffered in leads])
-        self._lane.leave(buffer, [buffered.lead.extern_id for buffered in leads])
+        self._lane.leave(buffer, [buffered.extern_id for buffered in leads])
         self._moved.notify_all()
 
-    def _enqueue_all(self, buffers: Collection[Buffer]) -> None:
+    def _enqueue_all(self, buffers: Collection[AnyBuffer]) -> None:
         """Queue everything in these buffers, and what that lets in, so that leads that wait for others get on."""
         again = True
         while again:
@@ -308,17 +335,14 @@ class Delivery:
         due = self._now() - self._limits.age
         old = [
             (oldest, place, buffer)
-            for place, buffer in enumerate(self._buffers.values())
+            for place, buffer in enumerate(self._all_buffers)
             if (oldest := buffer.oldest()) is not None and oldest <= due
         ]
         for _, _, buffer in sorted(old):
             if self._halt.error is not None:
                 return
-            if buffer.campaign is None or self._loads.waiting < self._loads.number:
+            if isinstance(buffer, RetirementBuffer) or self._loads.waiting < self._loads.number:
                 self._enqueue(buffer, everything=True)
-
-
-_NO_LIST = ListOptions()
 
 
 def _without(leads: Collection[BufferedLead], others: Again) -> list[BufferedLead]:

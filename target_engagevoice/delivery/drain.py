@@ -3,32 +3,59 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec.structs import replace
 
 from target_engagevoice.api.client import load_body
-from target_engagevoice.delivery.buffer import Batch, RetireBatch, Work
+from target_engagevoice.delivery.buffer import Batch, LeadBuffer, MoveBatch, RetireBatch, Work
 from target_engagevoice.model.lead import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from target_engagevoice.delivery.buffer import Buffer, BufferedLead, BufferLimits
+    from target_engagevoice.delivery.buffer import (
+        AnyBuffer,
+        Buffer,
+        Buffered,
+        BufferedLead,
+        BufferedRetirement,
+        BufferLimits,
+        RetirementBuffer,
+    )
     from target_engagevoice.delivery.dedupe import Dedupe
     from target_engagevoice.delivery.dry_run import DryRun
     from target_engagevoice.delivery.stream_versions import Versions
-    from target_engagevoice.model.retirement import Retirement
     from target_engagevoice.outcomes.outcomes import Outcomes
 
 
 @dataclass(frozen=True, eq=False)
-class Unclear:
+class UnclearLead:
     """A lead that may only be read again, see `dedupe.Division`; it waits in no buffer, and its lane waits for it."""
 
-    buffer: Buffer
+    buffer: LeadBuffer
     lead: BufferedLead
     later: frozenset[str]
+
+    def put_back(self) -> None:
+        """Compare it again, as one that is no version read again."""
+        self.buffer.put(replace(self.lead, certain=True))
+
+
+@dataclass(frozen=True, eq=False)
+class UnclearRetirement:
+    """The same for a record that must not be called."""
+
+    buffer: RetirementBuffer
+    retirement: BufferedRetirement
+    later: frozenset[str]
+
+    def put_back(self) -> None:
+        """Compare it again, as one that is no version read again."""
+        self.buffer.put(replace(self.retirement, certain=True))
+
+
+Unclear: TypeAlias = "UnclearLead | UnclearRetirement"
 
 
 @dataclass(frozen=True)
@@ -37,7 +64,7 @@ class Drain:
 
     loads: list[Batch] = field(default_factory=list)
     changes: list[Batch] = field(default_factory=list)
-    retirements: list[RetireBatch] = field(default_factory=list)
+    retirements: list[RetireBatch | MoveBatch] = field(default_factory=list)
 
 
 class Drainer:
@@ -53,7 +80,7 @@ class Drainer:
         unclear: Leads of which only what is read next can tell, by `externId`.
     """
 
-    settled: Callable[[Buffer, Sequence[BufferedLead]], None]
+    settled: Callable[[AnyBuffer, Sequence[Buffered]], None]
 
     def __init__(
         self, dedupe: Dedupe, outcomes: Outcomes, dry_run: DryRun | None = None, versions: Versions | None = None
@@ -69,7 +96,7 @@ class Drainer:
         """Whether a lead that goes to another campaign leaves the one that has it."""
         return self._dedupe.policy.move is not None
 
-    def drain(self, buffer: Buffer, limits: BufferLimits, *, everything: bool) -> Drain:
+    def drain(self, buffer: AnyBuffer, limits: BufferLimits, *, everything: bool) -> Drain:
         """Take out of a buffer what is to be done now.
 
         Args:
@@ -81,43 +108,72 @@ class Drainer:
             LedgerError: The ledger can not be read.
         """
         drain = Drain()
-        self._compare(buffer, drain, limits.rows)
-        drain.changes.extend(buffer.cut_changes())
-        if buffer.ready and buffer.campaign is not None:
-            names = _WIDEST_NAMES | {"stream": buffer.stream, "campaign": buffer.campaign.name}
-            overhead = len(load_body(buffer.options.envelope(names), ()))
-            drain.loads.extend(buffer.cut(limits, overhead, everything=everything))
-        return drain if self._dry_run is None else self._without_doing(self._dry_run, buffer, drain)
+        if isinstance(buffer, LeadBuffer):
+            self._compare(buffer, drain, limits.rows)
+            drain.changes.extend(buffer.cut_changes())
+            if buffer.ready:
+                names = _WIDEST_NAMES | {"stream": buffer.stream, "campaign": buffer.campaign.name}
+                overhead = len(load_body(buffer.options.envelope(names), ()))
+                drain.loads.extend(buffer.cut(limits, overhead, everything=everything))
+            return drain if self._dry_run is None else self._count_leads(self._dry_run, buffer, drain)
+        batches = self._compare_retirements(buffer, limits.rows)
+        if self._dry_run is None:
+            drain.retirements.extend(batches)
+            return drain
+        for batch in batches:
+            self._dry_run.count_retirements(batch)
+            self._settle_retirements(buffer, batch.retirements)
+        return drain
 
-    def _compare(self, buffer: Buffer, drain: Drain, rows: int) -> None:
-        """Let out what the campaign has; that may let a later version in, which is compared as well."""
+    def _compare(self, buffer: LeadBuffer, drain: Drain, rows: int) -> None:
+        """Settle what the campaign has; that may let a later version in, which is compared as well."""
+        stream, campaign = buffer.stream, buffer.campaign
+        how = self._dedupe.policy.move
         while incoming := buffer.take_incoming():
             if self._versions is not None:
                 self.see([(buffer, each) for each in incoming])
-            if buffer.campaign is None:
-                division = self._dedupe.divide_retirements(buffer.stream, incoming)
-            else:
-                division = self._dedupe.divide(buffer.stream, buffer.campaign.campaign_id, incoming)
+            division = self._dedupe.divide(stream, campaign.campaign_id, incoming)
             buffer.put_ready(division.to_send)
             buffer.changes += division.to_change
-            for start in range(0, len(division.moved), rows):
-                leads = tuple(division.moved[start : start + rows])
-                drain.retirements.append(RetireBatch(buffer.stream, leads, (buffer,) * len(leads)))
+            if how is not None:  # otherwise none moves
+                drain.retirements.extend(
+                    MoveBatch(stream, campaign, tuple(division.moved[start : start + rows]), how)
+                    for start in range(0, len(division.moved), rows)
+                )
             self._settle(buffer, division.forbidden, Outcome.DO_NOT_CALL)
-            if buffer.campaign is not None and self._dry_run is None:
-                self._dedupe.note(buffer.stream, buffer.campaign.campaign_id, division.there)
-            self._let_out(buffer, division.there, Outcome.UNCHANGED)
-            for buffered, later in division.unclear:
-                extern_id = buffered.lead.extern_id
-                self.unclear.setdefault(extern_id, []).append(Unclear(buffer, buffered, later))
-                self.clear_up(extern_id)
+            if self._dry_run is None:
+                self._dedupe.note(stream, campaign.campaign_id, division.there)
+            self._settle(buffer, division.there, Outcome.UNCHANGED)
+            for lead, later in division.unclear:
+                self._wait_for_later(UnclearLead(buffer, lead, later), lead.extern_id)
 
-    def see(self, leads: Sequence[tuple[Buffer, BufferedLead]]) -> None:
+    def _compare_retirements(self, buffer: RetirementBuffer, rows: int) -> list[RetireBatch]:
+        """Settle what is only read again; that may let a later record in, which is compared as well."""
+        batches: list[RetireBatch] = []
+        while incoming := buffer.take_incoming():
+            if self._versions is not None:
+                self.see([(buffer, each) for each in incoming])
+            division = self._dedupe.divide_retirements(buffer.stream, incoming)
+            batches += [
+                RetireBatch(buffer.stream, tuple(division.to_retire[start : start + rows]))
+                for start in range(0, len(division.to_retire), rows)
+            ]
+            self._settle_retirements(buffer, division.there)
+            for retirement, later in division.unclear:
+                self._wait_for_later(UnclearRetirement(buffer, retirement, later), retirement.extern_id)
+        return batches
+
+    def _wait_for_later(self, unclear: Unclear, extern_id: str) -> None:
+        """Keep what only a later version can settle; it may wait behind this one already."""
+        self.unclear.setdefault(extern_id, []).append(unclear)
+        self.clear_up(extern_id)
+
+    def see(self, leads: Sequence[tuple[Buffer[Any], Buffered]]) -> None:
         """Note which versions of their streams hold these leads, where anything comes of that."""
         if self._versions is None:
             return
         for stream in {buffer.stream for buffer, _ in leads}:
-            records = [(each.record, each.lead.extern_id) for buffer, each in leads if buffer.stream == stream]
+            records = [(each.record, each.extern_id) for buffer, each in leads if buffer.stream == stream]
             self._versions.see(stream, records)
 
     def clear_up(self, extern_id: str) -> None:
@@ -131,45 +187,44 @@ class Drainer:
             waiting.remove(unclear)
             if not waiting:
                 del self.unclear[extern_id]
-            self._let_out(buffer, [unclear.lead], Outcome.UNCHANGED)
+            if isinstance(unclear, UnclearLead):
+                self._settle(unclear.buffer, [unclear.lead], Outcome.UNCHANGED)
+            else:
+                self._settle_retirements(unclear.buffer, [unclear.retirement])
 
     def take_as_new(self) -> None:
         """Nothing more comes that could tell: the source went back to these versions."""
         unclear, self.unclear = self.unclear, {}
         for each in (each for waiting in unclear.values() for each in waiting):
-            each.buffer.put(replace(each.lead, certain=True))
+            each.put_back()
 
-    def _let_out(self, buffer: Buffer, leads: Sequence[BufferedLead], outcome: Outcome) -> None:
-        """Leads have this outcome, retirements the one they were made for."""
-        if buffer.campaign is not None:
-            self._settle(buffer, leads, outcome)
-        elif leads:
-            for buffered in leads:
-                retirement = cast("Retirement", buffered.lead)
-                self._outcomes.settle(buffered.record, retirement.campaign, retirement.outcome)
-            self.settled(buffer, leads)
-
-    def _settle(self, buffer: Buffer, leads: Sequence[BufferedLead], outcome: Outcome) -> None:
-        """These need no request: out they go."""
+    def _settle(self, buffer: LeadBuffer, leads: Sequence[BufferedLead], outcome: Outcome) -> None:
+        """Settle leads that need no request."""
         if leads:
             self._outcomes.settle_all([buffered.record for buffered in leads], buffer.campaign, outcome)
             self.settled(buffer, leads)
 
-    def _without_doing(self, dry_run: DryRun, buffer: Buffer, drain: Drain) -> Drain:
-        """Count what would be done, and settle it."""
+    def _settle_retirements(self, buffer: RetirementBuffer, retirements: Sequence[BufferedRetirement]) -> None:
+        """Settle records that need no request, each with the outcome it was made for."""
+        for each in retirements:
+            self._outcomes.settle(each.record, each.flagged.campaign, each.flagged.outcome)
+        if retirements:
+            self.settled(buffer, retirements)
+
+    def _count_leads(self, dry_run: DryRun, buffer: LeadBuffer, drain: Drain) -> Drain:
+        """Count what would be done for leads, and settle them."""
         for batch in (*drain.loads, *drain.changes):
             dry_run.count(batch)
             self._settle(buffer, batch.leads, Outcome.SKIPPED)
-        for retirements in drain.retirements:
-            dry_run.count_retirements(retirements)
-            if buffer.campaign is not None:
-                self._count_moved(dry_run, buffer, retirements.leads)
-            self._let_out(buffer, retirements.leads, Outcome.SKIPPED)
+        for moves in drain.retirements:
+            if isinstance(moves, MoveBatch):
+                dry_run.count_moves(moves)
+                self._count_moved(dry_run, buffer, moves.leads)
+                self._settle(buffer, moves.leads, Outcome.SKIPPED)
         return Drain()
 
-    def _count_moved(self, dry_run: DryRun, buffer: Buffer, leads: Sequence[BufferedLead]) -> None:
+    def _count_moved(self, dry_run: DryRun, buffer: LeadBuffer, leads: Sequence[BufferedLead]) -> None:
         """Count what would be done for leads once they left another campaign."""
-        assert buffer.campaign is not None  # noqa: S101 - a lead moves to one
         stream, campaign = buffer.stream, buffer.campaign
         rest = self._dedupe.divide(stream, campaign.campaign_id, list(leads), moving=False)
         for todo, work in ((rest.to_send, Work.LOAD), (rest.to_change, Work.CHANGE)):

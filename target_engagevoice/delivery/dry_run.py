@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from target_engagevoice.delivery.buffer import Work
-from target_engagevoice.model.retirement import Retirement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
     from target_engagevoice.api.lead_search import FoundLead
-    from target_engagevoice.delivery.buffer import Batch, RetireBatch
+    from target_engagevoice.delivery.buffer import Batch, MoveBatch, RetireBatch
     from target_engagevoice.ledger.ledger import Ledger
     from target_engagevoice.model.campaign import Directory
     from target_engagevoice.outcomes.counts import Run
@@ -53,17 +52,20 @@ class DryRun:
                 self._run.count_effort(batch.stream, batch.campaign, what, count)
 
     def count_retirements(self, batch: RetireBatch) -> None:
-        """The leads of these would be retired, and their phones listed."""
-        stays = {
-            lead.lead.extern_id: buffer.campaign.campaign_id if buffer.campaign else None
-            for lead, buffer in zip(batch.leads, batch.buffers, strict=True)
-        }
-        for held in self._leads.locate(batch.stream, list(stays)):
-            campaign = self._directory.by_id(held.campaign_id)
-            if held.in_dialer and held.campaign_id != stays[held.extern_id] and campaign is not None:
-                self._run.count_effort(batch.stream, campaign, "would_retire")
-        for lead in batch.leads:
-            if isinstance(lead.lead, Retirement) and lead.lead.phones:
-                new = {phone.digest for phone in lead.lead.phones}
+        """The leads of these records would be retired, and their phones listed."""
+        self._count_dialled(batch.stream, [each.extern_id for each in batch.retirements])
+        for each in batch.retirements:
+            if each.flagged.phones:
+                new = {phone.digest for phone in each.flagged.phones}
                 new -= self._leads.listed(new)
-                self._run.count_effort(batch.stream, lead.lead.campaign, "would_list", len(new))
+                self._run.count_effort(batch.stream, each.flagged.campaign, "would_list", len(new))
+
+    def count_moves(self, batch: MoveBatch) -> None:
+        """These leads would be retired in every campaign but the one they go to."""
+        self._count_dialled(batch.stream, [each.extern_id for each in batch.leads], stays=batch.campaign.campaign_id)
+
+    def _count_dialled(self, stream: str, extern_ids: Sequence[str], stays: str | None = None) -> None:
+        for held in self._leads.locate(stream, extern_ids):
+            campaign = self._directory.by_id(held.campaign_id)
+            if held.in_dialer and held.campaign_id != stays and campaign is not None:
+                self._run.count_effort(stream, campaign, "would_retire")

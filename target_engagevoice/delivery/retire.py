@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from target_engagevoice.api import answers
 from target_engagevoice.api.lead_client import MOST_ACTED_ON
+from target_engagevoice.delivery.buffer import MoveBatch, RetireBatch
 from target_engagevoice.delivery.claims import wait_for_others
 from target_engagevoice.delivery.lookups import newest
 from target_engagevoice.delivery.refusals import BROKEN
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from target_engagevoice.api.lead_client import FoundLead
-    from target_engagevoice.delivery.buffer import BufferedLead, RetireBatch
+    from target_engagevoice.delivery.buffer import BufferedLead, BufferedRetirement
     from target_engagevoice.delivery.context import BatchContext, LeadAccess
     from target_engagevoice.ledger.leads import LoadedLead
+    from target_engagevoice.model.retirement import FlaggedRecord
 
 LEADS_AT_ONCE = 500
 
@@ -55,33 +57,47 @@ class Retiring:
         self._stream = stream
         self._out_of_sight: list[LoadedLead] = []  # flagged, and as they are in the ledger now
 
-    def retire_batch(self, batch: RetireBatch) -> list[BufferedLead]:
-        """Bring every record of a batch to its outcome, but leads that only leave another campaign.
+    def handle(self, batch: RetireBatch | MoveBatch) -> list[BufferedLead]:
+        """Retire what a batch asks for.
 
         Returns:
-            Those: they are to be compared with the ledger again.
+            Leads that left the other campaigns: they are to be compared with the ledger again, and loaded.
 
         Raises:
-            EngageVoiceError: The run can not go on; leads of which it is not known whether they are retired stay
+            EngageVoiceError: The run cannot go on; leads of which it is not known whether they are retired stay
                 claimed in the ledger.
         """
-        wanted: dict[str, Wanted] = {}
+        if isinstance(batch, MoveBatch):
+            return self._move(batch)
+        self._retire_flagged(batch)
+        return []
+
+    def _retire_flagged(self, batch: RetireBatch) -> None:
+        """Bring every record of a batch to its outcome."""
+        wanted = {
+            each.flagged.extern_id: Wanted(each.flagged.how, flagged=each.flagged.outcome is Outcome.DO_NOT_CALL)
+            for each in batch.retirements
+            if isinstance(each.flagged, Retirement)
+        }
+        self._end(batch.retirements, self.retire(wanted))
+
+    def _move(self, batch: MoveBatch) -> list[BufferedLead]:
+        """Retire leads in every campaign but the one they go to; reject those that another campaign still has.
+
+        Returns:
+            The others: they may be loaded.
+        """
+        stays = batch.campaign.campaign_id
+        refused = self.retire({each.lead.extern_id: Wanted(batch.how, stays) for each in batch.leads})
         moved: list[BufferedLead] = []
-        flagged: list[BufferedLead] = []
-        for buffered, buffer in zip(batch.leads, batch.buffers, strict=True):
-            lead = buffered.lead
-            if isinstance(lead, Retirement):
-                flagged.append(buffered)
-                if lead.how is not None and lead.extern_id:
-                    wanted[lead.extern_id] = Wanted(lead.how, flagged=lead.outcome is Outcome.DO_NOT_CALL)
-            else:
-                moved.append(buffered)
-                how, campaign = self._context.policy.move, buffer.campaign
-                assert how is not None  # noqa: S101 - only then is a lead compared with other campaigns
-                wanted[lead.extern_id] = Wanted(how, campaign.campaign_id if campaign else None)
-        refused = self.retire(wanted)
-        self._end(flagged, refused)
-        return [each for each in moved if not self._reject(each, batch, refused)]
+        for each in batch.leads:
+            refusal = refused.get(each.lead.extern_id)
+            if refusal is None:
+                moved.append(each)
+                continue
+            rejection = Rejection(Stage.SERVER, refusal.reason, refusal.words)
+            self._context.outcomes.reject(each.record, batch.campaign, rejection, each.lead)
+        return moved
 
     def retire(self, wanted: Mapping[str, Wanted]) -> dict[str, answers.Refused]:
         """Take leads out of the dialer of every campaign that has them, but of the one they stay in.
@@ -217,56 +233,45 @@ class Retiring:
                 if leads:
                     self._context.ledger.leads.record_retirement(self._stream, campaign_id, leads, how, moved=moved)
 
-    def _end(self, flagged: Sequence[BufferedLead], refused: Mapping[str, answers.Refused]) -> None:
+    def _end(self, retirements: Sequence[BufferedRetirement], refused: Mapping[str, answers.Refused]) -> None:
         """Put their phones on the list; then these records have their outcome."""
         context = self._context
-        ended: list[BufferedLead] = []
-        for buffered in flagged:
-            retirement = cast("Retirement", buffered.lead)
-            unlisted = self._list(retirement)
-            refusal = refused.get(retirement.extern_id) or unlisted
+        ended: list[BufferedRetirement] = []
+        for each in retirements:
+            flagged = each.flagged
+            unlisted = self._list(flagged)
+            refusal = refused.get(flagged.extern_id) or unlisted
             if refusal is None:
-                ended.append(buffered)
+                ended.append(each)
             else:
-                rejection = Rejection(Stage.SERVER, refusal.reason, refusal.words, retirement.extern_id or None)
-                context.outcomes.reject(buffered.record, retirement.campaign, rejection)
+                rejection = Rejection(Stage.SERVER, refusal.reason, refusal.words, flagged.extern_id or None)
+                context.outcomes.reject(each.record, flagged.campaign, rejection)
         context.ledger.leads.record_retired_everywhere(
-            self._stream, [each.lead.extern_id for each in ended if each.lead.extern_id]
+            self._stream, [each.extern_id for each in ended if each.extern_id]
         )
-        for buffered in ended:
-            retirement = cast("Retirement", buffered.lead)
-            context.outcomes.settle(buffered.record, retirement.campaign, retirement.outcome)
+        for each in ended:
+            context.outcomes.settle(each.record, each.flagged.campaign, each.flagged.outcome)
 
-    def _list(self, retirement: Retirement) -> answers.Refused | None:
+    def _list(self, flagged: FlaggedRecord) -> answers.Refused | None:
         """Put the phones of a record on the do-not-call list, those that are not there by our doing.
 
         Returns:
             Why the server would not list one of them; None when all are there.
         """
         leads = self._context.ledger.leads
-        listed = leads.listed([phone.digest for phone in retirement.phones])
-        effort = partial(self._context.run.count_effort, self._stream, retirement.campaign)
+        listed = leads.listed([phone.digest for phone in flagged.phones])
+        effort = partial(self._context.run.count_effort, self._stream, flagged.campaign)
         refusal: answers.Refused | None = None
-        for phone in retirement.phones:
+        for phone in flagged.phones:
             if phone.digest in listed:
                 continue
-            answer = self._access.lead_client.list_phone(phone.number, phone.country, retirement.extern_id, effort)
+            answer = self._access.lead_client.list_phone(phone.number, phone.country, flagged.extern_id, effort)
             if isinstance(answer, answers.Refused):
                 refusal = refusal or answer
                 continue
             leads.note_listed(phone.digest)
             effort("listed")
         return refusal
-
-    def _reject(self, buffered: BufferedLead, batch: RetireBatch, refused: Mapping[str, answers.Refused]) -> bool:
-        """Reject a lead that another campaign would not let go of: two campaigns must not have it."""
-        refusal = refused.get(buffered.lead.extern_id)
-        if refusal is None:
-            return False
-        buffer = batch.buffers[batch.leads.index(buffered)]
-        rejection = Rejection(Stage.SERVER, refusal.reason, refusal.words)
-        self._context.outcomes.reject(buffered.record, buffer.campaign, rejection, buffered.lead)
-        return True
 
     def _effort(self, campaign_id: str) -> Callable[[str], None]:
         return partial(self._context.run.count_effort, self._stream, self._access.directory.by_id(campaign_id))

@@ -26,7 +26,7 @@ from target_engagevoice.model.lead import (
     Rejection,
     Stage,
 )
-from target_engagevoice.model.retirement import DncPhone, Retirement
+from target_engagevoice.model.retirement import DncPhone, FlaggedRecord, PhoneListing, Retirement
 from target_engagevoice.model.values import Unfit, is_flagged
 
 if TYPE_CHECKING:
@@ -164,8 +164,8 @@ class RecordMapping:
 
     def retirement(
         self, record: Record, outcome: Outcome, policy: FlagPolicy, campaign: Campaign | None
-    ) -> Retirement | None:
-        """What is left to do for a flagged record; None for nothing.
+    ) -> FlaggedRecord | None:
+        """What is to be done for a flagged record; None for nothing.
 
         Of a deleted record that is flagged do-not-call as well, the call is forbidden too.
 
@@ -185,10 +185,10 @@ class RecordMapping:
         if policy.list_phones and forbidden:
             sources = (plan.lead_phone, *plan.aside, *plan.maps.get(PERSONA_PHONES, ()))
             phones = phones_to_list(sources, self._phones, self._e164, record)
-        extern_id = self.extern_id(record) or ""
-        if not phones and (how is None or not extern_id):
-            return None
-        return Retirement.of_record(extern_id, outcome, how, campaign, phones)
+        extern_id = self.extern_id(record)
+        if how is not None and extern_id:
+            return Retirement(extern_id, outcome, how, campaign, phones)
+        return PhoneListing(outcome, campaign, phones) if phones else None
 
     def extern_id(self, record: Record) -> str | None:
         """The `externId` of a record; None where it has none that a lead could have."""

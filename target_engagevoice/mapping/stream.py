@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from target_engagevoice.model.lead import Outcome
     from target_engagevoice.model.list_options import ListOptions
     from target_engagevoice.model.policy import FlagPolicy
-    from target_engagevoice.model.retirement import Retirement
+    from target_engagevoice.model.retirement import FlaggedRecord
 
 RECORD_METADATA = frozenset(
     {
@@ -118,8 +118,10 @@ class Stream:
             return replace(misfit, extern_id=lead.extern_id)
         return lead
 
-    def retirement(self, record: Mapping[str, Any], flagged: Outcome, campaign: Campaign | None) -> Retirement | None:
-        """What is left to do for a record that must not be loaded; None for nothing.
+    def retirement(
+        self, record: Mapping[str, Any], flagged: Outcome, campaign: Campaign | None
+    ) -> FlaggedRecord | None:
+        """What is to be done for a record that must not be loaded; None for nothing.
 
         Args:
             record: After stream maps.

@@ -1,16 +1,16 @@
-"""What is left to do for a record that must not be called: to take its lead out of the dialer, and note its phones."""
+"""What a record that must not be called asks for: its lead taken out of the dialer, its phones listed."""
 
 from __future__ import annotations
 
 import enum
 import hashlib
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import msgspec
 
 from target_engagevoice.model.campaign import Campaign  # noqa: TC001 - msgspec reads the annotations of a struct
-from target_engagevoice.model.lead import Lead, Outcome
+from target_engagevoice.model.lead import Outcome  # noqa: TC001 - msgspec reads the annotations of a struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,33 +72,42 @@ class DncPhone(msgspec.Struct, frozen=True, gc=False):
     digest: str
 
 
-class Retirement(Lead, frozen=True, gc=False):
-    """A record that must not be called, on the way of a lead: it has its turn behind the versions read before it.
+class Retirement(msgspec.Struct, frozen=True, gc=False):
+    """A record whose leads are to be taken out of the dialer. It is handled after the versions read before it.
 
     Attributes:
-        extern_id: Of the lead; may be empty, when there are only phones to note.
+        extern_id: Of the lead; never empty.
         outcome: `DELETED` or `DO_NOT_CALL`: how the record ends.
-        how: What becomes of its leads; None for nothing.
-        campaign: Where the record is counted.
+        how: What becomes of its leads.
+        campaign: Where the record is counted; None where it names none.
         phones: What is to go on the do-not-call list.
     """
 
-    outcome: Outcome = Outcome.DELETED
-    how: Retire | None = None
-    campaign: Campaign | None = None
+    extern_id: str
+    outcome: Outcome
+    how: Retire
+    campaign: Campaign | None
     phones: tuple[DncPhone, ...] = ()
 
-    @classmethod
-    def of_record(
-        cls,
-        extern_id: str,
-        outcome: Outcome,
-        how: Retire | None,
-        campaign: Campaign | None,
-        phones: tuple[DncPhone, ...] = (),
-    ) -> Retirement:
-        """What is to be done for a record; see the attributes."""
-        return cls(extern_id, None, b"", RETIRED, outcome, how, campaign, phones)
+
+class PhoneListing(msgspec.Struct, frozen=True, gc=False):
+    """A record that names no lead: only its phones are to go on the do-not-call list.
+
+    Attributes:
+        outcome: As of a `Retirement`.
+        campaign: As of a `Retirement`.
+        phones: At least one.
+    """
+
+    extern_id: ClassVar[str] = ""
+
+    outcome: Outcome
+    campaign: Campaign | None
+    phones: tuple[DncPhone, ...]
+
+
+FlaggedRecord: TypeAlias = "Retirement | PhoneListing"
+"""What is to be done for a record that must not be called."""
 
 
 def phone_digest(number: str) -> str:

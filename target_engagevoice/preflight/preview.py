@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from target_engagevoice.clock import SystemClock
-from target_engagevoice.delivery.buffer import Buffer, VersionQueue
+from target_engagevoice.delivery.buffer import LeadBuffer, VersionQueue
 from target_engagevoice.mapping.config import StreamMapping
 from target_engagevoice.model.campaign import Campaign, Directory
 from target_engagevoice.model.lead import Outcome
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from target_engagevoice.errors import EngageVoiceError
     from target_engagevoice.model.lead import Lead, Rejection
     from target_engagevoice.model.list_options import ListOptions
-    from target_engagevoice.model.retirement import Retirement
+    from target_engagevoice.model.retirement import FlaggedRecord
     from target_engagevoice.outcomes.outcomes import ReadRecord
     from target_engagevoice.preflight.lineage import Fed
 
@@ -120,20 +120,20 @@ class LeadShow:
         self.record: Mapping[str, Any] = {}
         self.lineages: dict[str, Lineage] = {}
 
-    def retire(self, record: ReadRecord, retirement: Retirement) -> None:
+    def retire(self, record: ReadRecord, flagged: FlaggedRecord) -> None:
         """Only counted, as every record that must not be called."""
-        self._outcomes.settle(record, retirement.campaign, retirement.outcome)
+        self._outcomes.settle(record, flagged.campaign, flagged.outcome)
 
-    def buffer(self, stream: str, campaign: Campaign, options: ListOptions) -> Buffer:
+    def buffer(self, stream: str, campaign: Campaign, options: ListOptions) -> LeadBuffer:
         """The buffer of a stream and campaign, which stays empty."""
-        return Buffer(stream, campaign, options, VersionQueue())
+        return LeadBuffer(stream=stream, lane=VersionQueue(), campaign=campaign, options=options)
 
     def hand_over(self) -> None:
         """Nothing is kept in hand."""
 
-    def take(self, buffer: Buffer, record: ReadRecord, lead: Lead) -> None:
+    def take(self, buffer: LeadBuffer, record: ReadRecord, lead: Lead) -> None:
         """Show a lead, if not enough have been shown."""
-        if self._left > 0 and buffer.campaign is not None:
+        if self._left > 0:
             self._left -= 1
             fed = self.lineages[buffer.stream].of(self.record, lead.fields)
             self._show(MappedLead(buffer.stream, buffer.campaign, tuple(fed)))

@@ -46,11 +46,11 @@ if TYPE_CHECKING:
     from target_engagevoice.api.ratelimit.postgres import SharedQuota
     from target_engagevoice.clock import Clock
     from target_engagevoice.config.settings import Settings
-    from target_engagevoice.delivery.buffer import Batch, Buffer, BufferedLead
+    from target_engagevoice.delivery.buffer import Batch, BufferedLead, LeadBuffer
     from target_engagevoice.model.campaign import Campaign, Directory
     from target_engagevoice.model.lead import Lead
     from target_engagevoice.model.list_options import ListOptions
-    from target_engagevoice.model.retirement import Retirement
+    from target_engagevoice.model.retirement import FlaggedRecord
     from target_engagevoice.outcomes.outcomes import ReadRecord
     from target_engagevoice.reporting.progress import Position
     from target_engagevoice.run.session import Connection
@@ -62,16 +62,16 @@ LAST_WORDS_SECONDS = 12.0
 class LeadTaker(Protocol):
     """Where leads go, seen from a sink; see `Delivery`."""
 
-    def buffer(self, stream: str, campaign: Campaign, options: ListOptions) -> Buffer:
+    def buffer(self, stream: str, campaign: Campaign, options: ListOptions) -> LeadBuffer:
         """The buffer of a stream and campaign."""
 
-    def take(self, buffer: Buffer, record: ReadRecord, lead: Lead) -> None:
+    def take(self, buffer: LeadBuffer, record: ReadRecord, lead: Lead) -> None:
         """Take a lead over."""
 
     def hand_over(self) -> None:
         """The reading thread is about to wait: let on their way what was taken."""
 
-    def retire(self, record: ReadRecord, retirement: Retirement) -> None:
+    def retire(self, record: ReadRecord, flagged: FlaggedRecord) -> None:
         """Take over a record whose leads are to be retired, or whose phones are to be listed."""
 
 
@@ -188,7 +188,7 @@ class LoadRun:
             handlers=BatchHandlers(
                 load=load,
                 change=lambda batch: LeadChanges(context, access, batch).change(),
-                retire=lambda batch: Retiring(context, access, batch.stream).retire_batch(batch),
+                retire=lambda batch: Retiring(context, access, batch.stream).handle(batch),
             ),
             drainer=Drainer(Dedupe(ledger, settings.policy), self.outcomes, dry_run, self.versions),
             limits=BufferLimits(settings.batch_size_rows, settings.batch_size_bytes, settings.batch_wait_limit_seconds),

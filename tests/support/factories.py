@@ -20,7 +20,7 @@ from target_engagevoice.api.ratelimit.pace import Pace
 from target_engagevoice.api.ratelimit.windows import Window
 from target_engagevoice.api.server_clock import ServerClock
 from target_engagevoice.api.transport import Transport
-from target_engagevoice.delivery.buffer import Batch, Buffer, BufferedLead, RetireBatch, VersionQueue, Work
+from target_engagevoice.delivery.buffer import Batch, BufferedLead, BufferedRetirement, MoveBatch, RetireBatch, Work
 from target_engagevoice.delivery.change import LeadChanges
 from target_engagevoice.delivery.context import BatchContext, LeadAccess, LoaderAccess, ServerTime
 from target_engagevoice.delivery.load import BatchLoad
@@ -43,6 +43,8 @@ from tests.support.fake_clock import FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from target_engagevoice.model.retirement import FlaggedRecord
 
 ACCOUNT = "99990001"
 RENEWALS = Campaign("1001", "Renewals", "501", "Outbound")
@@ -111,13 +113,20 @@ class Desk:
         batch = replace(self.batch(leads, campaign), work=Work.CHANGE, number=0)
         return [each.lead.extern_id for each in LeadChanges(self.context(), self.lead_access(), batch).change()]
 
-    def retire(self, leads: Sequence[Lead], campaign: Campaign | None = None, stream: str = "people") -> list[str]:
-        """See a batch of retirements through, or of leads that move to a campaign; gives those that go on to it."""
-        buffer = Buffer(stream, campaign, ListOptions(), VersionQueue())
-        buffered = self.batch(leads, campaign or RENEWALS).leads
-        batch = RetireBatch(stream, buffered, (buffer,) * len(buffered))
-        retiring = Retiring(self.context(), self.lead_access(), stream)
-        return [each.lead.extern_id for each in retiring.retire_batch(batch)]
+    def retire(self, flagged: Sequence[FlaggedRecord], stream: str = "people") -> None:
+        """See a batch of records that must not be called through."""
+        retirements = []
+        for each in flagged:
+            record = self.outcomes.read("people", {"id": each.extern_id})
+            self.checkpoints.state(each.extern_id)
+            retirements.append(BufferedRetirement.of(record, each, self.clock.monotonic()))
+        Retiring(self.context(), self.lead_access(), stream).handle(RetireBatch(stream, tuple(retirements)))
+
+    def move(self, leads: Sequence[Lead], campaign: Campaign) -> list[str]:
+        """See leads out of the campaigns that have them; gives those that go on to this one."""
+        assert self.policy.move is not None
+        batch = MoveBatch("people", campaign, self.batch(leads, campaign).leads, self.policy.move)
+        return [each.extern_id for each in Retiring(self.context(), self.lead_access(), "people").handle(batch)]
 
     def context(self) -> BatchContext:
         """What batches claim, settle and count with."""

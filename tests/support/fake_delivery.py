@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from target_engagevoice.delivery.buffer import Batch, BufferedLead, BufferLimits, RetireBatch
+from target_engagevoice.delivery.buffer import Batch, BufferedLead, BufferLimits, MoveBatch, RetireBatch
 from target_engagevoice.delivery.dedupe import Dedupe
 from target_engagevoice.delivery.delivery import BatchHandlers, Delivery
 from target_engagevoice.delivery.drain import Drainer
@@ -69,7 +69,7 @@ class FakeDelivery:
         self.changing = threading.Event()
         self.changing.set()
         self.changes: list[Batch] = []
-        self.retirements: list[RetireBatch] = []
+        self.retirements: list[RetireBatch | MoveBatch] = []
         self._extra = load
         self._extra_change = change
         self.delivery = Delivery(
@@ -112,29 +112,31 @@ class FakeDelivery:
         self.outcomes.settle_all([each.record for each in done], batch.campaign, Outcome.UPDATED)
         return again
 
-    def retire_batch(self, batch: RetireBatch) -> Sequence[BufferedLead]:
+    def retire_batch(self, batch: RetireBatch | MoveBatch) -> Sequence[BufferedLead]:
         """Retires every lead of the batch, once that gate is open, and gives back those that only move."""
         with self.lock:
             self.retirements.append(batch)
         self.changing.wait()
-        moved: list[BufferedLead] = []
-        for each, buffer in zip(batch.leads, batch.buffers, strict=True):
-            stays = buffer.campaign.campaign_id if buffer.campaign else None
-            for held in self.ledger.leads.locate(batch.stream, [each.lead.extern_id]):
-                if held.in_dialer and held.campaign_id != stays:
-                    self.ledger.leads.record_retirement(
-                        batch.stream, held.campaign_id, [held.extern_id], Retire.SUPPRESS, moved=stays is not None
-                    )
-            if isinstance(each.lead, Retirement):
-                self.ledger.leads.record_retired_everywhere(batch.stream, [each.lead.extern_id])
-                self.outcomes.settle(each.record, None, each.lead.outcome)
-            else:
-                moved.append(each)
-        return moved
+        if isinstance(batch, MoveBatch):
+            for lead in batch.leads:
+                self._retire(batch.stream, lead.extern_id, batch.campaign.campaign_id)
+            return batch.leads
+        for each in batch.retirements:
+            self._retire(batch.stream, each.extern_id, None)
+            self.ledger.leads.record_retired_everywhere(batch.stream, [each.extern_id])
+            self.outcomes.settle(each.record, None, each.flagged.outcome)
+        return ()
+
+    def _retire(self, stream: str, extern_id: str, stays: str | None) -> None:
+        for held in self.ledger.leads.locate(stream, [extern_id]):
+            if held.in_dialer and held.campaign_id != stays:
+                self.ledger.leads.record_retirement(
+                    stream, held.campaign_id, [held.extern_id], Retire.SUPPRESS, moved=stays is not None
+                )
 
     def flag(self, number: int, stream: str = "people") -> None:
         """A record that was deleted at the source."""
-        retirement = Retirement.of_record(f"L{number}", Outcome.DELETED, Retire.SUPPRESS, None)
+        retirement = Retirement(f"L{number}", Outcome.DELETED, Retire.SUPPRESS, None)
         self.delivery.retire(self.outcomes.read(stream, {}), retirement)
         self.delivery.hand_over()
 

@@ -209,7 +209,7 @@ class FakeServer:
 class TapRecord:
     """What the tap sends: a lead for a campaign, or what retires one."""
 
-    lead: Lead
+    lead: Lead | Retirement
     campaign_id: str | None = None
     stream: str = "people"
 
@@ -281,7 +281,7 @@ def run_records(
             handlers=BatchHandlers(
                 load=lambda batch: BatchLoad(context, loader, access, batch).load(),
                 change=lambda batch: LeadChanges(context, access, batch).change(),
-                retire=lambda batch: Retiring(context, access, batch.stream).retire_batch(batch),
+                retire=lambda batch: Retiring(context, access, batch.stream).handle(batch),
             ),
             drainer=Drainer(Dedupe(ledger, policy), outcomes),
             limits=limits,

@@ -11,8 +11,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from target_engagevoice.api.client import load_body
-from target_engagevoice.delivery.buffer import Batch, Buffer, BufferedLead, BufferLimits, VersionQueue
+from target_engagevoice.delivery.buffer import (
+    AnyBuffer,
+    Batch,
+    BufferedLead,
+    BufferedRetirement,
+    BufferLimits,
+    LeadBuffer,
+    RetirementBuffer,
+    VersionQueue,
+)
+from target_engagevoice.model.lead import Outcome
 from target_engagevoice.model.list_options import ListOptions
+from target_engagevoice.model.retirement import Retire, Retirement
 from target_engagevoice.outcomes.checkpoints import Epoch
 from target_engagevoice.outcomes.outcomes import ReadRecord
 from tests.support.factories import RENEWALS, WINBACK, lead
@@ -28,11 +39,11 @@ def buffered(number: int, length: int = 1, at: float = 0.0) -> BufferedLead:
     return BufferedLead.of(ReadRecord("people", {}, Epoch()), lead(number, auxData1="x" * length), at)
 
 
-def buffer(lane: VersionQueue | None = None) -> Buffer:
-    return Buffer("people", RENEWALS, ListOptions(), lane or VersionQueue())
+def buffer(lane: VersionQueue | None = None) -> LeadBuffer:
+    return LeadBuffer(stream="people", campaign=RENEWALS, options=ListOptions(), lane=lane or VersionQueue())
 
 
-def filled(lengths: Sequence[int]) -> Buffer:
+def filled(lengths: Sequence[int]) -> LeadBuffer:
     made = buffer()
     for number, length in enumerate(lengths):
         made.put_ready([buffered(number, length)])
@@ -144,7 +155,7 @@ class Version:
     """One version of an id."""
 
     number: int
-    buffer: Buffer
+    buffer: AnyBuffer
     out: bool = False  # in its buffer or further
 
 
@@ -156,8 +167,13 @@ class AnyTraffic(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.lane = VersionQueue(moves=self.moves)
-        bound = [(stream, campaign) for stream in ("people", "contacts") for campaign in (RENEWALS, WINBACK, None)]
-        self.buffers = [Buffer(stream, campaign, ListOptions(), self.lane) for stream, campaign in bound]
+        self.buffers: list[AnyBuffer] = []
+        for stream in ("people", "contacts"):
+            self.buffers += [
+                LeadBuffer(stream=stream, campaign=campaign, options=ListOptions(), lane=self.lane)
+                for campaign in (RENEWALS, WINBACK)
+            ]
+            self.buffers.append(RetirementBuffer(stream=stream, lane=self.lane))
         self.versions: dict[str, list[Version]] = {f"L{number}": [] for number in range(3)}
         self.number = 0
 
@@ -165,7 +181,12 @@ class AnyTraffic(RuleBasedStateMachine):
     def enter(self, number: int, which: int) -> None:
         self.number += 1
         buffer = self.buffers[which]
-        self.lane.enter(buffer, BufferedLead.of(ReadRecord("people", {}, Epoch()), lead(number), self.number))
+        record = ReadRecord("people", {}, Epoch())
+        if isinstance(buffer, LeadBuffer):
+            self.lane.enter(buffer, BufferedLead.of(record, lead(number), self.number))
+        else:
+            flagged = Retirement(f"L{number}", Outcome.DELETED, Retire.SUPPRESS, None)
+            self.lane.enter(buffer, BufferedRetirement.of(record, flagged, self.number))
         self.versions[f"L{number}"].append(Version(self.number, buffer))
         self._let_out(self.versions[f"L{number}"])
 
@@ -176,7 +197,8 @@ class AnyTraffic(RuleBasedStateMachine):
         if not out:
             return
         leaves = out[which % len(out)]
-        leaves.buffer.incoming = [one for one in leaves.buffer.incoming if one.buffered_at != leaves.number]
+        buffered_at = [one.buffered_at for one in leaves.buffer.incoming]
+        del leaves.buffer.incoming[buffered_at.index(leaves.number)]
         self.lane.leave(leaves.buffer, [f"L{number}"])
         versions.remove(leaves)
         self._let_out(versions)
@@ -190,7 +212,7 @@ class AnyTraffic(RuleBasedStateMachine):
             each.out = True
 
     def _same(self, one: Version, other: Version) -> bool:
-        campaigns = {one.buffer.campaign, other.buffer.campaign}
+        campaigns = {each.campaign if isinstance(each, LeadBuffer) else None for each in (one.buffer, other.buffer)}
         if one.buffer.stream != other.buffer.stream:
             return len(campaigns) == 1 and None not in campaigns
         return self.moves or len(campaigns) == 1 or None in campaigns

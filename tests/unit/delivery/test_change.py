@@ -80,7 +80,7 @@ class Room:
 
     def retire(self, how: Retire, *numbers: int) -> None:
         """Take leads out of the dialer."""
-        self.desk.retire([Retirement.of_record(f"L{number}", Outcome.DELETED, how, RENEWALS) for number in numbers])
+        self.desk.retire([Retirement(f"L{number}", Outcome.DELETED, how, RENEWALS) for number in numbers])
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from target_engagevoice.delivery.buffer import BufferedLead
+from target_engagevoice.delivery.buffer import BufferedLead, BufferedRetirement
 from target_engagevoice.delivery.dedupe import Dedupe
 from target_engagevoice.ledger.ledger import Ledger
 from target_engagevoice.ledger.tables import CHANGE, RETIRE
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from target_engagevoice.delivery.dedupe import Division
+    from target_engagevoice.delivery.dedupe import Division, RetirementDivision
     from target_engagevoice.model.lead import Lead
 
     Past = Callable[[Ledger], None]
@@ -35,7 +35,9 @@ MOVES = Policy(move=Retire.SUPPRESS)
 KEEPS_OFF = Policy(keep_off=True)
 
 ANN, BEA = lead(0, firstName="Ann"), lead(0, firstName="Bea")
-FLAGGED = Retirement.of_record("L0", Outcome.DELETED, Retire.SUPPRESS, None)
+FLAGGED = BufferedRetirement.of(
+    ReadRecord("people", {}, Epoch()), Retirement("L0", Outcome.DELETED, Retire.SUPPRESS, None), 0.0
+)
 
 
 def load(ledger: Ledger, one: Lead = ANN, campaign: str = "1001", stream: str = "people") -> None:
@@ -73,7 +75,7 @@ def after(tmp_path: Path, past: Past, *, killed: bool) -> Iterator[Ledger]:
         ledger.close()
 
 
-def what(division: Division) -> str:
+def what(division: Division | RetirementDivision) -> str:
     """The one thing that is to be done."""
     done = [each.name for each in fields(division) if getattr(division, each.name)]
     return ", ".join(done)
@@ -246,17 +248,17 @@ def test_what_is_to_be_done_for_the_first_version_read_again(
 @pytest.mark.parametrize(
     ("past", "done"),
     [
-        (nothing, "moved"),
-        (loaded, "moved"),
+        (nothing, "to_retire"),
+        (loaded, "to_retire"),
         (suppressed, "there"),
         (loaded_again, "unclear"),
-        (noted_without_a_mark, "moved"),
-        (perhaps_suppressed, "moved"),
+        (noted_without_a_mark, "to_retire"),
+        (perhaps_suppressed, "to_retire"),
     ],
 )
 def test_what_is_to_be_done_for_a_retirement_read_again(tmp_path: Path, past: Past, done: str) -> None:
     with after(tmp_path, past, killed=True) as ledger:
-        assert what(Dedupe(ledger, APPEND).divide_retirements("people", [buffered(FLAGGED)])) == done
+        assert what(Dedupe(ledger, APPEND).divide_retirements("people", [FLAGGED])) == done
 
 
 def test_a_retirement_is_done_again_where_a_change_in_doubt_may_have_undone_it(tmp_path: Path) -> None:
@@ -266,7 +268,7 @@ def test_a_retirement_is_done_again_where_a_change_in_doubt_may_have_undone_it(t
 
     with after(tmp_path, past, killed=True) as ledger:
         ledger.leads.settle_uncertain("people", "1001", {"L0": "another"}, "one", None)
-        assert what(Dedupe(ledger, APPEND).divide_retirements("people", [buffered(FLAGGED)])) == "moved"
+        assert what(Dedupe(ledger, APPEND).divide_retirements("people", [FLAGGED])) == "to_retire"
 
 
 def test_behind_a_version_that_no_killed_run_had_nothing_is_read_again(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from target_engagevoice.delivery import delivery as delivery_module
-from target_engagevoice.delivery.buffer import CHANGES_AT_ONCE, Batch, BufferLimits
+from target_engagevoice.delivery.buffer import CHANGES_AT_ONCE, Batch, BufferLimits, MoveBatch
 from target_engagevoice.delivery.stream_versions import Versions
 from target_engagevoice.errors import Interrupted
 from target_engagevoice.ledger.ledger import Ledger
@@ -45,7 +45,8 @@ def changed(fake: FakeDelivery) -> list[list[str]]:
 def retired(fake: FakeDelivery) -> list[list[str]]:
     """`externId`s by batch of retirements."""
     with fake.lock:
-        return [[each.lead.extern_id for each in batch.leads] for batch in fake.retirements]
+        batches = [batch.leads if isinstance(batch, MoveBatch) else batch.retirements for batch in fake.retirements]
+        return [[each.extern_id for each in batch] for batch in batches]
 
 
 def test_loads_go_on_while_no_change_comes_back() -> None:

@@ -41,7 +41,7 @@ def known(fake: FakeDelivery, *extern_ids: str, campaign: str = "1001") -> None:
 
 def flag(fake: FakeDelivery, extern_id: str, *numbers: str) -> None:
     phones = tuple(DncPhone(number, "USA", phone_digest(number)) for number in numbers)
-    retirement = Retirement.of_record(extern_id, Outcome.DO_NOT_CALL, Retire.SUPPRESS, RENEWALS, phones)
+    retirement = Retirement(extern_id, Outcome.DO_NOT_CALL, Retire.SUPPRESS, RENEWALS, phones)
     fake.delivery.retire(fake.outcomes.read("people", {}), retirement)
 
 

@@ -77,10 +77,11 @@ def quick() -> Iterator[None]:
         yield
 
 
-def flagged(which: int, policy: Policy, *, do_not_call: bool) -> TapRecord:
+def flagged(which: int, policy: Policy, *, do_not_call: bool) -> TapRecord | None:
+    """A flagged record; None where nothing follows from it."""
     how = Retire.SUPPRESS if do_not_call else policy.move
     outcome = Outcome.DO_NOT_CALL if do_not_call else Outcome.DELETED
-    return TapRecord(Retirement.of_record(f"L{which}", outcome, how, None))
+    return TapRecord(Retirement(f"L{which}", outcome, how, None)) if how is not None else None
 
 
 def read_of(each: Any, policy: Policy) -> TapRecord | None:
@@ -88,9 +89,7 @@ def read_of(each: Any, policy: Policy) -> TapRecord | None:
     if isinstance(each, TapRecord):
         return each
     which, do_not_call = each
-    made = flagged(which, policy, do_not_call=do_not_call)
-    assert isinstance(made.lead, Retirement)
-    return made if made.lead.how is not None else None
+    return flagged(which, policy, do_not_call=do_not_call)
 
 
 def newest(reads: Sequence[TapRecord]) -> dict[str, TapRecord]:

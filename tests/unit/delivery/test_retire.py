@@ -15,7 +15,7 @@ from target_engagevoice.delivery import retire as room_of_retiring
 from target_engagevoice.model.campaign import Directory
 from target_engagevoice.model.lead import Outcome
 from target_engagevoice.model.policy import Policy
-from target_engagevoice.model.retirement import DncPhone, Retire, Retirement, phone_digest
+from target_engagevoice.model.retirement import DncPhone, PhoneListing, Retire, Retirement, phone_digest
 from tests.support.factories import RENEWALS, WINBACK, Desk, desk, lead
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Room:
 
     def retire(self, *numbers: int, how: Retire = Retire.SUPPRESS, phones: tuple[DncPhone, ...] = ()) -> None:
         """As for records that are flagged do-not-call."""
-        flagged = [Retirement.of_record(f"L{number}", Outcome.DO_NOT_CALL, how, RENEWALS, phones) for number in numbers]
+        flagged = [Retirement(f"L{number}", Outcome.DO_NOT_CALL, how, RENEWALS, phones) for number in numbers]
         self.desk.retire(flagged)
 
     def dialled(self, campaign: Campaign = RENEWALS) -> list[str]:
@@ -118,7 +118,7 @@ def test_what_the_ledger_does_not_know_is_left_alone(room: Room) -> None:
 
 def test_a_lead_of_another_stream_is_left_alone(room: Room) -> None:
     room.load(lead(0))
-    room.desk.retire([Retirement.of_record("L0", Outcome.DELETED, Retire.DELETE, None)], stream="contacts")
+    room.desk.retire([Retirement("L0", Outcome.DELETED, Retire.DELETE, None)], stream="contacts")
     assert room.dialled() == ["L0"]
 
 
@@ -169,7 +169,7 @@ def test_each_way_is_noted(room: Room, how: Retire) -> None:
 
 def test_records_of_several_ways_are_retired_each_in_its_own(room: Room) -> None:
     room.load(*(lead(number) for number in range(4)))
-    records = [Retirement.of_record(f"L{number}", Outcome.DELETED, how, RENEWALS) for number, how in enumerate(Retire)]
+    records = [Retirement(f"L{number}", Outcome.DELETED, how, RENEWALS) for number, how in enumerate(Retire)]
     room.desk.retire(records)
     assert room.held(0, 1, 2, 3) == [how.value for how in Retire]
 
@@ -198,7 +198,7 @@ def test_a_flagged_lead_is_retired_once_its_campaign_is_seen_again(room: Room, m
 def test_a_lead_that_is_not_flagged_is_given_up_with_its_campaign(room: Room) -> None:
     room.load(lead(0), campaign=WINBACK)
     room.desk.directory = Directory([RENEWALS])
-    room.desk.retire([Retirement.of_record("L0", Outcome.DELETED, Retire.PAUSE, None)])
+    room.desk.retire([Retirement("L0", Outcome.DELETED, Retire.PAUSE, None)])
     assert room.held(0, campaign="1002") == ["pause"]
 
 
@@ -279,21 +279,21 @@ def test_what_was_refused_is_tried_again_when_it_is_read_again(room: Room) -> No
 
 def test_a_lead_that_moves_leaves_the_campaign_that_has_it_and_goes_on(room: Room) -> None:
     room.load(lead(0))
-    assert room.desk.retire([lead(0)], WINBACK) == ["L0"]
+    assert room.desk.move([lead(0)], WINBACK) == ["L0"]
     assert (room.dialled(), room.desk.outcome()) == ([], {"loaded": 1})
 
 
 def test_a_lead_that_moves_stays_where_it_goes(room: Room) -> None:
     for campaign in (RENEWALS, WINBACK):
         room.load(lead(0), campaign=campaign)
-    room.desk.retire([lead(0)], WINBACK)
+    room.desk.move([lead(0)], WINBACK)
     assert (room.dialled(), room.dialled(WINBACK)) == ([], ["L0"])
 
 
 def test_a_lead_that_can_not_leave_is_rejected(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     room.load(lead(0), lead(1))
     refuse(room, monkeypatch, "L0")
-    assert room.desk.retire([lead(0), lead(1)], WINBACK) == ["L1"]
+    assert room.desk.move([lead(0), lead(1)], WINBACK) == ["L1"]
     assert room.desk.outcome() == {"loaded": 2, "rejected": 1}
 
 
@@ -311,7 +311,7 @@ def test_phones_are_listed_once(room: Room) -> None:
 
 
 def test_a_record_without_a_key_has_its_phones_listed(room: Room) -> None:
-    record = Retirement.of_record("", Outcome.DO_NOT_CALL, Retire.SUPPRESS, None, (phone("6505550100"),))
+    record = PhoneListing(Outcome.DO_NOT_CALL, None, (phone("6505550100"),))
     room.desk.retire([record])
     assert (room.total("listed"), room.sent, room.desk.outcome()) == (1, [], {"do_not_call": 1})
 

@@ -12,7 +12,7 @@ from target_engagevoice.mapping.record_mapping import RecordMapping
 from target_engagevoice.model.lead import Outcome
 from target_engagevoice.model.phone import PhonePolicy
 from target_engagevoice.model.policy import FlagPolicy
-from target_engagevoice.model.retirement import Retire, Retirement, phone_digest
+from target_engagevoice.model.retirement import FlaggedRecord, PhoneListing, Retire, Retirement, phone_digest
 
 LISTING = FlagPolicy(do_not_call=Retire.SUPPRESS, list_phones=True)
 FIELDS = ("id", "Phone", "MobilePhone", "HomePhone", "DoNotCall", "IsDeleted")
@@ -22,7 +22,7 @@ def retirement(
     record: dict[str, Any],
     outcome: Outcome = Outcome.DO_NOT_CALL,
     policy: FlagPolicy = LISTING,
-) -> Retirement | None:
+) -> FlaggedRecord | None:
     """What is left to do for a record."""
     given: dict[str, Any] = {
         "stream": "people",
@@ -63,7 +63,7 @@ def test_what_is_no_phone_is_not_listed(written: Any) -> None:
 
 def test_a_record_without_a_key_has_its_phones_listed() -> None:
     made = retirement({"id": None, "Phone": "6505550100"})
-    assert made is not None
+    assert isinstance(made, PhoneListing)
     assert (made.extern_id, len(made.phones)) == ("", 1)
 
 
@@ -73,7 +73,7 @@ def test_a_record_without_a_key_and_a_phone_leaves_nothing_to_do() -> None:
 
 def test_without_the_list_only_the_lead_is_retired() -> None:
     made = retirement({"id": 1, "Phone": "6505550100"}, policy=FlagPolicy())
-    assert made is not None
+    assert isinstance(made, Retirement)
     assert (made.how, made.phones) == (Retire.SUPPRESS, ())
 
 
@@ -84,7 +84,7 @@ def test_of_a_deleted_record_nothing_is_left_to_do_where_on_delete_is_ignore() -
 
 def test_the_lead_of_a_deleted_record_is_retired_as_on_delete_says() -> None:
     made = retirement({"id": 1, "IsDeleted": True}, Outcome.DELETED, FlagPolicy(deleted=Retire.DELETE))
-    assert made is not None
+    assert isinstance(made, Retirement)
     assert (made.how, made.phones) == (Retire.DELETE, ())
 
 
