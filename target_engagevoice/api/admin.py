@@ -100,17 +100,17 @@ class AdminApi:
         self._journal = journal
         self._has_answered = False
 
-    def send(self, request: AdminRequest, left: Callable[[], None] | None = None) -> Reply:
+    def send(self, request: AdminRequest, on_sent: Callable[[], None] | None = None) -> Reply:
         """Send a request, once, in the form that has answered so far, else the first.
 
         Args:
             request: What to send.
-            left: Called when it has been written.
+            on_sent: Called when it has been written.
 
         Raises:
             SignInError: A token was needed and can not be had.
         """
-        return self._send(self.forms[0], request, left)
+        return self._send(self.forms[0], request, on_sent)
 
     def ask(self, request: AdminRequest, seconds: float | None = None) -> Any:
         """Ask what changes nothing, so that it can be repeated until it is answered, in JSON.
@@ -172,10 +172,10 @@ class AdminApi:
             return Done(content)
         raise self.no_route("admin API", problem)
 
-    def _send(self, form: Form, request: AdminRequest, left: Callable[[], None] | None = None) -> Reply:
+    def _send(self, form: Form, request: AdminRequest, on_sent: Callable[[], None] | None = None) -> Reply:
         url = self._base_url + form.admin + request.path
         noted = self._journal.begin(request.kind, **request.about)
-        reply = self._transport.send(request.method, url, params=request.params, body=request.body, left=left)
+        reply = self._transport.send(request.method, url, params=request.params, body=request.body, on_sent=on_sent)
         noted.end(reply)
         return reply
 

@@ -50,8 +50,8 @@ class Client:
 
     Args:
         advice: What to do when the server goes on answering 401.
-        ready: Renews a token that is due; called before a place in a rate limit's window is taken, so that the
-            renewal does not come between the place and the request.
+        ready: Renews a token that is due; called before a slot in a rate limit's window is taken, so that the
+            renewal does not come between the slot and the request.
         journal: Notes each request; None for nobody who does.
 
     Attributes:
@@ -140,7 +140,7 @@ class Client:
         campaign_id: str,
         envelope: Mapping[str, Any],
         leads: Sequence[bytes],
-        left: Callable[[], None] | None = None,
+        on_sent: Callable[[], None] | None = None,
         about: Mapping[str, Any] = NOTHING_MORE,
     ) -> answers.Answer:
         """Send one batch, once (reference, section 4).
@@ -149,7 +149,7 @@ class Client:
             campaign_id: Where to.
             envelope: The request without its leads.
             leads: Each as JSON.
-            left: Called when the request has been written.
+            on_sent: Called when the request has been written.
             about: What else the journal of requests notes of it; see `Exchange`.
 
         Raises:
@@ -163,7 +163,7 @@ class Client:
         for form in sorted(self._loaders, key=lambda form: form not in known):
             url = f"{self._base_url}{form.admin}/accounts/{self.account_id}/campaigns/{campaign_id}/{form.loader}"
             request = self._journal.begin(LOAD, **noted)
-            reply = self._transport.send("POST", url, body=body, left=left)
+            reply = self._transport.send("POST", url, body=body, on_sent=on_sent)
             request.end(reply)
             if not isinstance(reply, HttpAnswer):
                 return reply
@@ -229,17 +229,17 @@ class Client:
             previous = rows
             page += 1
 
-    def send(self, request: AdminRequest, left: Callable[[], None] | None = None) -> Reply:
+    def send(self, request: AdminRequest, on_sent: Callable[[], None] | None = None) -> Reply:
         """Send a request to this account, once.
 
         Args:
             request: What to send; its path is that behind the account.
-            left: Called when it has been written.
+            on_sent: Called when it has been written.
 
         Raises:
             SignInError: A token was needed and can not be had.
         """
-        return self.admin.send(replace(request, path=f"/accounts/{self.account_id}{request.path}"), left)
+        return self.admin.send(replace(request, path=f"/accounts/{self.account_id}{request.path}"), on_sent)
 
     def no_loader(self, problem: str) -> ServerError:
         """The error for a deployment where no form of the loader answers."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from target_engagevoice.api.admin import Reply
     from target_engagevoice.api.client import Client
-    from target_engagevoice.api.ratelimit.pace import Pace, Place
+    from target_engagevoice.api.ratelimit.pace import Pace, Slot
     from target_engagevoice.api.retry import Attempt
     from target_engagevoice.clock import Clock
     from target_engagevoice.halt import Halt
@@ -91,7 +91,7 @@ class LeadRequests:
         failures = ServerFailures()
 
         def attempt(this: Attempt) -> Done[Settled] | TryAgain:
-            place, reply = self._post(request, body, this, effort)
+            slot, reply = self._post(request, body, this, effort)
             answer = _meaning(request, reply)
             failed = isinstance(answer, answers.Unknown) and answer.repeatable
             too_many = failures.are_too_many(failed=failed)
@@ -101,7 +101,7 @@ class LeadRequests:
                 raise self._client.admin.denied(request.what, answer.what)
             again = try_again(answer, this.delay, self._clock.time())
             if isinstance(answer, answers.Throttled):
-                request.pace.throttled(place, again.pause)
+                request.pace.throttled(slot, again.pause)
                 effort("throttled")
             return Done(answers.Refused("http_500", again.problem)) if too_many else again
 
@@ -116,22 +116,22 @@ class LeadRequests:
 
     def _post(
         self, request: LeadRequest, body: bytes, this: Attempt, effort: Callable[[str], None]
-    ) -> tuple[Place, Reply]:
+    ) -> tuple[Slot, Reply]:
         self._halt.check()
         self._client.ready()
-        place = request.pace.wait(this.sleep)
+        slot = request.pace.wait(this.sleep)
         effort("requests")
         if this.is_retry:
             effort("retries")
 
-        def left() -> None:
-            nonlocal place
-            place = request.pace.left(place)
+        def mark_sent() -> None:
+            nonlocal slot
+            slot = request.pace.mark_sent(slot)
 
         about = {**request.about, "retry": this.is_retry}
         sent = AdminRequest(request.method, request.path, request.params, body, request.kind, about)
-        reply = self._client.send(sent, left)
-        return place, reply
+        reply = self._client.send(sent, mark_sent)
+        return slot, reply
 
 
 def _meaning(request: LeadRequest, reply: Reply) -> Changed | Problem:

@@ -133,7 +133,7 @@ class Transport:
         *,
         params: Mapping[str, Any] | None = None,
         body: bytes | None = None,
-        left: Callable[[], None] | None = None,
+        on_sent: Callable[[], None] | None = None,
     ) -> HttpAnswer | NotSent | Unknown | Denied:
         """Send once and read the whole answer. Redirects are not followed: a load must not wander.
 
@@ -142,7 +142,7 @@ class Transport:
             url: Where to.
             params: The query.
             body: JSON.
-            left: Called when the request has been written, all of it, before the answer is waited for; it must not
+            on_sent: Called when the request has been written, all of it, before the answer is waited for; it must not
                 raise. Once more when a sign-in made it be sent again.
 
         Raises:
@@ -150,7 +150,7 @@ class Transport:
         """
         headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body is not None else {})
         sent = self._clock.monotonic()
-        _LEAVING.tell = left
+        _LEAVING.tell = on_sent
         try:
             request = self._session.prepare_request(requests.Request(method, url, headers, None, body, params))
             with self._session.send(

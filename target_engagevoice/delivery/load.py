@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from target_engagevoice.api import answers
-from target_engagevoice.api.ratelimit.pace import Place
+from target_engagevoice.api.ratelimit.pace import Slot
 from target_engagevoice.api.retry import (
     PATIENCE_WITH_500,
     Done,
@@ -61,7 +61,7 @@ class BatchLoad:
         self._envelope = batch.options.envelope(list_names(batch, context.run))
         self._claims = Claims(context, batch)
         self._settlement = Settlement(context, batch)
-        self._place = Place(0.0, 0.0)
+        self._slot = Slot(0.0, 0.0)
 
     def load(self) -> list[BufferedLead]:
         """Bring every lead of the batch to its outcome, but those that are to be changed.
@@ -247,7 +247,7 @@ class BatchLoad:
             raise loader.client.no_loader(answer.what)
         again = try_again(answer, delay, context.clock.time())
         if isinstance(answer, answers.Throttled):
-            loader.pace.throttled(self._place, again.pause)
+            loader.pace.throttled(self._slot, again.pause)
             context.run.count_effort(self._batch.stream, self._campaign, "throttled")
         return again
 
@@ -256,16 +256,16 @@ class BatchLoad:
         context.halt.check()
         self._loader.client.ready()
         bodies = [buffered.lead.body for buffered in leads]
-        self._place = self._loader.pace.wait(this.sleep)
+        self._slot = self._loader.pace.wait(this.sleep)
         context.run.count_effort(self._batch.stream, self._campaign, "requests")
         if this.is_retry:
             context.run.count_effort(self._batch.stream, self._campaign, "retries")
         about = {"stream": self._batch.stream, "batch": self._batch.number, "retry": this.is_retry}
-        return self._loader.client.load(self._campaign.campaign_id, self._envelope, bodies, self._left, about)
+        return self._loader.client.load(self._campaign.campaign_id, self._envelope, bodies, self._mark_sent, about)
 
-    def _left(self) -> None:
-        """The request is on its way: its place counts from now."""
-        self._place = self._loader.pace.left(self._place)
+    def _mark_sent(self) -> None:
+        """The request is on its way: its slot counts from now."""
+        self._slot = self._loader.pace.mark_sent(self._slot)
 
 
 def list_names(batch: Batch, run: Run) -> dict[str, str]:

@@ -80,25 +80,25 @@ def test_of_many_that_ask_at_once_only_as_many_as_fit_are_let_through(database_u
 def test_the_next_place_comes_when_it_is_said_to_for_both(database_url: str) -> None:
     first, second = opened(database_url, (Window(1, 0.2),)), opened(database_url, (Window(1, 0.2),))
     paces = [Pace(quota, SystemClock()) for quota in (first, second)]
-    places: list[float] = []
+    slots: list[float] = []
     threads = [
-        threading.Thread(target=lambda pace=pace: places.extend(pace.wait().at for _ in range(3))) for pace in paces
+        threading.Thread(target=lambda pace=pace: slots.extend(pace.wait().at for _ in range(3))) for pace in paces
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    places.sort()
-    assert len(places) == 6
-    assert all(later - earlier >= 0.2 + MARGIN - 1e-6 for earlier, later in itertools.pairwise(places))
+    slots.sort()
+    assert len(slots) == 6
+    assert all(later - earlier >= 0.2 + MARGIN - 1e-6 for earlier, later in itertools.pairwise(slots))
     first.close()
     second.close()
 
 
 def test_a_429_of_one_slows_and_pauses_the_other(database_url: str) -> None:
     first, second = opened(database_url), opened(database_url)
-    place = first.take().at
-    first.throttled(place, 40.0)
+    slot = first.take().at
+    first.throttled(slot, 40.0)
     assert second.take().wait == pytest.approx(40, abs=5)
     with second._row() as (windows, now):
         assert windows.share.at(now) < 1
@@ -108,10 +108,10 @@ def test_a_429_of_one_slows_and_pauses_the_other(database_url: str) -> None:
 
 def test_a_request_that_left_late_counts_from_then(database_url: str) -> None:
     quota = opened(database_url, (Window(1, 60),))
-    place = quota.take().at
-    quota.left(place, 0.5)
+    slot = quota.take().at
+    quota.move(slot, 0.5)
     with quota._row() as (windows, _):
-        assert windows.stamps == [pytest.approx((place + 0.5) * 1_000_000, abs=1)]
+        assert windows.stamps == [pytest.approx((slot + 0.5) * 1_000_000, abs=1)]
     quota.close()
 
 
@@ -187,9 +187,7 @@ def test_a_store_that_is_gone_ends_the_wait_with_an_error_without_the_password(
     name = database_url.rpartition("/")[2]
     with psycopg.connect(server.url, autocommit=True) as admin:
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    with pytest.raises(
-        QuotaError, match=r"rate_limit_store .* can not be reached any more: OperationalError"
-    ) as caught:
+    with pytest.raises(QuotaError, match=r"rate_limit_store .* cannot be reached any more: OperationalError") as caught:
         Pace(quota, clock).wait()
     assert "s3cret" not in str(caught.value)
     assert clock.monotonic() - 1000 == pytest.approx(quota_store.PATIENCE_SECONDS, abs=quota_store.RETRY_SECONDS)
@@ -203,7 +201,7 @@ def test_a_run_that_can_not_reach_the_store_sends_nothing_and_says_so(tmp_path: 
             assert process.wait() == 1
         assert sandbox.requests("load") == []
     last = process.stderr.splitlines()[-1]
-    assert "rate_limit_store postgresql+psycopg://me:***@127.0.0.1:1/quota can not be opened" in last
+    assert "rate_limit_store postgresql+psycopg://me:***@127.0.0.1:1/quota cannot be opened" in last
     assert "s3cret" not in process.stderr
     assert "Traceback" not in process.stderr
     assert run_records(tmp_path)[0]["error"]["code"] == "quota"
@@ -222,6 +220,6 @@ def test_a_url_that_can_not_be_read_is_not_quoted() -> None:
 
 
 def test_a_password_anywhere_in_the_url_is_not_shown() -> None:
-    with pytest.raises(QuotaError, match=r"rate_limit_store \S+ can not be opened") as caught:
+    with pytest.raises(QuotaError, match=r"rate_limit_store \S+ cannot be opened") as caught:
         opened("postgresql://me@127.0.0.1:1/quota?password=s3cret")
     assert "s3cret" not in str(caught.value)

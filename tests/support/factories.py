@@ -10,8 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyrate_limiter  # noqa: F401 - now, and not within the first example of a property test
-
 from target_engagevoice.api.auth.authentication import authentication
 from target_engagevoice.api.auth.credentials import ApiToken
 from target_engagevoice.api.client import Client

@@ -122,12 +122,12 @@ class FakeServer:
         campaign_id: str,
         envelope: Mapping[str, Any],
         bodies: Sequence[bytes],
-        left: Callable[[], None],
+        on_sent: Callable[[], None],
         about: Mapping[str, Any],
     ) -> Counted:
         """The loader."""
         del envelope, about
-        left()
+        on_sent()
         with self.life.step():
             for body in bodies:
                 self._count += 1

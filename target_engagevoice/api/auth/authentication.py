@@ -92,8 +92,8 @@ class Authentication(AuthBase):
     def ready(self) -> None:
         """Renew now what would be renewed with the next request.
 
-        Called before a place in a rate limit's window is taken, it keeps the waiting for a renewal from
-        coming between the place and the request, where it would bunch requests up.
+        Called before a slot in a rate limit's window is taken, it keeps the waiting for a renewal from
+        coming between the slot and the request, where it would bunch requests up.
 
         Raises:
             SignInError: As when a request is signed.

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from target_engagevoice.clock import Clock
 
 NUDGE_SECONDS = 0.001
-"""Whoever is not the first in line when a place comes free looks so much later whether they are now."""
+"""A slot is free, but another thread is first in line: after this time a waiting thread looks again."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """A request's place in the windows.
+class Slot:
+    """A request's slot in the windows.
 
     Attributes:
-        at: When it counts from, on the clock of who counts.
-        taken: The same on our clock.
+        at: The time from which it counts, on the clock of the quota: this process's, or the shared store's.
+        taken: The same time on this process's clock.
     """
 
     at: float
@@ -34,26 +34,26 @@ class Place:
 
 
 class Quota(Protocol):
-    """Who counts the places of an account: this process, or all that share a store. Any thread may call it."""
+    """Counts the slots of an account: those of this process, or of all that share a store. Any thread may call it."""
 
     def take(self) -> Turn:
-        """Take a place now, if there is one.
+        """Take a slot now, if one is free.
 
         Raises:
-            QuotaError: Nobody can be asked.
+            QuotaError: The shared store cannot be reached.
         """
 
-    def left(self, place: float, late: float) -> None:
-        """The request of this place left so many seconds later than it was taken. Does not raise."""
+    def move(self, at: float, late: float) -> None:
+        """Make the slot that was taken at `at` count from `late` seconds later. Does not raise."""
 
     def pause(self, seconds: float) -> None:
-        """Let nothing through for so long."""
+        """Let no request through for so many seconds."""
 
-    def throttled(self, place: float, seconds: float) -> None:
-        """The server said 429 to the request of this place, and to wait for so long."""
+    def throttled(self, at: float, seconds: float) -> None:
+        """The server answered 429 to the request of the slot taken at `at`, and asked to wait for so many seconds."""
 
     def in_use(self) -> tuple[InUse, ...]:
-        """What is taken of each window, as far as is known here without asking anybody."""
+        """How much of each window is taken, as far as this process knows without asking a store."""
 
 
 class OwnQuota:
@@ -65,39 +65,39 @@ class OwnQuota:
         self._lock = threading.Lock()
 
     def take(self) -> Turn:
-        """Take a place now, if there is one."""
+        """Take a slot now, if one is free."""
         with self._lock:
             return self._windows.take(self._clock.monotonic())
 
-    def left(self, place: float, late: float) -> None:
-        """The request of this place left so many seconds later than it was taken."""
+    def move(self, at: float, late: float) -> None:
+        """Make the slot that was taken at `at` count from `late` seconds later."""
         with self._lock:
-            self._windows.left(place, late)
+            self._windows.move(at, late)
 
     def pause(self, seconds: float) -> None:
-        """Let nothing through for so long."""
+        """Let no request through for so many seconds."""
         with self._lock:
             self._windows.share = self._windows.share.paused(self._clock.monotonic() + seconds)
 
-    def throttled(self, place: float, seconds: float) -> None:
-        """The server said 429 to the request of this place, and to wait for so long."""
+    def throttled(self, at: float, seconds: float) -> None:
+        """The server answered 429 to the request of the slot taken at `at`, and asked to wait for so many seconds."""
         with self._lock:
-            self._windows.throttled(place, self._clock.monotonic() + seconds)
+            self._windows.throttled(at, self._clock.monotonic() + seconds)
 
     def in_use(self) -> tuple[InUse, ...]:
-        """What is taken of each window."""
+        """How much of each window is taken."""
         with self._lock:
             return self._windows.in_use(self._clock.monotonic())
 
 
 class Pace:
-    """Lets requests through no faster than all its windows allow, in the order they came.
+    """Lets requests through no faster than all its windows allow, in the order in which they came.
 
-    Any thread may call it; its own lock guards the line of those who wait. Only the first in line asks for a place, so
-    that a shared store is asked by one thread a process. Waiting happens outside the lock.
+    Any thread may call it; its lock guards the line of waiting threads. Only the first in line asks for a slot, so
+    that one thread per process asks a shared store. Threads wait outside the lock.
 
     Args:
-        quota: Who counts; or the windows that this process alone is to keep.
+        quota: Counts the slots; or the windows, which this process then keeps alone.
         clock: Time.
     """
 
@@ -112,32 +112,32 @@ class Pace:
 
     @property
     def waiting(self) -> int:
-        """How many wait for a place."""
+        """How many threads wait for a slot."""
         return len(self._line)
 
     def in_use(self) -> tuple[InUse, ...]:
-        """What is taken of each window, for whoever looks on; it asks no shared store."""
+        """How much of each window is taken, for the progress display; it asks no shared store."""
         return self._quota.in_use()
 
     def take(self) -> float:
-        """Take a place now, if there is one.
+        """Take a slot now, if one is free.
 
         Returns:
             0 when it is taken; else seconds until it is worth asking again.
         """
         return self._quota.take().wait
 
-    def wait(self, sleep: Callable[[float], None] | None = None) -> Place:
-        """Wait for a place and take it.
+    def wait(self, sleep: Callable[[float], None] | None = None) -> Slot:
+        """Wait for a slot and take it.
 
         Args:
-            sleep: Waits, such as one that can be broken off; the clock's own when None.
+            sleep: Waits so many seconds, such as `Halt.sleep`, which may raise; the clock's own sleep when None.
 
         Returns:
-            The place, for `left` and `throttled`.
+            The slot, for `mark_sent` and `throttled`.
 
         Raises:
-            QuotaError: The shared store can not be reached any more.
+            QuotaError: The shared store has become unreachable.
         """
         sleep = sleep or self._clock.sleep
         ticket = object()
@@ -147,38 +147,39 @@ class Pace:
             while True:
                 turn = self._ask(ticket)
                 if turn.wait <= 0:
-                    return Place(turn.at, self._clock.monotonic())
+                    return Slot(turn.at, self._clock.monotonic())
                 sleep(turn.wait)
         finally:
             with self._lock:
                 self._line.remove(ticket)
 
-    def left(self, place: Place) -> Place:
-        """The request has just left: until now the thread had no turn, or there was a connection to be made.
+    def mark_sent(self, slot: Slot) -> Slot:
+        """Make a slot count from now, since its request has just been written to the connection.
+
+        Between the two the thread may have waited for the processor, or for a connection to be made.
 
         Returns:
-            The place as it counts from now on.
+            The slot as it counts from now on.
         """
-        late = self._clock.monotonic() - place.taken
-        self._quota.left(place.at, late)
-        return Place(place.at + late, place.taken + late)
+        late = self._clock.monotonic() - slot.taken
+        self._quota.move(slot.at, late)
+        return Slot(slot.at + late, slot.taken + late)
 
     def pause(self, seconds: float) -> None:
-        """Let nothing through for so long."""
+        """Let no request through for so many seconds."""
         self._quota.pause(seconds)
 
-    def throttled(self, place: Place, seconds: float) -> None:
-        """The server said 429: let nothing through for so long, and less than before after it.
+    def throttled(self, slot: Slot, seconds: float) -> None:
+        """The server answered 429: let no request through for so many seconds, and fewer than before after that.
 
         Args:
-            place: What `wait` gave to the request that was refused. Requests that were in flight together count as one
-                refusal.
+            slot: That of the request that was refused. Requests that were in flight together count as one refusal.
             seconds: What the server asked for.
 
         Raises:
-            QuotaError: The shared store can not be reached any more.
+            QuotaError: The shared store has become unreachable.
         """
-        self._quota.throttled(place.at, seconds)
+        self._quota.throttled(slot.at, seconds)
 
     def _ask(self, ticket: object) -> Turn:
         with self._lock:

@@ -1,20 +1,20 @@
 """One account's quota shared by several processes, in PostgreSQL (setting `rate_limit_store`).
 
-One row an account and host of the table `engagevoice_quotas` holds the places that still count, what is used of the
-windows since the last 429, and until when everybody pauses. Whoever wants a place locks the row, reads it, asks
-`SlidingWindows`, and writes it back, all in one transaction: two that ask at once are told one after the other. Time is
-the database's, read under the lock, so that the clocks of the machines do not matter. The row keeps no more
-places than the longest window allows; it does not grow. Loads only: the lead search is paced by each process.
+The table `engagevoice_quotas` has one row for each account and host. It holds the slots that still count (column
+`places`), the share of the windows that is used since the last 429, and until when all processes pause. A process that
+wants a slot locks the row, reads it, asks `SlidingWindows`, and writes it back, all in one transaction: two processes
+that ask at once get their answers one after the other. Time is the database's, read under the lock, so the clocks of
+the machines do not matter. The row keeps no more slots than the longest window allows; it does not grow. It covers
+loads only: each process paces the lead search by itself.
 
-Why not `pyrate-limiter`'s own `PostgresBucket` (only its windows are used here, through `SlidingWindows`): in version
-4.5 it reads the clock in another transaction than the one that takes the place, so that a place may be stamped earlier
-than its request leaves; it turns down whoever comes while another holds its table lock, without a time to come again;
-it keeps times without a zone, which daylight saving shifts by an hour; it logs a traceback and goes on
-with the machine's clock when the database is gone; its table keeps every place until somebody removes it; and neither a
-429 nor a pause reaches the others.
+Why not the `PostgresBucket` of `pyrate-limiter`: in version 4.5 it reads the clock in another transaction than the one
+that takes the slot, so a slot may be stamped earlier than its request is sent; it refuses a process that comes while
+another holds its table lock, without saying when to come again; it keeps times without a zone, which daylight saving
+shifts by an hour; it logs a traceback and continues with the machine's clock when the database is gone; its table
+keeps every slot until something removes it; and neither a 429 nor a pause reaches the other processes.
 
-What happens when the database dies in the middle: nothing is sent while it is asked again for `PATIENCE_SECONDS`;
-then the run ends, with STATE where it was. Going on alone would be on a quota that the others use as well.
+When the database fails in the middle of a run, nothing is sent while it is asked again for `PATIENCE_SECONDS`. Then the
+run ends, with STATE where it was. A run that continued alone would use a quota that the others use as well.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ if TYPE_CHECKING:
     from target_engagevoice.clock import Clock
 
 PATIENCE_SECONDS = 30.0
-"""A database that is started anew, or hands over to another, is back by then."""
+"""A database that restarts, or fails over to another, is back by then."""
 
 RETRY_SECONDS = 1.0
 
-UNNOTICED_SECONDS = 0.02
-"""A request that leaves no later than that after its place was taken is not worth a transaction."""
+NEGLIGIBLE_SECONDS = 0.02
+"""A request that is sent no later than this after its slot was taken is not worth a transaction."""
 
 CONNECT_SECONDS = 5
 ANSWER_MILLISECONDS = 10_000
-"""How long one statement, the wait for the row included, and an unanswered packet may take."""
+"""How long one statement may take, with the wait for the row, and how long a packet may stay unanswered."""
 
 EXAMPLE = "postgresql://user:password@host/database"
 
@@ -65,7 +65,7 @@ _QUOTAS = sa.Table(
 )
 _SHARE = (_QUOTAS.c.low, _QUOTAS.c.peak, _QUOTAS.c.since, _QUOTAS.c.margin, _QUOTAS.c.not_before)
 _UNUSED = Share()
-_MAKING = "SELECT pg_advisory_xact_lock(4711199901)"  # two may come first at once
+_MAKING = "SELECT pg_advisory_xact_lock(4711199901)"  # two processes may be the first at once
 _IN_TIME = sa.text(f"SET LOCAL statement_timeout = {ANSWER_MILLISECONDS}")
 _NOW = sa.select(sa.func.extract("epoch", sa.func.clock_timestamp()).cast(sa.Double))
 
@@ -73,15 +73,15 @@ _NOW = sa.select(sa.func.extract("epoch", sa.func.clock_timestamp()).cast(sa.Dou
 class SharedQuota:
     """Counts what every process with the same store sends to one account. Any thread may call it.
 
-    Its lock guards the time since when the database does not answer, and keeps to one connection a process. What the
-    row held last is replaced whole, by whoever has the lock, and read without it.
+    Its lock guards the time since when the database does not answer, and keeps the process to one connection. What the
+    row held last is replaced whole by the thread that has the lock, and read without the lock.
 
     Args:
         engine: To a PostgreSQL that has the table.
         quota: The row: host and account.
-        windows: What the server allows. Every process that shares the row has to be given the same.
+        windows: What the server allows. Every process that shares the row needs the same.
         margin: Seconds that each window is kept longer.
-        clock: For the patience with a database that does not answer.
+        clock: Measures how long the database has not answered.
     """
 
     def __init__(self, engine: sa.Engine, quota: str, windows: Sequence[Window], margin: float, clock: Clock) -> None:
@@ -91,12 +91,12 @@ class SharedQuota:
         self._margin = margin
         self._clock = clock
         self._silent_since: float | None = None
-        self._seen: tuple[list[int], float] = ([], 0.0)  # places, and how far the database's clock is ahead of ours
+        self._seen: tuple[list[int], float] = ([], 0.0)  # slots, and the seconds that the database's clock is ahead
         self._lock = threading.Lock()
 
     @classmethod
     def open(cls, url: str, quota: str, windows: Sequence[Window], margin: float, clock: Clock) -> SharedQuota:
-        """Reach the store, and make its table and the account's row where they are missing.
+        """Connect to the store, and create its table and the account's row where they are missing.
 
         Args:
             url: Of a PostgreSQL database.
@@ -106,12 +106,12 @@ class SharedQuota:
             clock: Time.
 
         Raises:
-            ConfigError: The URL can not be read, or the driver is not installed.
+            ConfigError: The URL cannot be read, or the driver is not installed.
             QuotaError: The database does not answer or refuses.
         """
         shared = cls(_engine(url), quota, windows, margin, clock)
         try:
-            with shared._explained("opened"), shared._engine.begin() as connection:
+            with shared._as_quota_error("opened"), shared._engine.begin() as connection:
                 connection.execute(sa.text(_MAKING))
                 _QUOTAS.metadata.create_all(connection)
                 row = {"quota": quota, "places": [], **vars(_UNUSED)}
@@ -122,17 +122,18 @@ class SharedQuota:
         return shared
 
     def take(self) -> Turn:
-        """Take a place now, if there is one.
+        """Take a slot now, if one is free.
 
         Returns:
-            The turn; for `PATIENCE_SECONDS` after the database fell silent, that it is to be asked again.
+            The turn. While the database has been silent for less than `PATIENCE_SECONDS`, a turn that says to ask
+            again.
 
         Raises:
-            QuotaError: It has been silent for longer.
+            QuotaError: The database has not answered for longer.
         """
         with self._lock:
             try:
-                with self._explained("reached any more"), self._row() as (windows, now):
+                with self._as_quota_error("reached any more"), self._row() as (windows, now):
                     turn = windows.take(now)
             except QuotaError:
                 silent_since = self._silent_since or self._clock.monotonic()
@@ -143,46 +144,46 @@ class SharedQuota:
             self._silent_since = None
             return turn
 
-    def left(self, place: float, late: float) -> None:
-        """The request of this place left so many seconds later than it was taken.
+    def move(self, at: float, late: float) -> None:
+        """Make the slot that was taken at `at` count from `late` seconds later.
 
-        What is within `UNNOTICED_SECONDS`, or can not be told to a database that does not answer, is left to the
-        margin.
+        A delay within `NEGLIGIBLE_SECONDS` is not written, nor one while the database does not answer: the margin of
+        the windows covers it.
         """
-        if late <= UNNOTICED_SECONDS:
+        if late <= NEGLIGIBLE_SECONDS:
             return
-        with suppress(QuotaError), self._lock, self._explained("written"), self._row() as (windows, _):
-            windows.left(place, late)
+        with suppress(QuotaError), self._lock, self._as_quota_error("written"), self._row() as (windows, _):
+            windows.move(at, late)
 
     def pause(self, seconds: float) -> None:
-        """Let nothing of any process through for so long.
+        """Let no request of any process through for so many seconds.
 
         Raises:
             QuotaError: The database does not answer.
         """
-        with self._lock, self._explained("written"), self._row() as (windows, now):
+        with self._lock, self._as_quota_error("written"), self._row() as (windows, now):
             windows.share = windows.share.paused(now + seconds)
 
-    def throttled(self, place: float, seconds: float) -> None:
-        """The server said 429 to the request of this place, and to wait for so long: that goes for all.
+    def throttled(self, at: float, seconds: float) -> None:
+        """Make all processes wait: the server answered 429 to the request of this slot, with so many seconds to wait.
 
-        A database that does not answer is left to the next `take`, which is patient.
+        A database that does not answer raises nothing here: the next `take` waits for it.
         """
-        with suppress(QuotaError), self._lock, self._explained("written"), self._row() as (windows, now):
-            windows.throttled(place, now + seconds)
+        with suppress(QuotaError), self._lock, self._as_quota_error("written"), self._row() as (windows, now):
+            windows.throttled(at, now + seconds)
 
     def in_use(self) -> tuple[InUse, ...]:
-        """What was taken of each window, by all, when this process asked last, less what has run out since."""
+        """How much of each window all processes had taken when this one asked last, less what has expired since."""
         stamps, ahead = self._seen
         return SlidingWindows(self._windows, self._margin, stamps).in_use(self._clock.monotonic() + ahead)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connection to the database."""
         self._engine.dispose()
 
     @contextmanager
     def _row(self) -> Iterator[tuple[SlidingWindows, float]]:
-        """The account's windows and the database's time, with the row locked; what becomes of it is written back."""
+        """The account's windows and the database's time, with the row locked. Changes to the windows are saved."""
         this = _QUOTAS.c.quota == self._quota
         with self._engine.begin() as connection:
             connection.execute(_IN_TIME)
@@ -198,19 +199,19 @@ class SharedQuota:
                 connection.execute(sa.update(_QUOTAS).where(this).values(after))
 
     @contextmanager
-    def _explained(self, what: str) -> Iterator[None]:
-        """Turn whatever the database says into an error of ours, without the password."""
+    def _as_quota_error(self, what: str) -> Iterator[None]:
+        """Turn an error of the database into a `QuotaError`, without the password."""
         try:
             yield
         except sa.exc.SQLAlchemyError as error:
             shown = self._engine.url.set(query={}).render_as_string(hide_password=True)
             cause = type(error.orig).__name__ if isinstance(error, sa.exc.DBAPIError) else type(error).__name__
-            msg = f"rate_limit_store {shown} can not be {what}: {cause}{hint(error)}."
+            msg = f"rate_limit_store {shown} cannot be {what}: {cause}{hint(error)}."
             raise QuotaError(msg) from None
 
 
 def _not_ahead(stamps: list[int], now: float) -> list[int]:
-    """The places without those of the future: there are some only when the database's clock was set back."""
+    """The slots without those in the future, which exist only when the database's clock was set back."""
     return [stamp for stamp in stamps if stamp <= (now + 1) * 1_000_000]
 
 

@@ -300,8 +300,8 @@ def scripted(room: Desk, monkeypatch: pytest.MonkeyPatch, pages: list[Any]) -> l
     """The search answers these pages, and empty ones after them; gives the pages asked for."""
     asked: list[Any] = []
 
-    def send(_method: str, _url: str, *, params: Any = None, body: Any = None, left: Any = None) -> HttpAnswer:
-        del left
+    def send(_method: str, _url: str, *, params: Any = None, body: Any = None, on_sent: Any = None) -> HttpAnswer:
+        del on_sent
         asked.append((params["page"], json.loads(body)))
         page = pages[params["page"] - 1] if params["page"] <= len(pages) else []
         return HttpAnswer(200, json.dumps(page).encode(), {"content-type": "application/json"})

@@ -108,8 +108,8 @@ def answered(room: Room, monkeypatch: pytest.MonkeyPatch, *replies: Any) -> list
     """The transport gives these answers, the last one for ever; gives what was sent."""
     sent: list[dict[str, Any]] = []
 
-    def send(method: str, url: str, *, params: Any = None, body: Any = None, left: Any = None) -> Any:
-        del left
+    def send(method: str, url: str, *, params: Any = None, body: Any = None, on_sent: Any = None) -> Any:
+        del on_sent
         sent.append({"method": method, "url": url, "params": params, "body": json.loads(body)})
         return replies[min(len(sent), len(replies)) - 1]
 

@@ -263,14 +263,14 @@ def test_whoever_asked_is_told_when_the_request_has_left_and_before_the_answer()
         connection.sendall(ANSWER)
 
     with serving(behave) as (server, transport):
-        transport.send("POST", server.url, body=b"{}", left=lambda: told.append("left"))
-    assert told == ["left"]
+        transport.send("POST", server.url, body=b"{}", on_sent=lambda: told.append("sent"))
+    assert told == ["sent"]
 
 
 def test_nobody_is_told_of_a_request_that_did_not_leave() -> None:
     told: list[str] = []
     transport = transport_to(FakeClock(), ServerClock(), "http://127.0.0.1:1")
-    answer = transport.send("POST", "http://127.0.0.1:1", body=b"{}", left=lambda: told.append("left"))
+    answer = transport.send("POST", "http://127.0.0.1:1", body=b"{}", on_sent=lambda: told.append("sent"))
     transport.close()
     assert isinstance(answer, NotSent)
     assert told == []

@@ -43,10 +43,10 @@ class Room:
         self.sent: list[tuple[Any, dict[str, Any]]] = []
         send = made.client.send
 
-        def listen(request: AdminRequest, left: Any = None) -> Any:
+        def listen(request: AdminRequest, on_sent: Any = None) -> Any:
             if request.method == "PATCH":
                 self.sent.append((request.params, json.loads(request.body or b"")))
-            return send(request, left)
+            return send(request, on_sent)
 
         made.client.send = listen  # type: ignore[method-assign]
 

@@ -228,12 +228,12 @@ def test_only_what_is_missing_is_sent_again(room: Desk) -> None:
     batch = room.batch([lead(number) for number in range(4)])
     load = room.client.load
 
-    def half(campaign_id: str, envelope: Any, leads: Any, left: Any = None, about: Any = NOTHING_MORE) -> Any:
+    def half(campaign_id: str, envelope: Any, leads: Any, on_sent: Any = None, about: Any = NOTHING_MORE) -> Any:
         """Stores a half, then loses its answer: no server is known to, but nobody promises it does not."""
         room.client.load = load  # type: ignore[method-assign]
-        load(campaign_id, envelope, leads[:2], left, about)
+        load(campaign_id, envelope, leads[:2], on_sent, about)
         room.sandbox.faults([on_load("drop_before")])
-        return load(campaign_id, envelope, leads[2:], left, about)
+        return load(campaign_id, envelope, leads[2:], on_sent, about)
 
     room.client.load = half  # type: ignore[method-assign]
     room.load_batch(batch)
@@ -545,9 +545,9 @@ def test_a_lead_with_a_value_that_is_too_long_does_not_make_all_batches_small(ro
 def test_a_limit_that_the_server_does_not_name_rejects_nobody(room: Desk, limit: int) -> None:
     load = room.client.load
 
-    def limited(campaign_id: str, envelope: Any, leads: Any, left: Any = None, about: Any = NOTHING_MORE) -> Any:
+    def limited(campaign_id: str, envelope: Any, leads: Any, on_sent: Any = None, about: Any = NOTHING_MORE) -> Any:
         return (
-            load(campaign_id, envelope, leads, left, about)
+            load(campaign_id, envelope, leads, on_sent, about)
             if len(leads) <= limit
             else Refused("http_400", "Bad request")
         )

@@ -40,11 +40,11 @@ class Room:
         self.sent: list[tuple[list[int], list[int]]] = []
         send = made.client.send
 
-        def listen(request: AdminRequest, left: Any = None) -> Any:
+        def listen(request: AdminRequest, on_sent: Any = None) -> Any:
             if request.path.endswith("/actions"):
                 criteria = json.loads(request.body or b"")["campaignLeadSearchCriteria"]
                 self.sent.append((criteria["campaignIds"], criteria["leadIds"]))
-            return send(request, left)
+            return send(request, on_sent)
 
         made.client.send = listen  # type: ignore[method-assign]
 

@@ -6,7 +6,6 @@ import itertools
 import threading
 import time
 
-import pyrate_limiter  # noqa: F401 - now, and not within the first example of a property test
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,8 +53,8 @@ def test_no_window_ever_holds_more_than_it_may(limits: list[Window], script: lis
 
 
 @given(windows, events)
-def test_places_come_in_the_order_they_were_taken(limits: list[Window], script: list[tuple[str, float]]) -> None:
-    clock, places = FakeClock(), list[float]()
+def test_slots_come_in_the_order_they_were_taken(limits: list[Window], script: list[tuple[str, float]]) -> None:
+    clock, slots = FakeClock(), list[float]()
     pace = Pace(limits, clock)
     for what, seconds in script:
         if what == "advance":
@@ -63,13 +62,13 @@ def test_places_come_in_the_order_they_were_taken(limits: list[Window], script: 
         elif what == "pause":
             pace.pause(seconds)
         else:
-            places.append(pace.wait().at)
-    assert all(earlier <= later + 1e-6 for earlier, later in itertools.pairwise(places))
-    assert not any(crowded(places, window) for window in limits)
+            slots.append(pace.wait().at)
+    assert all(earlier <= later + 1e-6 for earlier, later in itertools.pairwise(slots))
+    assert not any(crowded(slots, window) for window in limits)
 
 
 @given(windows, events)
-def test_no_place_is_free_before_it_is_said_to_be(limits: list[Window], script: list[tuple[str, float]]) -> None:
+def test_no_slot_is_free_before_it_is_said_to_be(limits: list[Window], script: list[tuple[str, float]]) -> None:
     clock = FakeClock()
     pace = Pace(limits, clock)
     for what, seconds in script:
@@ -98,7 +97,7 @@ def test_a_busy_run_uses_what_the_window_allows(requests: int, seconds: float, t
     full_windows = (total - 1) // requests
     assert clock.monotonic() - began == pytest.approx(
         full_windows * (seconds + JITTER_MARGIN_SECONDS),
-        abs=0.000_01 * total,  # places are stamped in microseconds
+        abs=0.000_01 * total,  # slots are stamped in microseconds
     )
 
 
@@ -131,25 +130,25 @@ def test_threads_share_one_pace() -> None:
     assert all(at >= earliest[n] for n, at in enumerate(sorted(sent)))
 
 
-def test_threads_take_different_places() -> None:
+def test_threads_take_different_slots() -> None:
     clock = FakeClock()
     pace = Pace([Window(5, 10)], clock)
-    places, barrier, lock = list[float](), threading.Barrier(16), threading.Lock()
+    slots, barrier, lock = list[float](), threading.Barrier(16), threading.Lock()
 
     def run() -> None:
         barrier.wait()
         for _ in range(20):
-            place = pace.wait()
+            slot = pace.wait()
             with lock:
-                places.append(place.at)
+                slots.append(slot.at)
 
     threads = [threading.Thread(target=run) for _ in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(places) == 320
-    assert not crowded(places, Window(5, 10))
+    assert len(slots) == 320
+    assert not crowded(slots, Window(5, 10))
     assert pace.take() > 0
 
 
@@ -214,5 +213,5 @@ def test_what_is_taken_of_each_window_is_known_and_runs_out() -> None:
 
 
 @pytest.mark.parametrize("text", ["30/10s", "120/60s", "5/0.5s"])
-def test_a_window_is_told_as_it_is_written(text: str) -> None:
+def test_a_window_is_shown_as_the_setting_writes_it(text: str) -> None:
     assert str(Window.parse(text)) == text

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 WINDOWS = (Window(30, 10), Window(120, 60))
 SENDERS = 8
 CONNECT_SECONDS = 0.2
-"""What comes between a sender's first place and its request."""
+"""What comes between a sender's first slot and its request."""
 
 JITTER_SECONDS = 0.08
 """How much later than another a request may arrive."""
@@ -71,9 +71,9 @@ class Account:
             self.left -= 1
             latency, taken = self.chance.uniform(1, 3), False
             while not taken:
-                place = self.pace.wait(self.clock.sleep)
+                slot = self.pace.wait(self.clock.sleep)
                 self.clock.sleep(connecting)
-                place, connecting = self.pace.left(place), 0.0
+                slot, connecting = self.pace.mark_sent(slot), 0.0
                 way = self.chance.uniform(0, self.jitter)
                 self.clock.sleep(way)
                 now = self.clock.monotonic()
@@ -83,7 +83,7 @@ class Account:
                     self.latencies.append(latency)
                 self.clock.sleep(latency - way if taken else 0.05)
                 if not taken:
-                    self.pace.throttled(place, 1.0)
+                    self.pace.throttled(slot, 1.0)
                     self.clock.sleep(1.0)
 
     def load(self, batches: int, *others: Callable[[], None]) -> float:
@@ -216,7 +216,7 @@ def test_a_request_that_left_late_counts_from_then() -> None:
     late = pace.wait()
     pace.wait()
     clock.advance(3)
-    late = pace.left(late)
+    late = pace.mark_sent(late)
     assert late.taken == clock.monotonic()
     clock.advance(7 + JITTER_MARGIN_SECONDS + 0.001)
     pace.wait()
@@ -227,12 +227,12 @@ def test_requests_that_were_in_flight_together_are_refused_once() -> None:
     clock = FakeClock()
     quota = OwnQuota(SlidingWindows(WINDOWS, JITTER_MARGIN_SECONDS), clock)
     pace = Pace(quota, clock)
-    places = [pace.wait() for _ in range(20)]
+    slots = [pace.wait() for _ in range(20)]
     clock.advance(1)
-    pace.throttled(places[-1], 1.0)
+    pace.throttled(slots[-1], 1.0)
     once = quota._windows.share
-    for place in places[:-1]:
-        pace.throttled(place, 1.0)
+    for slot in slots[:-1]:
+        pace.throttled(slot, 1.0)
     assert quota._windows.share == once
     clock.advance(1)
     assert pace.take() > 0  # 20 went in the window, and 19 of 30 are what is left of it
@@ -251,9 +251,9 @@ def test_however_often_it_is_refused_one_request_a_window_goes() -> None:
     clock = FakeClock()
     pace = Pace(WINDOWS, clock)
     for _ in range(50):
-        place = pace.wait()
+        slot = pace.wait()
         clock.advance(1)
-        pace.throttled(place, 0.0)
+        pace.throttled(slot, 0.0)
     began = clock.monotonic()
     pace.wait()
     assert clock.monotonic() - began <= 10 + JITTER_MARGIN_SECONDS * 10
@@ -277,10 +277,10 @@ def test_the_share_only_grows_while_no_429_comes(share: Share, one: float, other
 
 @given(shares, st.floats(100, 400), st.floats(0, 90), st.floats(0, 1))
 def test_after_a_429_less_is_used_and_all_again_a_minute_later(
-    share: Share, place: float, pause: float, used: float
+    share: Share, slot: float, pause: float, used: float
 ) -> None:
-    after = share.throttled(place, place + pause, used=used, least=1 / 30, margin=0.0)
-    assert after.at(place + pause) < share.at(place)
-    assert after.at(place + pause) <= max(used, share.at(place) / 2, 1 / 30)
-    assert after.at(place + pause) >= 1 / 30
-    assert after.at(place + pause + 60) == pytest.approx(1)
+    after = share.throttled(slot, slot + pause, used=used, least=1 / 30, margin=0.0)
+    assert after.at(slot + pause) < share.at(slot)
+    assert after.at(slot + pause) <= max(used, share.at(slot) / 2, 1 / 30)
+    assert after.at(slot + pause) >= 1 / 30
+    assert after.at(slot + pause + 60) == pytest.approx(1)
