@@ -1,6 +1,6 @@
-"""Sets everything up in `.venv` and runs the main job: `python3 scripts/demo.py`.
+"""Set everything up in `.venv` and load the sample: `python3 scripts/demo.py`.
 
-The sample Salesforce leads go into the embedded sandbox, and a table shows what landed where.
+The sample Salesforce leads go into the embedded sandbox, and a table shows which campaign got them.
 """  # noqa: INP001 - scripts are run by their path, not imported as a package
 
 from __future__ import annotations

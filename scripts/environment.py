@@ -1,8 +1,8 @@
-"""Makes `.venv` in the checkout, with this package and its locked dependencies. Only the standard library.
+"""Create `.venv` in the checkout, with this package and its locked dependencies. Only the standard library is used.
 
-It is made with the Python that runs this, by the first of these that there is: `venv` with `ensurepip`,
-`virtualenv` fetched by `pip`, or `uv`. A `.venv` that is up to date is taken as it is; one of another Python
-is made anew.
+The Python that runs this creates it, with the first of these that is available: `venv` with `ensurepip`,
+`virtualenv` fetched by `pip`, or `uv`. A `.venv` that is up to date is kept; one of another Python is
+replaced.
 """  # noqa: INP001 - scripts are run by their path, not imported as a package
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PYTHON = VENV / "bin" / "python"
 
 RUNTIME_LOCK = ROOT / "requirements.lock"
 DEVELOPMENT_LOCK = ROOT / "requirements-dev.lock"
-"""Holds everything of `RUNTIME_LOCK` in the same versions, and the tools besides."""
+"""Holds everything of `RUNTIME_LOCK` in the same versions, and the development tools."""
 
 OLDEST_PYTHON = (3, 10)
 
@@ -43,7 +43,7 @@ def run(*command: str | Path, env: dict[str, str] | None = None) -> None:
 
 
 def prepare(lock: Path) -> None:
-    """Have `.venv` with what the lock file names, and this checkout as the package."""
+    """Make sure that `.venv` holds what the lock file names, and this checkout as the package."""
     if sys.version_info < OLDEST_PYTHON:
         wanted = ".".join(map(str, OLDEST_PYTHON))
         raise SystemExit(f"this needs Python {wanted} or newer, and {sys.executable} is {sys.version.split()[0]}")
@@ -83,7 +83,7 @@ def _make() -> None:
         run(uv, "venv", "--quiet", "--seed", "--python", sys.executable, VENV)
     else:
         raise SystemExit(
-            f"{sys.executable} can not make a virtual environment: it has neither `ensurepip` nor `pip`, and"
+            f"{sys.executable} cannot create a virtual environment: it has neither `ensurepip` nor `pip`, and"
             " there is no `uv`; on Debian and Ubuntu: apt-get install python3-venv"
         )
 

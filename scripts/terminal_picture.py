@@ -98,7 +98,7 @@ def played() -> str:
 
 
 def leads() -> list[dict[str, object]]:
-    """The messages of a tap: made-up people with numbers kept for fiction, some of whom can not be loaded."""
+    """The messages of a tap: made-up people with numbers kept for fiction, some of whom cannot be loaded."""
     text = {"type": ["string", "null"]}
     properties = dict.fromkeys(("id", "first_name", "phone", "campaign", "do_not_call"), text)
     lines: list[dict[str, object]] = [

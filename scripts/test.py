@@ -1,6 +1,6 @@
-"""Sets everything up in `.venv` and runs every check: `python3 scripts/test.py [arguments for pytest]`.
+"""Set everything up in `.venv` and run every check: `python3 scripts/test.py [arguments for pytest]`.
 
-The first check that fails ends it with that check's exit code. What pytest says last is said last.
+The first check that fails ends it with that check's exit code.
 """  # noqa: INP001 - scripts are run by their path, not imported as a package
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> None:
     spread = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     command = [str(PYTHON), "-m", "pytest", *spread, *sys.argv[1:]]
     os.chdir(ROOT)
-    os.execv(command[0], command)  # noqa: S606 - pytest takes this process's place, to have the last word
+    os.execv(command[0], command)  # noqa: S606 - pytest replaces this process, so that its last line is the last line
 
 
 def no_unfinished_work() -> None:

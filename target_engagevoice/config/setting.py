@@ -33,7 +33,7 @@ class Setting:
     Attributes:
         name: As typed in the configuration.
         kind: What it holds.
-        description: One sentence or two, for `--about` and the README.
+        description: One sentence or two, for `--about` and `docs/settings.md`.
         default: What holds when nothing is given; None where there is none.
         options: The values of an enum.
         minimum: The smallest number allowed; `maximum` likewise.

@@ -1,6 +1,6 @@
 """The table of settings: name, kind, default, meaning.
 
-The README, `meltano.yml` and `--about` are checked against it.
+A test compares `docs/settings.md`, `meltano.yml` and `--about` with it.
 """
 
 from __future__ import annotations

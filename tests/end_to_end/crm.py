@@ -1,7 +1,7 @@
 """A month of a CRM's life, and a plain model of what the account must hold after each day of it.
 
-The model is the README's table "What happens when a record changes", written a second time: it knows nothing of
-requests, ledgers or faults.
+The model is the table in `docs/changes-and-deletions.md`, written a second time: it knows nothing of requests, ledgers
+or faults.
 """
 
 from __future__ import annotations
