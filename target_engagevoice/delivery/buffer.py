@@ -211,13 +211,19 @@ class VersionQueue:
         self._besides: dict[str, list[Buffer[Any]]] = {}  # others of the same id that are no versions of one lead
         self._held: dict[str, deque[Waiting[BufferedLead] | Waiting[BufferedRetirement]]] = {}
 
-    def enter(self, buffer: Buffer[B], lead: B) -> None:
-        """Put a lead, or what retires one, into its buffer, or have it wait for the one before it."""
-        extern_id = lead.extern_id
+    def enter(self, buffer: Buffer[B], lead: B, extern_id: str, size: int) -> None:
+        """Put a lead, or what retires one, into its buffer, or have it wait for the one before it.
+
+        Args:
+            buffer: It.
+            lead: It.
+            extern_id: Of the lead; the caller has read it, and each record comes through here.
+            size: As of the lead.
+        """
         if extern_id not in self._pending:
             self._pending[extern_id] = buffer
             buffer.incoming.append(lead)  # `put`, of which there is one a record
-            buffer.size += lead.size
+            buffer.size += size
         elif extern_id not in self._held and not self._is_out(extern_id, buffer):
             self._besides.setdefault(extern_id, []).append(buffer)
             buffer.put(lead)

@@ -149,11 +149,12 @@ class Delivery:
         now, enter = self._now(), self._lane.enter
         with self._lock:
             for buffer, record, lead in in_hand:
-                room = len(record.source) + len(lead.body) + ROOM_OF_A_LEAD
+                size, extern_id = len(lead.body), lead.extern_id
+                room = len(record.source) + size + ROOM_OF_A_LEAD
                 self._room += room
-                enter(buffer, BufferedLead(record, lead, now, room))
+                enter(buffer, BufferedLead(record, lead, now, room), extern_id, size + 1)
                 if self._drainer.unclear:
-                    self._drainer.clear_up(lead.extern_id)
+                    self._drainer.clear_up(extern_id)
                 if buffer.is_full(self._limits):
                     self._drain(buffer)
             self._wait_for_room()
@@ -173,7 +174,7 @@ class Delivery:
                 buffer = RetirementBuffer(stream=record.stream, lane=self._lane)
                 self._retirement_buffers[record.stream] = buffer
             self._room += retirement.room
-            self._lane.enter(buffer, retirement)
+            self._lane.enter(buffer, retirement, retirement.extern_id, retirement.size)
             if self._drainer.unclear:
                 self._drainer.clear_up(retirement.extern_id)
             if buffer.is_full(self._limits):

@@ -135,7 +135,8 @@ def test_a_buffer_is_full_by_bytes() -> None:
 def test_a_buffer_is_full_when_too_many_wait_for_an_earlier_version() -> None:
     made = buffer()
     for _ in range(4):
-        made.lane.enter(made, buffered(0))
+        one = buffered(0)
+        made.lane.enter(made, one, one.extern_id, one.size)
     assert (len(made), made.is_full(BufferLimits(3, 10_000, 60))) == (1, True)
 
 
@@ -183,10 +184,12 @@ class AnyTraffic(RuleBasedStateMachine):
         buffer = self.buffers[which]
         record = ReadRecord("people", {}, Epoch())
         if isinstance(buffer, LeadBuffer):
-            self.lane.enter(buffer, BufferedLead.of(record, lead(number), self.number))
+            one = BufferedLead.of(record, lead(number), self.number)
+            self.lane.enter(buffer, one, one.extern_id, one.size)
         else:
             flagged = Retirement(f"L{number}", Outcome.DELETED, Retire.SUPPRESS, None)
-            self.lane.enter(buffer, BufferedRetirement.of(record, flagged, self.number))
+            other = BufferedRetirement.of(record, flagged, self.number)
+            self.lane.enter(buffer, other, other.extern_id, other.size)
         self.versions[f"L{number}"].append(Version(self.number, buffer))
         self._let_out(self.versions[f"L{number}"])
 
