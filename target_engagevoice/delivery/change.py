@@ -9,11 +9,12 @@ from target_engagevoice.api import answers
 from target_engagevoice.api.lead_client import Gone
 from target_engagevoice.delivery.claims import wait_for_others
 from target_engagevoice.delivery.field_digests import blurred, content_of, differences
+from target_engagevoice.delivery.lead_action import LeadActions
 from target_engagevoice.delivery.lookups import newest
-from target_engagevoice.delivery.refusals import BROKEN
-from target_engagevoice.ledger.tables import CHANGE, RETIRE
-from target_engagevoice.model.lead import LEAD_PHONE, LEAD_PHONE_E164, PERSONA_PHONES, Outcome, Rejection, Stage
-from target_engagevoice.model.retirement import ACTIONS, DIALLED, REVIVALS, SUPPRESSED, Retire
+from target_engagevoice.delivery.refusals import rejection_of
+from target_engagevoice.ledger.tables import CHANGE
+from target_engagevoice.model.lead import LEAD_PHONE, LEAD_PHONE_E164, PERSONA_PHONES, Outcome
+from target_engagevoice.model.retirement import DIALLED, REVIVALS, SUPPRESSED, Retire
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,6 +38,7 @@ class LeadChanges:
     def __init__(self, context: BatchContext, access: LeadAccess, batch: Batch) -> None:
         self._context = context
         self._access = access
+        self._actions = LeadActions(context, access, batch.stream)
         self._batch = batch
         self._campaign = batch.campaign
         self._effort = partial(context.run.count_effort, batch.stream, batch.campaign)
@@ -117,26 +119,18 @@ class LeadChanges:
 
     def _keep_off(self, leads: Sequence[BufferedLead], held: Mapping[str, LoadedLead], ids: Mapping[str, str]) -> None:
         """Suppress leads in place of a change, until their records come with another phone."""
-        context, stream, campaign_id = self._context, self._batch.stream, self._campaign.campaign_id
+        context, campaign_id, how = self._context, self._campaign.campaign_id, Retire.SUPPRESS
         keys = [each.lead.extern_id for each in leads]
-        how = Retire.SUPPRESS
-        context.ledger.claim(
-            stream, campaign_id, dict.fromkeys(keys, how.value), context.server_time.earliest(), RETIRE
-        )
-        found = self._access.lookups.look([held[key] for key in keys])
-        states = {lead.extern_id: (lead.lead_id, lead.state_before(how)) for lead in newest(found)}
-        context.ledger.leads.record_lookup(campaign_id, states)
+        self._actions.claim(campaign_id, dict.fromkeys(keys, how))
+        found = self._actions.look_up(how, [held[key] for key in keys])
         lead_ids = sorted({ids[key] for key in keys} | {lead.lead_id for lead in found})
-        answer = self._access.lead_client.act(ACTIONS[how], [campaign_id], lead_ids, self._effort)
-        if not isinstance(answer, answers.Refused):
+        refusal = self._actions.retire(how, [campaign_id], lead_ids, self._effort)
+        self._actions.record_retirement(how, campaign_id, keys, refusal, moved=True)
+        if refusal is None:
             context.run.count_effort(self._batch.stream, self._campaign, "retired", len(keys))
-            context.ledger.leads.record_retirement(stream, campaign_id, keys, how, moved=True)
             context.outcomes.settle_all([each.record for each in leads], self._campaign, Outcome.DO_NOT_CALL)
-            return
-        if answer.reason == BROKEN:
-            context.ledger.leads.record_uncertain(campaign_id, keys, how)
-        context.ledger.leads.record_not_retired(stream, campaign_id, keys)
-        self._reject(leads, answer)
+        else:
+            self._reject(leads, refusal)
 
     def _blur(self, todo: Sequence[BufferedLead], held: Mapping[str, LoadedLead]) -> None:
         """Note before a change which fields it touches: killed in between, the next run must know what to blank."""
@@ -210,28 +204,25 @@ class LeadChanges:
 
     def _revive(self, how: Retire, leads: Sequence[BufferedLead], ids: Mapping[str, str]) -> None:
         lead_ids = [ids[each.lead.extern_id] for each in leads]
-        answer = self._access.lead_client.act(REVIVALS[how], [self._campaign.campaign_id], lead_ids, self._effort)
-        if not isinstance(answer, answers.Refused):
-            self._access.lookups.revived(lead_ids)
+        campaign_id = self._campaign.campaign_id
+        refusal = self._actions.revive(how, campaign_id, lead_ids, self._effort)
+        if refusal is None:
             self._done(leads)
             return
         cleared = [each.lead.extern_id for each in leads]
-        self._context.ledger.settle(self._batch.stream, self._campaign.campaign_id, {}, cleared, 0.0, refused=True)
-        if answer.reason == BROKEN:
-            self._context.ledger.leads.record_uncertain(self._campaign.campaign_id, cleared, how)
-        self._reject(leads, answer)
+        self._context.ledger.settle(self._batch.stream, campaign_id, {}, cleared, 0.0, refused=True)
+        self._actions.record_refusal(how, campaign_id, cleared, refusal)
+        self._reject(leads, refusal)
 
     def _reject(self, leads: Sequence[BufferedLead], refusal: answers.Refused) -> None:
-        rejection = Rejection(Stage.SERVER, refusal.reason, refusal.words)
+        rejection = rejection_of(refusal)
         for each in leads:
             self._context.outcomes.reject(each.record, self._campaign, rejection, each.lead)
 
     def _refuse(self, buffered: BufferedLead, refusal: answers.Refused) -> None:
-        context = self._context
-        if refusal.reason == BROKEN:  # it may have been done all the same
-            context.ledger.leads.record_uncertain(self._campaign.campaign_id, [buffered.lead.extern_id], None)
+        self._actions.record_refusal(None, self._campaign.campaign_id, [buffered.lead.extern_id], refusal)
         self._refused = True
-        context.refusals.add(self._campaign, buffered, refusal)
+        self._context.refusals.add(self._campaign, buffered, refusal)
 
     @property
     def _suspicious(self) -> bool:

@@ -109,8 +109,7 @@ class Refusals:
             self.taken(campaign)
 
     def _reject(self, campaign: Campaign, buffered: BufferedLead, refusal: Refused) -> None:
-        rejection = Rejection(Stage.SERVER, refusal.reason, refusal.words)
-        self._outcomes.reject(buffered.record, campaign, rejection, buffered.lead)
+        self._outcomes.reject(buffered.record, campaign, rejection_of(refusal), buffered.lead)
 
     def not_the_leads(self, campaign: Campaign) -> ServerError:
         """The error for a campaign that refuses everything."""
@@ -135,3 +134,13 @@ class Refusals:
                 return False
             self.most_rows = min(self.most_rows or rows, rows // 2)
             return True
+
+
+def rejection_of(refusal: Refused, extern_id: str | None = None) -> Rejection:
+    """Why a record is rejected that the server refused.
+
+    Args:
+        refusal: The answer.
+        extern_id: Of the record, where no lead of it is at hand to be written with the rejection.
+    """
+    return Rejection(Stage.SERVER, refusal.reason, refusal.words, extern_id)

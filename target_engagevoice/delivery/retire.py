@@ -10,12 +10,11 @@ from target_engagevoice.api import answers
 from target_engagevoice.api.lead_client import MOST_ACTED_ON
 from target_engagevoice.delivery.buffer import MoveBatch, RetireBatch
 from target_engagevoice.delivery.claims import wait_for_others
-from target_engagevoice.delivery.lookups import newest
-from target_engagevoice.delivery.refusals import BROKEN
-from target_engagevoice.ledger.tables import RETIRE
+from target_engagevoice.delivery.lead_action import LeadActions
+from target_engagevoice.delivery.refusals import rejection_of
 from target_engagevoice.logger import logger
-from target_engagevoice.model.lead import Outcome, Rejection, Stage
-from target_engagevoice.model.retirement import ACTIONS, REVIVALS, Retire, Retirement
+from target_engagevoice.model.lead import Outcome
+from target_engagevoice.model.retirement import REVIVALS, Retire, Retirement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -54,6 +53,7 @@ class Retiring:
     def __init__(self, context: BatchContext, access: LeadAccess, stream: str) -> None:
         self._context = context
         self._access = access
+        self._actions = LeadActions(context, access, stream)
         self._stream = stream
         self._out_of_sight: list[LoadedLead] = []  # flagged, and as they are in the ledger now
 
@@ -95,8 +95,7 @@ class Retiring:
             if refusal is None:
                 moved.append(each)
                 continue
-            rejection = Rejection(Stage.SERVER, refusal.reason, refusal.words)
-            self._context.outcomes.reject(each.record, batch.campaign, rejection, each.lead)
+            self._context.outcomes.reject(each.record, batch.campaign, rejection_of(refusal), each.lead)
         return moved
 
     def retire(self, wanted: Mapping[str, Wanted]) -> dict[str, answers.Refused]:
@@ -134,14 +133,12 @@ class Retiring:
 
     def _claim(self, held: Sequence[LoadedLead], wanted: Mapping[str, Wanted]) -> list[LoadedLead]:
         """Those that are this run's to retire now."""
-        context = self._context
         claimed: list[LoadedLead] = []
         for campaign_id in sorted({each.campaign_id for each in held}):
             leads = [each for each in held if each.campaign_id == campaign_id]
-            notes = {each.extern_id: wanted[each.extern_id].how.value for each in leads}
-            mine = context.ledger.claim(self._stream, campaign_id, notes, context.server_time.earliest(), RETIRE)
+            mine = self._actions.claim(campaign_id, {each.extern_id: wanted[each.extern_id].how for each in leads})
             claimed += [each for each in leads if each.extern_id in mine]
-        return self._without_what_others_retired(claimed, wanted) if context.ledger.shared else claimed
+        return self._without_what_others_retired(claimed, wanted) if self._context.ledger.shared else claimed
 
     def _without_what_others_retired(self, claimed: list[LoadedLead], wanted: Mapping[str, Wanted]) -> list[LoadedLead]:
         """Another run may have retired a lead between our look into the ledger and our claim, or changed it."""
@@ -169,8 +166,7 @@ class Retiring:
             wait = self._access.lookups.settles_in(known)
             if looks_again and wait > 0:
                 self._context.halt.sleep(wait)
-            found = [lead for lead in self._access.lookups.look(known) if lead.lead_id not in acted]
-            self._note(how, found)
+            found = self._actions.look_up(how, known, acted)
             for start in range(0, len(found), MOST_ACTED_ON):  # a campaign may hold many of one externId
                 refused |= self._act(how, found[start : start + MOST_ACTED_ON])
             acted |= {lead.lead_id for lead in found}
@@ -181,9 +177,8 @@ class Retiring:
         self._put_off(how, hidden)
         self._noted_as_retired(how, [each for each in held if each not in (*kept, *hidden)], wanted)
         for each in kept:
-            if refused[each.campaign_id, each.extern_id].reason == BROKEN:
-                self._context.ledger.leads.record_uncertain(each.campaign_id, [each.extern_id], how)
-            self._context.ledger.leads.record_not_retired(self._stream, each.campaign_id, [each.extern_id])
+            refusal = refused[each.campaign_id, each.extern_id]
+            self._actions.record_retirement(how, each.campaign_id, [each.extern_id], refusal, moved=False)
         return refused
 
     def _put_off(self, how: Retire, hidden: Sequence[LoadedLead]) -> None:
@@ -195,28 +190,21 @@ class Retiring:
             leads.record_not_retired(self._stream, campaign_id, keys)
             self._out_of_sight += leads.of_campaign(campaign_id, keys).values()
 
-    def _note(self, how: Retire, found: Sequence[FoundLead]) -> None:
-        """Their ids, and the states they are in now, before it is too late to know."""
-        for campaign_id in {lead.campaign_id for lead in found}:
-            latest = newest(lead for lead in found if lead.campaign_id == campaign_id)
-            notes = {lead.extern_id: (lead.lead_id, lead.state_before(how)) for lead in latest}
-            self._context.ledger.leads.record_lookup(campaign_id, notes)
-
     def _act(self, how: Retire, found: Sequence[FoundLead]) -> dict[Key, answers.Refused]:
         """One request for all of them; where the server refuses that, one each."""
         if not found:
             return {}
         campaigns = sorted({lead.campaign_id for lead in found})
         effort = self._effort(campaigns[0])
-        answer = self._access.lead_client.act(ACTIONS[how], campaigns, [lead.lead_id for lead in found], effort)
-        if not isinstance(answer, answers.Refused):
+        refusal = self._actions.retire(how, campaigns, [lead.lead_id for lead in found], effort)
+        if refusal is None:
             for campaign_id in campaigns:
                 leads = {lead.extern_id for lead in found if lead.campaign_id == campaign_id}
                 campaign = self._access.directory.by_id(campaign_id)
                 self._context.run.count_effort(self._stream, campaign, "retired", len(leads))
             return {}
         if len(found) == 1:
-            return {(found[0].campaign_id, found[0].extern_id): answer}
+            return {(found[0].campaign_id, found[0].extern_id): refusal}
         refused: dict[Key, answers.Refused] = {}
         for lead in found:
             refused |= self._act(how, [lead])
@@ -231,7 +219,7 @@ class Retiring:
                     if each.campaign_id == campaign_id and (wanted[each.extern_id].stays is not None) is moved
                 ]
                 if leads:
-                    self._context.ledger.leads.record_retirement(self._stream, campaign_id, leads, how, moved=moved)
+                    self._actions.record_retirement(how, campaign_id, leads, None, moved=moved)
 
     def _end(self, retirements: Sequence[BufferedRetirement], refused: Mapping[str, answers.Refused]) -> None:
         """Put their phones on the list; then these records have their outcome."""
@@ -244,7 +232,7 @@ class Retiring:
             if refusal is None:
                 ended.append(each)
             else:
-                rejection = Rejection(Stage.SERVER, refusal.reason, refusal.words, flagged.extern_id or None)
+                rejection = rejection_of(refusal, flagged.extern_id or None)
                 context.outcomes.reject(each.record, flagged.campaign, rejection)
         context.ledger.leads.record_retired_everywhere(
             self._stream, [each.extern_id for each in ended if each.extern_id]
