@@ -208,7 +208,7 @@ def _policy(value: Mapping[str, Any]) -> Policy:
         skip_unchanged=value["dedupe"] == "changed",
         change=value["load_method"] != "append-only",
         move=None if on_delete == "ignore" else Retire(on_delete),
-        keep_off=value["do_not_call"] == "dnc_list",
+        list_phones=value["do_not_call"] == "dnc_list",
     )
 
 

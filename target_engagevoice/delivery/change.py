@@ -14,7 +14,7 @@ from target_engagevoice.delivery.lookups import newest
 from target_engagevoice.delivery.refusals import rejection_of
 from target_engagevoice.ledger.tables import CHANGE
 from target_engagevoice.model.lead import LEAD_PHONE, LEAD_PHONE_E164, PERSONA_PHONES, Outcome
-from target_engagevoice.model.retirement import DIALLED, REVIVALS, SUPPRESSED, Retire
+from target_engagevoice.model.retirement import REVIVABLE_STATES, REVIVALS, SUPPRESSED, Retire
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -95,7 +95,7 @@ class LeadChanges:
                 else:
                     revived.setdefault(revival, []).append(buffered)
         if self._refused and self._suspicious:
-            raise context.refusals.not_the_leads(self._campaign)
+            raise context.refusals.all_refused(self._campaign)
         for how, leads in revived.items():
             self._revive(how, leads, ids)
         if gone:
@@ -106,7 +106,7 @@ class LeadChanges:
         self, todo: Sequence[BufferedLead], held: Mapping[str, LoadedLead], ids: Mapping[str, str]
     ) -> list[BufferedLead]:
         """Those that would get a phone that is on the do-not-call list by our doing, which a load would not insert."""
-        if not self._context.policy.keep_off:
+        if not self._context.policy.list_phones:
             return []
         listed = self._context.ledger.leads.listed_among([each.lead for each in todo])
         return [
@@ -227,7 +227,7 @@ class LeadChanges:
     @property
     def _suspicious(self) -> bool:
         """Whether so many changes were refused in a row that it may not be the leads."""
-        return self._context.refusals.suspicious(self._campaign, took=self._took)
+        return self._context.refusals.are_suspicious(self._campaign, took=self._took)
 
     def _next(self, count: int) -> int:
         """Which of the leads left is next: when all lately was refused, a few from elsewhere among them.
@@ -238,7 +238,7 @@ class LeadChanges:
         if not self._suspicious:
             return 0
         if self._probes == PROBES:
-            raise self._context.refusals.not_the_leads(self._campaign)
+            raise self._context.refusals.all_refused(self._campaign)
         self._probes += 1
         return (count - 1) * (PROBES - self._probes) // (PROBES - 1)
 
@@ -250,7 +250,7 @@ class LeadChanges:
         context.ledger.leads.record_change(self._batch.stream, self._campaign.campaign_id, digests, contents)
         context.outcomes.settle_all([each.record for each in leads], self._campaign, Outcome.UPDATED)
         self._took = True
-        context.refusals.taken(self._campaign)
+        context.refusals.record_taken(self._campaign)
 
 
 def _revival(known: LoadedLead) -> Retire | None:
@@ -261,6 +261,6 @@ def _revival(known: LoadedLead) -> Retire | None:
     stays = (
         known.earlier_state == SUPPRESSED
         if how is Retire.SUPPRESS
-        else known.earlier_state and known.earlier_state not in DIALLED
+        else known.earlier_state and known.earlier_state not in REVIVABLE_STATES
     )
     return None if stays else how

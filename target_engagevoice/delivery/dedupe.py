@@ -179,7 +179,7 @@ class Dedupe:
 
     def _off(self, leads: Sequence[BufferedLead], accepted: dict[str, Accepted]) -> set[str]:
         """Which of these leads are out of the dialer and have a phone that is on the do-not-call list by our doing."""
-        if not self.policy.keep_off:
+        if not self.policy.list_phones:
             return set()
         retired = [each.lead for each in leads if (last := accepted.get(each.lead.extern_id)) and last.retired]
         return self._ledger.leads.listed_among(retired)

@@ -101,7 +101,7 @@ class BatchLoad:
             leads = todo.pop()
             refused = leads if isinstance(leads, RefusedLeads) else None
             if not isinstance(leads, RefusedLeads):
-                most = self._context.refusals.most_rows
+                most = self._context.refusals.max_rows
                 if most is not None and len(leads) > most:
                     todo += [leads[most:], leads[:most]]
                     continue
@@ -127,7 +127,7 @@ class BatchLoad:
         suspects, refusal = refused.leads, refused.refusal
         rest: Leads = ()
         taken = certain = alone = False
-        breakable = self._context.refusals.breakable
+        breakable = self._context.refusals.server_breaks
         while len(suspects) > 1:
             middle = len(suspects) // 2
             again = self._send(suspects[:middle], 1 if refusal.reason == BROKEN else self._patience)
@@ -161,7 +161,7 @@ class BatchLoad:
                 return left
             suspect, refusal = again.leads, again.refusal
         context.refusals.add(self._campaign, suspect[0], refusal)
-        if context.refusals.suspicious(self._campaign, took=self._settlement.took):
+        if context.refusals.are_suspicious(self._campaign, took=self._settlement.took):
             return self._probe(left.leads if isinstance(left, RefusedLeads) else left)
         return left
 
@@ -173,9 +173,9 @@ class BatchLoad:
         """
         context = self._context
         probes = 0
-        while context.refusals.suspicious(self._campaign, took=self._settlement.took):
+        while context.refusals.are_suspicious(self._campaign, took=self._settlement.took):
             if not rest or probes == PROBES:
-                raise context.refusals.not_the_leads(self._campaign)
+                raise context.refusals.all_refused(self._campaign)
             place = (len(rest) - 1) * (PROBES - 1 - probes) // (PROBES - 1)
             probe, rest = rest[place : place + 1], rest[:place] + rest[place + 1 :]
             refused = self._send(probe, self._patience)
@@ -187,7 +187,7 @@ class BatchLoad:
     @property
     def _patience(self) -> int:
         """Whether a server that breaks may just have a bad moment: not once a lead is known that breaks it."""
-        return 1 if self._context.refusals.breakable else PATIENCE_WITH_500
+        return 1 if self._context.refusals.server_breaks else PATIENCE_WITH_500
 
     def _send(self, leads: Leads, patience: int) -> RefusedLeads | None:
         """Send leads until the server takes or refuses them.

@@ -43,8 +43,8 @@ class Refusals:
         self._lock = threading.Lock()
         self._waiting: dict[Campaign, list[tuple[BufferedLead, Refused]]] = {}
         self._most_taken = 0
-        self.most_rows: int | None = None
-        self.breakable = False
+        self.max_rows: int | None = None
+        self.server_breaks = False
 
     def add(self, campaign: Campaign, buffered: BufferedLead, refusal: Refused) -> None:
         """A lead was refused alone: it is not stored, so its claim ends here and leaves room for a later version.
@@ -60,10 +60,10 @@ class Refusals:
             self._reject(campaign, buffered, refusal)
             return
         with self._lock:
-            self.breakable = self.breakable or refusal.reason == BROKEN
+            self.server_breaks = self.server_breaks or refusal.reason == BROKEN
             self._waiting.setdefault(campaign, []).append((buffered, refusal))
 
-    def suspicious(self, campaign: Campaign, *, took: bool) -> bool:
+    def are_suspicious(self, campaign: Campaign, *, took: bool) -> bool:
         """Whether the campaign refused too many in a row.
 
         Args:
@@ -76,7 +76,7 @@ class Refusals:
             return False
         return waiting >= FEW_AMONG_TAKEN or not (took or self._ledger.loaded_by_dead_runs(campaign.campaign_id))
 
-    def taken(self, campaign: Campaign, rows: int = 0) -> None:
+    def record_taken(self, campaign: Campaign, rows: int = 0) -> None:
         """The campaign took a lead: those it refused before were at fault themselves.
 
         Args:
@@ -106,12 +106,12 @@ class Refusals:
             RejectedTooMany: More were rejected than allowed.
         """
         for campaign in list(self._waiting):
-            self.taken(campaign)
+            self.record_taken(campaign)
 
     def _reject(self, campaign: Campaign, buffered: BufferedLead, refusal: Refused) -> None:
         self._outcomes.reject(buffered.record, campaign, rejection_of(refusal), buffered.lead)
 
-    def not_the_leads(self, campaign: Campaign) -> ServerError:
+    def all_refused(self, campaign: Campaign) -> ServerError:
         """The error for a campaign that refuses everything."""
         with self._lock:
             waiting = self._waiting.get(campaign, [])
@@ -132,7 +132,7 @@ class Refusals:
         with self._lock:
             if rows <= max(1, self._most_taken):
                 return False
-            self.most_rows = min(self.most_rows or rows, rows // 2)
+            self.max_rows = min(self.max_rows or rows, rows // 2)
             return True
 
 

@@ -47,7 +47,7 @@ class Wanted:
     flagged: bool = False
 
 
-class Retiring:
+class LeadRetirements:
     """Retires leads of one stream. Owned by the thread that runs it."""
 
     def __init__(self, context: BatchContext, access: LeadAccess, stream: str) -> None:

@@ -120,4 +120,4 @@ class Settlement:
         parts.outcomes.settle_all(records[inserted:], self._campaign, Outcome.NOT_INSERTED)
         if leads:
             self.took = True
-            parts.refusals.taken(self._campaign, len(leads))
+            parts.refusals.record_taken(self._campaign, len(leads))

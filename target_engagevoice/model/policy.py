@@ -15,13 +15,13 @@ class Policy:
         skip_unchanged: `dedupe: changed`; otherwise everything is sent but what a killed run had loaded.
         change: Whether an earlier version is changed in place (`load_method: upsert` or `overwrite`).
         move: How a lead is retired in the campaign it left (`on_delete`); None for not at all.
-        keep_off: Whether phones are put on the do-not-call list, and leads of theirs not back into the dialer.
+        list_phones: Whether phones are put on the do-not-call list, and leads of theirs not back into the dialer.
     """
 
     skip_unchanged: bool = True
     change: bool = False
     move: Retire | None = None
-    keep_off: bool = False
+    list_phones: bool = False
 
 
 @dataclass(frozen=True)

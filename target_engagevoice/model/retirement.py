@@ -50,7 +50,7 @@ REVIVALS: Mapping[Retire, str] = MappingProxyType(
 )
 """What undoes it. A lead that was deleted is loaded anew."""
 
-DIALLED = frozenset({"READY"})
+REVIVABLE_STATES = frozenset({"READY"})
 """Lead states from which a lead that was cancelled or paused may go back to READY: what was over before stays over."""
 
 

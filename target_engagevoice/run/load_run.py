@@ -21,7 +21,7 @@ from target_engagevoice.delivery.load import BatchLoad
 from target_engagevoice.delivery.lookups import Lookups
 from target_engagevoice.delivery.reconcile import Reconciler, recover
 from target_engagevoice.delivery.refusals import Refusals
-from target_engagevoice.delivery.retire import Retiring, Wanted
+from target_engagevoice.delivery.retire import LeadRetirements, Wanted
 from target_engagevoice.delivery.stream_versions import InMemoryVersionStore, Versions
 from target_engagevoice.errors import EngageVoiceError, RejectedTooMany
 from target_engagevoice.halt import Halt
@@ -188,7 +188,7 @@ class LoadRun:
             handlers=BatchHandlers(
                 load=load,
                 change=lambda batch: LeadChanges(context, access, batch).change(),
-                retire=lambda batch: Retiring(context, access, batch.stream).handle(batch),
+                retire=lambda batch: LeadRetirements(context, access, batch.stream).handle(batch),
             ),
             drainer=Drainer(Dedupe(ledger, settings.policy), self.outcomes, dry_run, self.versions),
             limits=BufferLimits(settings.batch_size_rows, settings.batch_size_bytes, settings.batch_wait_limit_seconds),
@@ -204,7 +204,9 @@ class LoadRun:
         assert how is not None  # noqa: S101 - `overwrite` without it is a mistake of the configuration
 
         def retire(stream: str, leads: list[tuple[str, str]]) -> int:
-            return len(Retiring(context, access, stream).retire({extern_id: Wanted(how) for _, extern_id in leads}))
+            return len(
+                LeadRetirements(context, access, stream).retire({extern_id: Wanted(how) for _, extern_id in leads})
+            )
 
         def count(stream: str, leads: list[tuple[str, str]]) -> int:
             for campaign_id, _ in leads:

@@ -25,7 +25,7 @@ from target_engagevoice.delivery.load import BatchLoad
 from target_engagevoice.delivery.lookups import Lookups
 from target_engagevoice.delivery.reconcile import Reconciler
 from target_engagevoice.delivery.refusals import Refusals
-from target_engagevoice.delivery.retire import Retiring
+from target_engagevoice.delivery.retire import LeadRetirements
 from target_engagevoice.halt import Halt
 from target_engagevoice.ledger.ledger import Ledger
 from target_engagevoice.model.campaign import Campaign, Directory
@@ -118,13 +118,13 @@ class Desk:
             record = self.outcomes.read("people", {"id": each.extern_id})
             self.checkpoints.state(each.extern_id)
             retirements.append(BufferedRetirement.of(record, each, self.clock.monotonic()))
-        Retiring(self.context(), self.lead_access(), stream).handle(RetireBatch(stream, tuple(retirements)))
+        LeadRetirements(self.context(), self.lead_access(), stream).handle(RetireBatch(stream, tuple(retirements)))
 
     def move(self, leads: Sequence[Lead], campaign: Campaign) -> list[str]:
         """See leads out of the campaigns that have them; gives those that go on to this one."""
         assert self.policy.move is not None
         batch = MoveBatch("people", campaign, self.batch(leads, campaign).leads, self.policy.move)
-        return [each.extern_id for each in Retiring(self.context(), self.lead_access(), "people").handle(batch)]
+        return [each.extern_id for each in LeadRetirements(self.context(), self.lead_access(), "people").handle(batch)]
 
     def context(self) -> BatchContext:
         """What batches claim, settle and count with."""

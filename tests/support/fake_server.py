@@ -24,7 +24,7 @@ from target_engagevoice.delivery.load import BatchLoad
 from target_engagevoice.delivery.lookups import Lookups
 from target_engagevoice.delivery.reconcile import Reconciler, recover
 from target_engagevoice.delivery.refusals import Refusals
-from target_engagevoice.delivery.retire import Retiring
+from target_engagevoice.delivery.retire import LeadRetirements
 from target_engagevoice.errors import EngageVoiceError
 from target_engagevoice.halt import Halt
 from target_engagevoice.ledger.ledger import Ledger
@@ -281,7 +281,7 @@ def run_records(
             handlers=BatchHandlers(
                 load=lambda batch: BatchLoad(context, loader, access, batch).load(),
                 change=lambda batch: LeadChanges(context, access, batch).change(),
-                retire=lambda batch: Retiring(context, access, batch.stream).handle(batch),
+                retire=lambda batch: LeadRetirements(context, access, batch.stream).handle(batch),
             ),
             drainer=Drainer(Dedupe(ledger, policy), outcomes),
             limits=limits,

@@ -312,7 +312,7 @@ def test_a_revival_that_the_server_refuses_rejects_its_leads(room: Room) -> None
 @pytest.fixture
 def listing() -> Iterator[Room]:
     """A room where the phone 6505559999 is on the do-not-call list by our doing, and two leads are loaded."""
-    with desk(policy=replace(UPSERT, keep_off=True)) as made:
+    with desk(policy=replace(UPSERT, list_phones=True)) as made:
         made.client.directory()
         made.ledger.leads.note_listed(phone_digest("6505559999"))
         room = Room(made)
@@ -509,7 +509,7 @@ def test_a_lead_that_may_be_deleted_is_asked_for(mortal: Room, monkeypatch: pyte
 def test_a_lead_that_may_be_suppressed_for_its_new_phone_comes_back_with_another(
     mortal: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mortal.desk.policy = replace(UPSERT, keep_off=True)
+    mortal.desk.policy = replace(UPSERT, list_phones=True)
     mortal.load(lead(0))
     mortal.desk.ledger.leads.note_listed(phone_digest("6505559999"))
     monkeypatch.setattr(mortal.desk.ledger.leads, "record_retirement", die)

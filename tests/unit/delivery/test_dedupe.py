@@ -32,7 +32,7 @@ APPEND = Policy()
 ALL = Policy(skip_unchanged=False)
 UPSERT = Policy(change=True)
 MOVES = Policy(move=Retire.SUPPRESS)
-KEEPS_OFF = Policy(keep_off=True)
+KEEPS_OFF = Policy(list_phones=True)
 
 ANN, BEA = lead(0, firstName="Ann"), lead(0, firstName="Bea")
 FLAGGED = BufferedRetirement.of(
@@ -170,7 +170,7 @@ def adopted(ledger: Ledger) -> None:
         (listed, APPEND, "to_change", "to_send"),
         (listed, KEEPS_OFF, "forbidden", "forbidden"),
         (listed_here_and_dialled_elsewhere, KEEPS_OFF, "forbidden", "forbidden"),
-        (listed_here_and_dialled_elsewhere, Policy(keep_off=True, move=Retire.PAUSE), "moved", "moved"),
+        (listed_here_and_dialled_elsewhere, Policy(list_phones=True, move=Retire.PAUSE), "moved", "moved"),
         (perhaps_suppressed, APPEND, "to_change", "to_send"),
         (perhaps_deleted, APPEND, "to_change", "to_send"),
         (perhaps_changed, APPEND, "to_change", "to_change"),

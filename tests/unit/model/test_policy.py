@@ -17,7 +17,7 @@ from tests.unit.config.test_settings import parse, refusal
         ({"load_method": "upsert"}, Policy(change=True)),
         ({"on_delete": "pause"}, Policy(move=Retire.PAUSE)),
         ({"load_method": "overwrite", "on_delete": "delete"}, Policy(change=True, move=Retire.DELETE)),
-        ({"do_not_call": "dnc_list"}, Policy(keep_off=True)),
+        ({"do_not_call": "dnc_list"}, Policy(list_phones=True)),
     ],
 )
 def test_what_becomes_of_leads_that_are_there(given: dict[str, str], policy: Policy) -> None:
