@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import pytest
 import yaml
 
+from target_engagevoice.__main__ import main as target_command
 from target_engagevoice.cli.command import COMMANDS
 from target_engagevoice.config.settings import Settings
 from target_engagevoice.mapping.config import PRESETS
 from target_engagevoice.model.lead import Outcome
+
+if TYPE_CHECKING:
+    import click
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "target_engagevoice"
@@ -71,6 +76,17 @@ def exists(name: str) -> bool:
     return "/" not in name and any((ROOT / "tests").rglob(name))
 
 
+def options(words: list[str]) -> set[str] | None:
+    """The options of the command that a line starts with; None where it is not a program of this package."""
+    if words[0] == "target-engagevoice":
+        command: click.Command = target_command
+    elif words[0] == "engagevoice":
+        command = getattr(import_module(f"target_engagevoice.cli.{words[1]}"), words[1])
+    else:
+        return None
+    return {"--help"}.union(*(parameter.opts for parameter in command.params))
+
+
 def layers() -> list[set[str]]:
     """Import-linter's layers, the highest first."""
     contract = re.search(r"^layers = \[\n(.*?)^\]", text(ROOT / "pyproject.toml"), flags=re.MULTILINE | re.DOTALL)
@@ -103,6 +119,15 @@ def test_the_commands_that_a_page_shows_exist(page: Path) -> None:
     shown = [line for block in blocks(page, "console") for line in block.splitlines() if line.startswith("$ ")]
     named = re.findall(r"(?<![\w./-])engagevoice ([a-z]+)", "\n".join([*shown, *in_backticks(page)]))
     assert [name for name in named if name not in COMMANDS] == []
+
+
+@EVERY_PAGE
+def test_the_options_that_a_page_shows_exist(page: Path) -> None:
+    for line in (line for block in blocks(page, "console") for line in block.splitlines() if line.startswith("$ ")):
+        for part in re.split(r" \| |    #", line.removeprefix("$ ")):
+            words = part.split()
+            known = options(words) if words else None
+            assert known is None or {word for word in words if word.startswith("--")} <= known, part
 
 
 @EVERY_PAGE

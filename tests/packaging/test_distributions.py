@@ -17,6 +17,9 @@ from packaging.metadata import Metadata
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "target_engagevoice"
 IN_THE_SDIST = (
+    ".ci/run",
+    ".env.example",
+    ".github/workflows/tests.yml",
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
