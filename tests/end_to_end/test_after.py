@@ -139,7 +139,7 @@ def test_a_report_that_can_not_be_written_does_not_fail_the_run(tmp_path: Path) 
     (tmp_path / STATE_DIR / "reports").write_text("no folder")
     finished = run_target(tmp_path, {**EMBEDDED, "report": True}, [schema(), *records(1)])
     assert (finished.code, finished.run_record["status"]) == (0, "ok")
-    assert "the report can not be written" in finished.stderr
+    assert "the report cannot be written" in finished.stderr
 
 
 def test_the_command_makes_the_report_of_a_run_and_says_where(mixed: Finished) -> None:
