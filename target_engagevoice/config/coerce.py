@@ -1,4 +1,4 @@
-"""One setting's value: from what a user wrote, in the type and the range that its table names (contract, section 3)."""
+"""The value of one setting, converted to its kind and checked against its limits (contract, section 3)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ if TYPE_CHECKING:
     from target_engagevoice.config.setting import Setting
 
 LARGEST_NUMBER = 10**300
-"""A larger one fits no float, and Python does not write it out."""
+"""A larger number does not fit a float, and Python does not convert it to text."""
 
 
-def converted(setting: Setting, raw: Any) -> Any:
-    """The value in the setting's kind; text is read as the kind, since environment variables know nothing else.
+def coerce(setting: Setting, raw: Any) -> Any:
+    """The value in the setting's kind; text is converted, since environment variables hold nothing else.
+
+    Args:
+        setting: The setting.
+        raw: The value as a user wrote it.
 
     Raises:
-        ConfigError: It is of another kind, or none of the values that the setting may have.
+        ConfigError: It is of another kind, or outside the setting's options or limits.
     """
     value = raw
     if isinstance(raw, str) and setting.kind not in (Kind.STRING, Kind.PASSWORD, Kind.OPTIONS):
@@ -33,7 +37,7 @@ def converted(setting: Setting, raw: Any) -> Any:
         value = str(value)
     fits = isinstance(value, setting.kind.python) and (setting.kind is Kind.BOOLEAN or not isinstance(value, bool))
     if not fits or (setting.kind is Kind.DECIMAL and not isfinite(value)):
-        msg = f"{setting.name}: must be {setting.kind.words}{_not(setting, raw)}."
+        msg = f"{setting.name}: must be {setting.kind.text}{_not(setting, raw)}."
         raise ConfigError(msg)
     _check_range(setting, value)
     return value
@@ -55,7 +59,7 @@ def _check_range(setting: Setting, value: Any) -> None:
 
 
 def _from_text(setting: Setting, text: str) -> Any:
-    words = {
+    booleans = {
         "true": True,
         "1": True,
         "yes": True,
@@ -67,14 +71,14 @@ def _from_text(setting: Setting, text: str) -> Any:
     }
     try:
         if setting.kind is Kind.BOOLEAN:
-            return words[text.strip().casefold()]
+            return booleans[text.strip().casefold()]
         if setting.kind is Kind.INTEGER:
             return int(text)
         if setting.kind is Kind.DECIMAL:
             return float(text)
         return json.loads(text)
     except (ValueError, KeyError, RecursionError):
-        msg = f"{setting.name}: must be {setting.kind.words}{_not(setting, text)}."
+        msg = f"{setting.name}: must be {setting.kind.text}{_not(setting, text)}."
         raise ConfigError(msg) from None
 
 

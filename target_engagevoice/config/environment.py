@@ -16,13 +16,13 @@ ENVIRONMENT_PREFIX = "TARGET_ENGAGEVOICE_"
 
 
 def environment() -> dict[str, str]:
-    """The settings in the environment, and in the nearest `.env` where the environment does not have them."""
+    """The settings in the environment; those missing there are read from the nearest `.env`."""
     load_dotenv(find_dotenv(usecwd=True))
     return from_environment(os.environ)
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The settings given as `TARGET_ENGAGEVOICE_<NAME>`, still as text; an empty variable gives none.
+    """The settings in `TARGET_ENGAGEVOICE_<NAME>`, as text; an empty variable counts as not given.
 
     Args:
         environ: Environment variables.

@@ -1,4 +1,4 @@
-"""The configuration as it may be shown: in the run record, and in the report made from it."""
+"""The configuration without secrets, for the run record and the report."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from target_engagevoice.config.table import SETTINGS
 
 HIDDEN = "***"
 
-_MAY_HOLD_MORE = frozenset({"username", "stream_map_config"})
-"""Not secret by its kind, but shown to nobody: a user's name is mostly an e-mail address; the values for stream map
-expressions may be the salt of a hash."""
+_ALSO_MASKED = frozenset({"username", "stream_map_config"})
+"""Masked although their kind is not secret: a user name is often an e-mail address, and values for stream map
+expressions may contain the salt of a hash."""
 
 _LOGIN = re.compile(r"(?<=://)\S*@")
-"""User and password in a URL; a password may hold a slash, so all up to the last @ counts."""
+"""User and password in a URL; a password may contain a slash, so everything up to the last @ is matched."""
 
 
 def shown_config(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def shown_config(given: Mapping[str, Any]) -> dict[str, Any]:
         given: Setting names to values, as given.
     """
     return {
-        name: HIDDEN if setting.secret or name in _MAY_HOLD_MORE else _masked(given[name])
+        name: HIDDEN if setting.secret or name in _ALSO_MASKED else _masked(given[name])
         for name, setting in SETTINGS.items()
         if name in given and given[name] != setting.default
     }

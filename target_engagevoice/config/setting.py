@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Kind(enum.Enum):
-    """What a setting holds: Meltano's name for it, JSON schema's, Python's, and words for a message."""
+    """What a setting holds: its kind in Meltano, its type in JSON schema and in Python, and a text for messages."""
 
     STRING = ("string", "string", str, "a string")
     PASSWORD = ("password", "string", str, "a string")
@@ -19,11 +19,11 @@ class Kind(enum.Enum):
     ARRAY = ("array", "array", list, "an array")
     OBJECT = ("object", "object", dict, "an object")
 
-    def __init__(self, meltano: str, json_type: str, python: type, words: str) -> None:
+    def __init__(self, meltano: str, json_type: str, python: type, text: str) -> None:
         self.meltano = meltano
         self.json_type = json_type
         self.python = python
-        self.words = words
+        self.text = text
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Setting:
     Attributes:
         name: As typed in the configuration.
         kind: What it holds.
-        description: One sentence or two, for `--about` and `docs/settings.md`.
-        default: What holds when nothing is given; None where there is none.
-        options: The values of an enum.
+        description: One or two sentences, for `--about`, `meltano.yml` and `docs/settings.md`.
+        default: The value when none is given; None for a setting without a default.
+        options: The allowed values of an enum.
         minimum: The smallest number allowed; `maximum` likewise.
-        secret: Never shown; `sensitive` in Meltano.
-        or_integer: A whole number is taken as well and means its digits (ids).
+        secret: Whether it is never shown; `sensitive` in Meltano.
+        or_integer: Whether a whole number is accepted as well, and read as its digits (ids).
     """
 
     name: str
@@ -52,7 +52,7 @@ class Setting:
     or_integer: bool = False
 
     def json_schema(self) -> dict[str, Any]:
-        """The property of the configuration's JSON schema."""
+        """The setting as a property of the configuration's JSON schema."""
         types = [self.kind.json_type] + (["integer"] if self.or_integer else [])
         schema: dict[str, Any] = {"type": [*types, "null"], "description": self.description}
         if self.kind is Kind.ARRAY:

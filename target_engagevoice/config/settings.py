@@ -1,7 +1,4 @@
-"""Every setting: its table, the JSON schema made from it, and the frozen `Settings` read through it.
-
-No other room knows a setting's name (contract, section 3).
-"""
+"""The whole configuration, checked and frozen. No module outside this package knows a setting's name."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.api.ratelimit.windows import Window
-from target_engagevoice.config.coerce import converted
+from target_engagevoice.config.coerce import coerce
 from target_engagevoice.config.redact import shown_config
 from target_engagevoice.config.sign_in import CREDENTIALS, parse_credentials
 from target_engagevoice.config.table import SETTINGS
@@ -31,16 +28,16 @@ if TYPE_CHECKING:
 
 MAPPINGS = "mappings"
 
-NOBODY: Mapping[str, Any] = {"base_url": SANDBOX, "api_token": "nobody"}
-"""A configuration that says where and who, and nothing else: for when nobody is asked."""
+OFFLINE: Mapping[str, Any] = {"base_url": SANDBOX, "api_token": "offline"}
+"""A server and a sign-in that make a configuration complete; for checks that send no request."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A whole, checked configuration. See the table in `setting_table.py` for what each one means.
+    """A whole, checked configuration. `table.py` describes each setting.
 
     Attributes:
-        shown: What was given, as it may be shown to anybody.
+        shown: The settings that were given, with secrets masked.
     """
 
     base_url: str
@@ -76,12 +73,12 @@ class Settings:
 
     @property
     def embedded_sandbox(self) -> bool:
-        """Whether the run brings its own Engage Voice."""
+        """Whether the run starts the embedded sandbox instead of using a server."""
         return self.base_url == SANDBOX
 
     @property
     def stream_rules(self) -> StreamRules:
-        """What compiling a stream needs of the configuration."""
+        """The part of the configuration that compiling a stream needs."""
         return StreamRules(
             mappings=self.mappings,
             campaign=self.campaign,
@@ -94,7 +91,7 @@ class Settings:
         )
 
     def campaign_references(self) -> list[tuple[str, str]]:
-        """Every campaign the configuration names, with the place where it does."""
+        """Every campaign that the configuration names, as pairs of setting and campaign."""
         default = [("campaign", self.campaign)] if self.campaign is not None else []
         return default + self.mappings.campaign_references()
 
@@ -119,23 +116,8 @@ class Settings:
             campaign=None if value["campaign"] is None else str(value["campaign"]),
             mappings=Mappings.parse(value["mappings"]),
             extend_unmapped=value["unmapped_fields"] == "extended",
-            phones=PhonePolicy.parse(
-                region=value["default_region"],
-                format_=value["phone_format"],
-                validation=value["phone_validation"],
-                multiple=value["multiple_phones"],
-            ),
-            list_options=ListOptions(
-                description=check_description(value["list_description"], "list_description"),
-                list_state=value["list_state"],
-                dial_priority=value["dial_priority"],
-                duplicate_handling=value["duplicate_handling"],
-                time_zone_option=value["time_zone_option"],
-                dnc_tags=tuple(value["dnc_tags"]),
-                phone_numbers_i18n_enabled=value["phone_numbers_i18n_enabled"],
-                international_number_format=value["international_number_format"],
-                number_origin_country=value["number_origin_country"],
-            ),
+            phones=_phones(value),
+            list_options=_list_options(value),
             state_dir=Path(value["state_dir"]),
             policy=_policy(value),
             overwrite=value["load_method"] == "overwrite",
@@ -166,22 +148,22 @@ class Settings:
 
 
 def offline(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration without what says where and who, so that it is right without a sign-in."""
-    where_and_who = {"base_url", "account_id", *CREDENTIALS}
-    return {name: value for name, value in config.items() if name not in where_and_who} | dict(NOBODY)
+    """The configuration with `OFFLINE` in place of its own server and sign-in."""
+    replaced = {"base_url", "account_id", *CREDENTIALS}
+    return {name: value for name, value in config.items() if name not in replaced} | dict(OFFLINE)
 
 
 def state_dir_of(config: Mapping[str, Any]) -> Path:
-    """Where runs leave their files; nothing else of the configuration is looked at, nor has to be there.
+    """The folder in which runs leave their files; no other setting is looked at, or has to be given.
 
     Args:
         config: As for `Settings.parse`.
 
     Raises:
-        ConfigError: The setting is no text.
+        ConfigError: The setting is not text.
     """
     setting = SETTINGS["state_dir"]
-    return Path(converted(setting, config.get(setting.name) or setting.default))
+    return Path(coerce(setting, config.get(setting.name) or setting.default))
 
 
 def _checked(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,16 +174,39 @@ def _checked(config: Mapping[str, Any]) -> dict[str, Any]:
             raise ConfigError(msg)
         if raw is None or raw == "":
             continue
-        given[name] = converted(SETTINGS[name], raw)
+        given[name] = coerce(SETTINGS[name], raw)
     return given
+
+
+def _phones(value: Mapping[str, Any]) -> PhonePolicy:
+    return PhonePolicy.parse(
+        region=value["default_region"],
+        format_=value["phone_format"],
+        validation=value["phone_validation"],
+        multiple=value["multiple_phones"],
+    )
+
+
+def _list_options(value: Mapping[str, Any]) -> ListOptions:
+    return ListOptions(
+        description=check_description(value["list_description"], "list_description"),
+        list_state=value["list_state"],
+        dial_priority=value["dial_priority"],
+        duplicate_handling=value["duplicate_handling"],
+        time_zone_option=value["time_zone_option"],
+        dnc_tags=tuple(value["dnc_tags"]),
+        phone_numbers_i18n_enabled=value["phone_numbers_i18n_enabled"],
+        international_number_format=value["international_number_format"],
+        number_origin_country=value["number_origin_country"],
+    )
 
 
 def _policy(value: Mapping[str, Any]) -> Policy:
     on_delete = value["on_delete"]
     if value["load_method"] == "overwrite" and on_delete == "ignore":
         msg = (
-            "load_method: 'overwrite' retires what a new version of a stream no longer holds, as on_delete says, and "
-            "that says 'ignore'; set on_delete to 'suppress', 'pause', 'cancel' or 'delete', or choose 'upsert'."
+            "load_method: 'overwrite' retires leads that a new version of a stream no longer contains, as on_delete "
+            "says, but on_delete is 'ignore'; set it to 'suppress', 'pause', 'cancel' or 'delete', or choose 'upsert'."
         )
         raise ConfigError(msg)
     return Policy(

@@ -25,10 +25,10 @@ SIGN_INS: Mapping[str, tuple[str, ...]] = {
     "api_token": ("api_token",),
     "access_token": ("access_token",),
 }
-"""What each sign-in needs. The ones named first win: a username, password and platform are `password`, not `legacy`."""
+"""The credentials that each sign-in needs."""
 
 CREDENTIALS = frozenset({"auth_method", "rc_server_url"}.union(*SIGN_INS.values()))
-"""Settings that are only right or wrong together."""
+"""The settings of the sign-in, which can only be checked together."""
 
 
 def parse_credentials(given: Mapping[str, Any], rc_server_url: str) -> Credentials:
@@ -57,7 +57,7 @@ def parse_credentials(given: Mapping[str, Any], rc_server_url: str) -> Credentia
 
 
 def _inferred(given: Mapping[str, Any]) -> str:
-    """The one sign-in the credentials fit: each credential given must belong to it, and none may be missing."""
+    """The one sign-in whose credentials are exactly those given."""
     present = {name for names in SIGN_INS.values() for name in names if name in given}
     fitting = [method for method, needs in SIGN_INS.items() if present == set(needs)]
     if len(fitting) == 1:

@@ -1,6 +1,6 @@
-"""The table of settings: name, kind, default, meaning.
+"""The table of settings: name, kind, description, default, limits.
 
-A test compares `docs/settings.md`, `meltano.yml` and `--about` with it.
+A test checks `docs/settings.md`, `meltano.yml` and `--about` against it.
 """
 
 from __future__ import annotations
@@ -275,7 +275,7 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType({row.name: row for row in _RO
 
 
 def json_schema() -> dict[str, Any]:
-    """The schema of the configuration, as `--about` shows it and the SDK wants it."""
+    """The JSON schema of the configuration, for `--about` and the SDK."""
     return {
         "type": "object",
         "properties": {name: setting.json_schema() for name, setting in SETTINGS.items()},

@@ -1,4 +1,4 @@
-"""URLs in settings: of the server, and of a store of rate limits."""
+"""URLs in settings: those of servers, and that of the store of rate limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Hosts that plain HTTP is accepted for: the request does not leave the machine."""
 
 STORES = ("postgresql://", "postgresql+psycopg://")
-"""How the URL of a store of rate limits begins."""
+"""The allowed beginnings of `rate_limit_store`."""
 
 
 def parse_url(name: str, url: str, word: str | None = None) -> str:
@@ -35,7 +35,7 @@ def parse_url(name: str, url: str, word: str | None = None) -> str:
     try:
         parts = urlsplit(url)
         complete = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # brackets that do not pair, a port that is no number
+    except ValueError:  # unpaired brackets, or a port that is not a number
         complete = False
     if not complete:
         also = f" or the word {word!r}" if word else ""

@@ -133,10 +133,10 @@ def check(config: Mapping[str, Any], schemas: IO[Any] | None, clock: Clock, vers
     reading = read_in_parts(config, RehearsalTarget)
     for mistake in reading.mistakes:
         checkup.fail(ConfigError(mistake))
-    sound = reading.sound if reading.says_where else offline(reading.sound)
-    settings = Settings.parse(sound)
+    valid = reading.valid if reading.can_connect else offline(reading.valid)
+    settings = Settings.parse(valid)
     connection: Connection | None = None
-    if reading.says_where:
+    if reading.can_connect:
         connection = _connection(checkup, settings, clock, version)
     else:
         checkup.notes.append(
@@ -151,7 +151,7 @@ def check(config: Mapping[str, Any], schemas: IO[Any] | None, clock: Clock, vers
             _look_at_campaigns(checkup, settings, directory, clock)
         _look_at_mappings(checkup, settings, directory)
         if schemas is not None:
-            _look_at_streams(checkup, sound, settings, directory, schemas)
+            _look_at_streams(checkup, valid, settings, directory, schemas)
         else:
             checkup.notes.append(
                 "The streams of the tap are not known, so their fields, and stream maps, are not compared with the "

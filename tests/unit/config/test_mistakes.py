@@ -43,10 +43,10 @@ def mistakes(config: dict[str, Any]) -> tuple[str, ...]:
     return read_in_parts(config, Settings.parse).mistakes
 
 
-def test_a_configuration_without_mistakes_is_sound_as_it_is() -> None:
+def test_a_configuration_without_mistakes_stays_unchanged() -> None:
     reading = read_in_parts(SOUND, Settings.parse)
-    assert (reading.mistakes, reading.says_where) == ((), True)
-    assert Settings.parse(reading.sound) == Settings.parse(SOUND)
+    assert (reading.mistakes, reading.can_connect) == ((), True)
+    assert Settings.parse(reading.valid) == Settings.parse(SOUND)
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -78,14 +78,14 @@ def test_mappings_given_as_text_are_taken_apart_too() -> None:
 def test_what_is_right_is_kept_and_what_is_wrong_is_left_out() -> None:
     mappings = {"Lead": {"preset": "hubspot", "fields": {"phone1": "B", "email": "Email"}}}
     reading = read_in_parts(SOUND | {"mappings": mappings, "phone_format": "x"}, Settings.parse)
-    assert reading.sound == SOUND | {"mappings": {"Lead": {"preset": "hubspot", "fields": {"email": "Email"}}}}
+    assert reading.valid == SOUND | {"mappings": {"Lead": {"preset": "hubspot", "fields": {"email": "Email"}}}}
 
 
 @pytest.mark.parametrize("wrong", [{"password": None}, {"base_url": "ftp://somewhere"}, {"base_url": 7}])
-def test_with_a_mistake_in_where_or_who_nobody_is_to_be_asked(wrong: dict[str, Any]) -> None:
+def test_with_a_mistake_in_server_or_sign_in_no_server_is_contacted(wrong: dict[str, Any]) -> None:
     reading = read_in_parts(SOUND | wrong, Settings.parse)
-    assert not reading.says_where
-    assert reading.sound["campaign"] == SOUND["campaign"]
+    assert not reading.can_connect
+    assert reading.valid["campaign"] == SOUND["campaign"]
 
 
 parts = st.fixed_dictionaries(
@@ -108,6 +108,6 @@ def ending(config: dict[str, Any]) -> str | None:
 def test_the_mistake_that_ends_a_run_is_always_among_those_found(config: dict[str, Any]) -> None:
     reading = read_in_parts(config, Settings.parse)
     assert ending(config) in (reading.mistakes or (None,))
-    if reading.says_where:
-        Settings.parse(reading.sound)
-    Settings.parse(offline(reading.sound))
+    if reading.can_connect:
+        Settings.parse(reading.valid)
+    Settings.parse(offline(reading.valid))

@@ -228,7 +228,7 @@ def test_any_text_is_taken_or_refused(setting: Setting, text: str) -> None:
         ({"mappings": "[]"}, "mappings: must be an object, not '[]'."),
         ({"list_description": "{strem}"}, "list_description: {strem} is not a placeholder; did you mean 'stream'"),
         ({"default_region": "USA"}, "default_region: 'USA' is not a region"),
-        ({"load_method": "overwrite"}, "as on_delete says, and that says 'ignore'; set on_delete to 'suppress'"),
+        ({"load_method": "overwrite"}, "as on_delete says, but on_delete is 'ignore'; set it to 'suppress'"),
         ({"load_method": "upserts"}, "load_method: 'upserts' is not one of its values; did you mean 'upsert'"),
         ({"do_not_call": "dnc_lists"}, "do_not_call: 'dnc_lists' is not one of its values; did you mean 'dnc_list'"),
         ({"on_delete": "canceled"}, "on_delete: 'canceled' is not one of its values; did you mean 'cancel'"),
@@ -301,12 +301,12 @@ def test_a_sign_in_that_is_named_needs_just_its_own(names: set[str], method: str
     assert message is None or message.endswith(f"missing: {', '.join(missing)}.")
 
 
-def test_no_credentials_are_told_as_such() -> None:
+def test_missing_credentials_are_described() -> None:
     with pytest.raises(ConfigError, match=r"^no credentials are given\. Give one sign-in's: jwt: client_id"):
         Settings.parse({})
 
 
-def test_credentials_of_two_sign_ins_are_told_as_such() -> None:
+def test_credentials_of_two_sign_ins_are_described() -> None:
     with pytest.raises(ConfigError, match=r"\(access_token, api_token\) fit several sign-ins\. Set auth_method"):
         Settings.parse(chosen("api_token", "access_token"))
 
@@ -392,13 +392,13 @@ def test_the_environment_is_not_read_unless_named(tmp_path: Path) -> None:
     ],
     ids=["broken", "no UTF-8", "array", "empty", "nested"],
 )
-def test_a_file_that_is_no_configuration_is_told_by_name(tmp_path: Path, content: bytes, words: str) -> None:
+def test_a_file_that_is_not_a_configuration_is_named(tmp_path: Path, content: bytes, words: str) -> None:
     with pytest.raises(ConfigError, match=rf"--config: .*/config\.json {words}") as caught:
         read_config([written(tmp_path, "config.json", content)], nothing)
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_file_that_is_not_there_is_told_by_name(tmp_path: Path) -> None:
+def test_a_file_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"--config: .*/none\.json cannot be read: No such file or directory"):
         read_config([str(tmp_path / "none.json")], nothing)
 
