@@ -21,7 +21,7 @@ Examples:
   target-engagevoice --about --format markdown
 
 \b
-See before a run what it would do: engagevoice check, engagevoice preview.
+To see what a run would do: engagevoice check, engagevoice preview.
 """
 
 

@@ -1,1 +1,1 @@
-"""`engagevoice`, the operator's companion: one command a file."""
+"""`engagevoice`, the command for operators: one command a file."""

@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 import click
 
+from target_engagevoice.cli.campaign_text import active_text
 from target_engagevoice.cli.options import config_option, format_option, read_settings
 from target_engagevoice.cli.table import table
 from target_engagevoice.clock import SystemClock
@@ -14,7 +15,6 @@ from target_engagevoice.halt import Halt
 from target_engagevoice.logger import NAME
 from target_engagevoice.run.session import connect
 
-ACTIVE = {0: "no", 1: "yes", 2: "callbacks only"}
 COLUMNS = ("dial_group_id", "dial_group", "dial_mode", "campaign_id", "campaign", "active", "configuration")
 
 EXAMPLES = """\b
@@ -30,8 +30,8 @@ Examples:
 def campaigns(sources: tuple[str, ...], format_: str) -> None:
     """List dial groups and their campaigns.
 
-    Signs in with the configuration of the target and shows what its user may see: the ids and names that the settings
-    campaign and mappings take.
+    Signs in with the configuration of the target and lists what its user can see: the ids and names for the settings
+    campaign and mappings.
     """
     clock = SystemClock()
     connection = connect(read_settings(sources), clock, Halt(clock), version(NAME))
@@ -43,7 +43,7 @@ def campaigns(sources: tuple[str, ...], format_: str) -> None:
             "dial_mode": campaign.dial_mode,
             "campaign_id": campaign.campaign_id,
             "campaign": campaign.name,
-            "active": ACTIVE.get(campaign.active, str(campaign.active)),
+            "active": active_text(campaign),
             "configuration": campaign.configuration,
         }
         for campaign in connection.directory.campaigns

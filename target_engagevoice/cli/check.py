@@ -1,15 +1,15 @@
-"""`engagevoice check`: whether a run would be accepted, and what goes where."""
+"""`engagevoice check`: whether a run would be accepted, and where its records would go."""
 
 from __future__ import annotations
 
 import json
 import logging
 from importlib.metadata import version
-from itertools import groupby
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from target_engagevoice.cli.campaign_text import active_text, schedule_text
 from target_engagevoice.cli.options import config_option, format_option
 from target_engagevoice.clock import SystemClock
 from target_engagevoice.config.environment import environment
@@ -31,9 +31,8 @@ Examples:
   engagevoice check --config ENV --format json
 """
 
-ACTIVE = {0: "no", 1: "yes", 2: "callbacks only"}
 MOST_NAMES = 6
-"""So many of the names that a preset looks for are shown in a table."""
+"""The largest number of the names that a preset looks for in one cell of a table."""
 
 
 @click.command(epilog=EXAMPLES)
@@ -42,17 +41,17 @@ MOST_NAMES = 6
 @format_option("table", "json")
 @click.pass_context
 def check(context: click.Context, sources: tuple[str, ...], schemas: IO[Any] | None, format_: str) -> None:
-    """Tell whether a run would be accepted, and what goes where.
+    """Check whether a run would be accepted, and show where its records would go.
 
     Reads the configuration, signs in, finds every campaign that it names, opens the ledger, and compiles the mappings,
-    as a run does; nothing is sent. Shows every failure that it finds, with what to do. With --input, the mappings are
-    those of the tap's own streams and fields. Exits with 0 only if a run would be accepted.
+    as a run does. Sends nothing. Shows all failures, each with what to do. With --input, compiles the mappings for the
+    streams and fields of the tap. Exits with 0 only if a run would be accepted.
     """
-    from target_engagevoice.preflight.check import check as look  # noqa: PLC0415 - brings in the SDK, which --help does without
+    from target_engagevoice.preflight.check import check as check_run  # noqa: PLC0415 - imports the SDK, which --help does not need
 
-    logger.setLevel(logging.CRITICAL)  # what a run logs is in the table
+    logger.setLevel(logging.CRITICAL)  # the table shows what a run would log
     config = read_config(sources, environment)
-    checkup = look(config, schemas, SystemClock(), version(NAME))
+    checkup = check_run(config, schemas, SystemClock(), version(NAME))
     if format_ == "json":
         click.echo(json.dumps(_as_json(checkup), indent=2))
     else:
@@ -61,7 +60,7 @@ def check(context: click.Context, sources: tuple[str, ...], schemas: IO[Any] | N
 
 
 def _show(checkup: Checkup) -> None:
-    from target_engagevoice.cli.sheet import Sheet  # noqa: PLC0415 - brings in rich
+    from target_engagevoice.cli.sheet import Sheet  # noqa: PLC0415 - imports rich, which --help does not need
 
     sheet = Sheet()
     if checkup.account_id is not None:
@@ -73,15 +72,15 @@ def _show(checkup: Checkup) -> None:
         sheet.table(columns, map(_campaign_row, checkup.campaigns))
     for stream in checkup.streams:
         _show_stream(sheet, stream)
-    for title, words in (
+    for title, messages in (
         ("Notes", checkup.notes),
         ("Warnings", checkup.warnings),
         ("Failures", [failure.message for failure in checkup.failures]),
     ):
-        if words:
+        if messages:
             sheet.heading(title)
-        for word in words:
-            sheet.item(word)
+        for message in messages:
+            sheet.item(message)
     number = len(checkup.failures)
     if checkup.accepted:
         sheet.heading("A run would be accepted.")
@@ -94,7 +93,7 @@ def _campaign_row(campaign: Campaign) -> tuple[str, ...]:
         campaign.path,
         campaign.campaign_id,
         campaign.dial_mode,
-        ACTIVE.get(campaign.active, str(campaign.active)),
+        active_text(campaign),
         campaign.configuration,
         schedule_text(campaign.schedule),
     )
@@ -122,27 +121,6 @@ def _sources(origin: Origin) -> str:
     return f"by name: {shown}" + (f" and {left} more" if left > 0 else "")
 
 
-def schedule_text(schedule: tuple[str, ...]) -> str:
-    """The hours of a week, days with the same ones together, such as `mon-fri 08:00-21:00`.
-
-    Args:
-        schedule: Monday to Sunday as the server writes them; two times of four digits are made readable.
-    """
-    if not schedule:
-        return "not told"
-    if not any(schedule):
-        return "none"
-    parts = []
-    for hours, group in groupby(zip(DAYS, schedule, strict=True), key=lambda each: each[1]):
-        days = [day for day, _ in group]
-        span = days[0] if len(days) == 1 else f"{days[0]}-{days[-1]}"
-        plain = len(hours) == len("08002100") and hours.isdecimal()
-        shown = f"{hours[:2]}:{hours[2:4]}-{hours[4:6]}:{hours[6:]}" if plain else hours
-        if hours:
-            parts.append(f"{span} {shown}")
-    return ", ".join(parts)
-
-
 def _as_json(checkup: Checkup) -> dict[str, Any]:
     return {
         "accepted": checkup.accepted,
@@ -158,7 +136,7 @@ def _as_json(checkup: Checkup) -> dict[str, Any]:
                 "dial_group_id": campaign.dial_group_id,
                 "dial_group": campaign.dial_group,
                 "dial_mode": campaign.dial_mode,
-                "active": ACTIVE.get(campaign.active, str(campaign.active)),
+                "active": active_text(campaign),
                 "configuration": campaign.configuration,
                 "schedule": dict(zip(DAYS, campaign.schedule, strict=False)),
                 "named_in": places,

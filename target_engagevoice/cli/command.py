@@ -22,7 +22,7 @@ COMMAND_NAME = "engagevoice"
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
-        "check": "Tell whether a run would be accepted, and what goes where.",
+        "check": "Check whether a run would be accepted, and show where its records would go.",
         "preview": "Show the leads that records would become.",
         "init": "Propose the mappings for the streams of a tap.",
         "campaigns": "List dial groups and their campaigns.",
@@ -32,7 +32,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "sandbox": "Serve the sandbox until interrupted.",
     },
 )
-"""Each command's own first line. Its file is named like it, and so is the command in that file."""
+"""The first line of each command's help. A command's module and its function have the name of the command."""
 
 EXAMPLES = """\b
 Examples:
@@ -42,21 +42,21 @@ Examples:
 """
 
 
-_CLICKS_OWN = (click.ClickException, click.Abort, click.exceptions.Exit, OSError)
-"""What click makes words and an exit code of; `OSError` for a pipe whose reader went away."""
+_CLICK_ERRORS = (click.ClickException, click.Abort, click.exceptions.Exit, OSError)
+"""Errors that click reports itself, with an exit code; `OSError` for a pipe whose reader has ended."""
 
 
-class Companion(click.Group):
-    """A group whose commands are imported when called, and fail with one line and the exit code of the contract."""
+class CommandGroup(click.Group):
+    """Imports a command only when it is called; an error ends it with one line and the exit code of the contract."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, and import it.
+        """Find and import the command.
 
         Args:
-            ctx: Click's.
-            args: The command's name and what follows it.
+            ctx: The context of click.
+            args: The command's name and its arguments.
         """
         name, command, rest = super().resolve_command(ctx, args)
         if name is not None:
@@ -67,16 +67,16 @@ class Companion(click.Group):
         """Run the command.
 
         Args:
-            ctx: Click's.
+            ctx: The context of click.
         """
         try:
             return super().invoke(ctx)
         except EngageVoiceError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
-        except _CLICKS_OWN:
+        except _CLICK_ERRORS:
             raise
-        except Exception as error:  # whatever it is, it ends in one line without the data that its text may hold
+        except Exception as error:  # one line, without the error's text: it may quote a record
             logger.debug("A mistake in %s itself:", COMMAND_NAME, exc_info=True)
             fatal = from_mistake(error, COMMAND_NAME)
             click.echo(f"Error: {fatal}", err=True)
@@ -84,17 +84,17 @@ class Companion(click.Group):
 
 
 @click.group(
-    cls=Companion,
+    cls=CommandGroup,
     epilog=EXAMPLES,
     context_settings={"help_option_names": ["--help"]},
     commands=[click.Command(name, help=first_line) for name, first_line in COMMANDS.items()],
 )
 @click.version_option(package_name=NAME, prog_name=COMMAND_NAME)
 def main() -> None:
-    """See what target-engagevoice sees, would do, and did.
+    """Prepare, check and examine runs of target-engagevoice.
 
     Most commands take the configuration of the target. Each has its own --help, with examples.
     """
     if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # libraries have words for developers, such as that Python 3.10 is old
+        warnings.simplefilter("ignore")  # libraries warn developers, for example that Python 3.10 is old
     logging.basicConfig(level=os.environ.get("LOGLEVEL", "WARNING").upper(), stream=sys.stderr)

@@ -1,4 +1,4 @@
-"""`engagevoice init`: mappings for the streams of a tap, proposed from their schemas."""
+"""`engagevoice init`: proposes mappings for the streams of a tap, from their schemas."""
 
 from __future__ import annotations
 
@@ -46,25 +46,24 @@ _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 def init(source: IO[bytes], campaign: str | None, format_: str) -> None:
     """Propose the mappings for the streams of a tap.
 
-    Reads the SCHEMA messages of what the tap writes, or the catalog that it writes when asked to --discover, and goes
-    by the names and types of the fields. Each guess has a confidence and a reason: as a comment of the YAML, which is
-    ready to be pasted into meltano.yml; beside the JSON, which is ready to be given with a second --config, on
-    standard error. A stream without a phone is proposed to be skipped. Read it before you use it, and see with
-    engagevoice preview what comes of it.
+    Reads the SCHEMA messages that the tap writes, or the catalog that it writes with --discover, and guesses from the
+    names and types of the fields. Each guess has a confidence and a reason. The YAML is for meltano.yml and has them
+    as comments. The JSON is for a second --config, and they are on standard error. A stream without a phone is
+    proposed to be skipped. Read the proposal before you use it, and check the leads with engagevoice preview.
     """
     proposals = [propose(name, *known) for name, known in _schemas(source).items()]
     if not proposals:
-        raise InputError("there is no SCHEMA message. Give what the tap writes, with --discover or without.")
+        raise InputError("there is no SCHEMA message. Give the output of the tap, with or without --discover.")
     target = campaign or PLACEHOLDER
     if format_ == "yaml":
         click.echo("\n".join(_yaml(proposals, target)))
         return
-    _tell(proposals)
+    _show_guesses(proposals)
     click.echo(json.dumps({"mappings": {each.stream: each.mapping(target) for each in proposals}}, indent=2))
 
 
 def _schemas(source: IO[bytes]) -> dict[str, tuple[Mapping[str, Any], tuple[str, ...]]]:
-    """Each stream's schema and key; where there are several, the last.
+    """Each stream's last schema and its key.
 
     Raises:
         InputError: The input does not speak Singer.
@@ -81,17 +80,17 @@ def _schemas(source: IO[bytes]) -> dict[str, tuple[Mapping[str, Any], tuple[str,
             raise InputError(msg)
         schemas[message["stream"]] = (message["schema"], tuple(map(str, keys)))
 
-    reader.process_lines(as_messages(source), {"SCHEMA": take, **dict.fromkeys(_OTHERS, _pass_over)})
+    reader.process_lines(as_messages(source), {"SCHEMA": take, **dict.fromkeys(_OTHERS, _ignore)})
     return schemas
 
 
-def _pass_over(_message: dict[str, Any]) -> None:
-    """It says nothing of the streams."""
+def _ignore(_message: dict[str, Any]) -> None:
+    """Do nothing: only SCHEMA messages describe the streams."""
 
 
 def _yaml(proposals: Iterable[Proposal], campaign: str) -> Iterator[str]:
-    """The loader's entry in `meltano.yml`; strings are written as JSON writes them, which YAML reads."""
-    yield "# Proposed by engagevoice init. high, medium and low say how sure each guess is: read the low ones twice."
+    """The loader's entry in `meltano.yml`; strings are JSON strings, which are valid YAML."""
+    yield "# Proposed by engagevoice init. Each guess has a confidence: high, medium or low. Check the low ones."
     yield "plugins:"
     yield "  loaders:"
     yield f"  - name: {NAME}"
@@ -125,14 +124,14 @@ def _flow(sources: str | Sequence[str]) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text as a double-quoted scalar of JSON and YAML, in ASCII where it could be taken for something else."""
+    """A text as a double-quoted scalar of JSON and YAML, with unprintable characters escaped."""
 
     def escaped(match: re.Match[str]) -> str:
         character = match[0]
         if character.isprintable():
             return character
         code = ord(character)
-        return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 - the end of \u
+        return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 - the largest code point that \u can write
 
     return _UNPRINTABLE.sub(escaped, json.dumps(text, ensure_ascii=False))
 
@@ -145,9 +144,9 @@ def _reason(guess: Guess) -> str:
     return f"{guess.confidence.value}: {_comment(guess.why)}"
 
 
-def _tell(proposals: Iterable[Proposal]) -> None:
-    """Say on standard error how sure each guess is."""
-    from target_engagevoice.cli.sheet import Sheet  # noqa: PLC0415 - brings in rich, which YAML does without
+def _show_guesses(proposals: Iterable[Proposal]) -> None:
+    """Show each guess with its confidence and reason on standard error."""
+    from target_engagevoice.cli.sheet import Sheet  # noqa: PLC0415 - imports rich, which YAML does not need
 
     sheet = Sheet(sys.stderr)
     for proposal in proposals:
@@ -162,4 +161,4 @@ def _tell(proposals: Iterable[Proposal]) -> None:
         sheet.table(columns, rows)
     low = sum(guess.confidence is Confidence.LOW for each in proposals for guess in each.guesses)
     if low:
-        sheet.line(f"{low} {'guess is' if low == 1 else 'guesses are'} of low confidence: look at them twice.")
+        sheet.line(f"{low} {'guess has' if low == 1 else 'guesses have'} low confidence: check before use.")

@@ -31,7 +31,7 @@ state_dir_option = click.option(
     multiple=True,
     callback=check_files,
     metavar="FILE|ENV",
-    help="Where state_dir is set, if it is; as for the target.",
+    help="Configuration of the target, for state_dir; may be given several times.",
 )
 """For commands that only read the files of earlier runs."""
 

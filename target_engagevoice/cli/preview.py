@@ -1,4 +1,4 @@
-"""`engagevoice preview`: what the records of a tap would become, with nothing sent."""
+"""`engagevoice preview`: shows the leads that the records of a tap would become, and sends nothing."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ COLUMNS = {
     "deleted": "deleted",
     "skipped": "skipped",
 }
-"""Outcomes of a run, and what a preview calls them."""
+"""Outcomes of a run, and their names in a preview."""
 
 
 @click.command(epilog=EXAMPLES)
 @config_option
 @click.option("--input", "file_input", type=click.File("rb"), help="Read messages from this file, not standard input.")
-@click.option("--limit", type=click.IntRange(min=0), default=5, show_default=True, help="Show so many leads.")
-@click.option("--offline", is_flag=True, help="Do not sign in; take the names of campaigns as they are written.")
+@click.option("--limit", type=click.IntRange(min=0), default=5, show_default=True, help="Number of leads to show.")
+@click.option("--offline", is_flag=True, help="Do not sign in; use the campaign names as they are written.")
 def preview(sources: tuple[str, ...], file_input: IO[Any] | None, limit: int, offline: bool) -> None:
     """Show the leads that records would become.
 
     Reads Singer messages to their end, through the stream maps, checks and mappings that a run uses. Shows the first
-    leads, where each field came from, and why records would be rejected. Nothing is sent, no STATE is written, and the
-    ledger is not looked at: leads that it knows as unchanged are shown as well. Values of records are shown on
-    standard output; that is what this command is for.
+    leads, the source of each field, and why records would be rejected. Sends nothing, writes no STATE and does not read
+    the ledger, so it also shows leads that a run would find unchanged. Values of records go to standard output, never
+    to the log.
     """
-    from target_engagevoice.cli.sheet import Sheet  # noqa: PLC0415 - brings in rich, which --help does without
-    from target_engagevoice.preflight.preview import AnyDirectory, RehearsalTarget  # noqa: PLC0415 - brings in the SDK
+    from target_engagevoice.cli.sheet import Sheet  # noqa: PLC0415 - imports rich, which --help does not need
+    from target_engagevoice.preflight.preview import AnyDirectory, RehearsalTarget  # noqa: PLC0415 - imports the SDK
 
     if file_input is None and sys.stdin is not None and sys.stdin.isatty():
         raise click.UsageError("nothing to read: pipe a tap into engagevoice preview, or give --input FILE.")
@@ -79,15 +79,15 @@ def preview(sources: tuple[str, ...], file_input: IO[Any] | None, limit: int, of
 
 
 class _Leads:
-    """Shows leads, one below the other."""
+    """Shows leads one below the other, and counts them."""
 
     def __init__(self, sheet: Sheet) -> None:
         self._sheet = sheet
         self.number = 0
 
     def show(self, lead: MappedLead) -> None:
-        """Show one, as soon as it is read."""
-        from target_engagevoice.cli.sheet import shown  # noqa: PLC0415 - see `preview`
+        """Show a lead, as soon as it is read."""
+        from target_engagevoice.cli.sheet import shown  # noqa: PLC0415 - imports rich, see `preview`
 
         self.number += 1
         self._sheet.heading(f"Lead {self.number}: stream {lead.stream}, to {_campaign(lead)}")
@@ -101,7 +101,7 @@ def _campaign(lead: MappedLead) -> str:
 
 
 def _show_counts(sheet: Sheet, rehearsal: Rehearsal, leads_shown: int) -> None:
-    from target_engagevoice.cli.sheet import shown  # noqa: PLC0415 - see `preview`
+    from target_engagevoice.cli.sheet import shown  # noqa: PLC0415 - imports rich, see `preview`
 
     record = rehearsal.run.record("", "ok", dry_run=True, error=None)
     totals = record["totals"]

@@ -1,4 +1,4 @@
-"""`engagevoice rejects`: what a run rejected and why; or the records themselves, to be piped back in."""
+"""`engagevoice rejects`: shows what a run rejected and why, or writes the records for another run."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ Examples:
 def rejects(run: str | None, sources: tuple[str, ...], *, singer: bool) -> None:
     """Show what a run rejected, by reason.
 
-    RUN is its name or the beginning of it; the newest run when not given. The example is the externId of one of the
-    records, where it has one.
+    RUN is the name of a run or the beginning of it; the newest run when not given. The example is the externId of one
+    of the records.
     """
     state_dir = read_state_dir(sources)
     found = find_run(state_dir, run)

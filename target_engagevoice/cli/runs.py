@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 COLUMNS = ("run", "status", "seconds", "read", "loaded", "unchanged", "rejected", "requests", "error")
 NO_RECORD = "no record"
-"""The status of a run that was killed, or is still under way."""
+"""The status of a run that was killed, or is still running."""
 
 
 @click.command(epilog="Example: engagevoice runs --limit 5")
 @state_dir_option
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="So many, the newest first.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=20, show_default=True, help="Number of runs, the newest first."
+)
 @format_option("table", "json")
 def runs(sources: tuple[str, ...], limit: int, format_: str) -> None:
     """Show the last runs, one line each."""
@@ -33,7 +35,7 @@ def runs(sources: tuple[str, ...], limit: int, format_: str) -> None:
     elif rows:
         click.echo(table(COLUMNS, [{name: _cell(row[name]) for name in COLUMNS} for row in rows]))
     else:
-        click.echo(f"No run has left anything in {state_dir}.")
+        click.echo(f"There are no files of any run in {state_dir}.")
 
 
 def _row(run: PastRun) -> dict[str, Any]:

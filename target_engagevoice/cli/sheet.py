@@ -1,4 +1,4 @@
-"""Tables and lines on standard output, at the width of the terminal, or plain and wide where it is none."""
+"""Tables and lines on standard output: at the width of a terminal, or plain and wide elsewhere."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 PIPED_COLUMNS = 160
-"""Width where standard output is no terminal and `COLUMNS` says nothing else; what is longer is wrapped, not cut."""
+"""Width where standard output is not a terminal and `COLUMNS` is not set; longer lines are wrapped, not cut."""
 
 LONGEST_SHOWN = 300
-"""So many characters of a value are shown; how many are left out is said."""
+"""The largest number of characters shown of a value; the number left out is shown as well."""
 
 
 class Sheet:
-    """Standard output, or another one. Whatever a text holds, a terminal does nothing but show it."""
+    """Standard output, or another stream. Control characters in texts are escaped, so no text steers a terminal."""
 
     def __init__(self, file: TextIO | None = None) -> None:
         file = self._file = file or sys.stdout
         if isinstance(file, TextIOWrapper):
-            file.reconfigure(errors="backslashreplace")  # a terminal that has not the letter
+            file.reconfigure(errors="backslashreplace")  # a terminal whose encoding lacks the letter
         width = PIPED_COLUMNS if not file.isatty() and "COLUMNS" not in os.environ else None
         self._console = Console(file=file, width=width, markup=False, emoji=False, highlight=False)
 
@@ -45,20 +45,20 @@ class Sheet:
         """A line; a long one is wrapped.
 
         Args:
-            text: What it says.
-            indent: So many blanks before it, also where it is wrapped.
-            style: Rich's.
+            text: Its text.
+            indent: Number of spaces before it, also before its wrapped lines.
+            style: A style of rich.
         """
         self._print(Padding(Text(escaped(text), style=style, overflow="fold"), (0, 0, 0, indent)))
 
     def item(self, text: str) -> None:
-        """One of several things that are said, behind a dash; a long one is wrapped behind it."""
+        """An item of a list, after a dash; a long one is wrapped after the dash."""
         grid = Table.grid(padding=(0, 1, 0, 0))
         grid.add_row("-", Text(escaped(text), overflow="fold"))
         self._print(grid)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Rows under the names of their columns; what does not fit its cell is wrapped."""
+        """Rows below the names of their columns; a text that does not fit its cell is wrapped."""
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for column in columns:
             table.add_column(column.upper(), overflow="fold")
@@ -67,14 +67,14 @@ class Sheet:
         self._print(table)
 
     def _print(self, content: RenderableType) -> None:
-        """Print, without the blanks that fill a line up."""
+        """Print, without trailing spaces."""
         with self._console.capture() as captured:
             self._console.print(content)
         click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()), file=self._file)
 
 
 def shown(value: Any) -> str:
-    """A value of a record or a lead as a person reads it; the end of a long one is left out, which is said."""
+    """A value of a record or a lead for people; a long one is cut, with the number of characters left out."""
     if value is None:
         return "(empty)"
     if not isinstance(value, str):

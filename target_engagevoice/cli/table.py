@@ -1,4 +1,4 @@
-"""A plain table for a terminal."""
+"""A plain table, without rich."""
 
 from __future__ import annotations
 

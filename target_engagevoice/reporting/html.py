@@ -123,23 +123,7 @@ def report_page(run: PastRun, folder: Path, *, with_personal_data: bool) -> str:
     bars = outcome_bars(record)
     batches = _batches(requests.loads)
     style = files("target_engagevoice.reporting").joinpath("templates/report.css").read_text("utf-8")
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("target_engagevoice.reporting", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        spaced=_spaced,
-        isolated=_isolated,
-        moment=_moment,
-        clock=_clock,
-        span=_span,
-        thousands=_thousands,
-        shape=_shape,
-    )
-    page = environment.get_template("report.html").render(
+    page = _template().render(
         record=record,
         style=style,
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
@@ -164,18 +148,30 @@ def report_page(run: PastRun, folder: Path, *, with_personal_data: bool) -> str:
         message_text=message_text,
         rejects=[_reject(group, shown=with_personal_data) for group in reject_groups(run)],
         with_personal_data=with_personal_data,
-        links={
-            name: _link(path, folder)
-            for name, path in (
-                ("record", run.record_path),
-                ("rejects", run.rejects_path),
-                ("requests", run.requests_path),
-            )
-            if path.exists()
-        },
+        links=_links(run, folder),
         config=[(name, _json(value)) for name, value in record.get("config", {}).items()],
     )
     return page.encode("utf-8", "replace").decode()  # a name may contain half a surrogate pair
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("target_engagevoice.reporting", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        spaced=_spaced,
+        isolated=_isolated,
+        moment=_moment,
+        clock=_clock,
+        span=_span,
+        thousands=_thousands,
+        shape=_shape,
+    )
+    return environment.get_template("report.html")
 
 
 def _columns(record: Mapping[str, Any]) -> list[str]:
@@ -213,9 +209,10 @@ def _reject(group: RejectGroup, *, shown: bool) -> ShownReject:
     return ShownReject(group, what, advice, campaigns, _json(group.example) if shown else None)
 
 
-def _link(path: Path, folder: Path) -> str:
-    """The path from the page to a file, so that both can be moved together."""
-    return quote(os.path.relpath(path, folder))
+def _links(run: PastRun, folder: Path) -> dict[str, str]:
+    """The paths from the page to the files of the run, relative so that all can be moved together."""
+    paths = {"record": run.record_path, "rejects": run.rejects_path, "requests": run.requests_path}
+    return {name: quote(os.path.relpath(path, folder)) for name, path in paths.items() if path.exists()}
 
 
 def _json(value: Any) -> str:

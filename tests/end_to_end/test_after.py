@@ -185,7 +185,7 @@ def test_the_folder_of_the_runs_is_that_of_the_configuration(mixed: Finished, tm
 
 
 def test_where_there_are_no_runs_that_is_said(tmp_path: Path) -> None:
-    assert companion_says(tmp_path, "runs") == f"No run has left anything in {STATE_DIR}.\n"
+    assert companion_says(tmp_path, "runs") == f"There are no files of any run in {STATE_DIR}.\n"
 
 
 # Rejects
