@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from target_engagevoice.api import answers
-from target_engagevoice.api.exchanges import LISTING
 from target_engagevoice.api.ratelimit.backoff import parse_retry_after
+from target_engagevoice.api.request_journal import LISTING
 from target_engagevoice.api.retry import Done, Retries, RetryPolicy, TryAgain
 from target_engagevoice.api.transport import HttpAnswer
 from target_engagevoice.errors import ServerError

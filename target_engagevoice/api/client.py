@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.api import answers
 from target_engagevoice.api.admin import FORMS, AdminApi, AdminRequest
-from target_engagevoice.api.exchanges import LOAD, SEARCH
 from target_engagevoice.api.ratelimit.pace import Pace
 from target_engagevoice.api.ratelimit.windows import Window
-from target_engagevoice.api.request_journal import RequestJournal
+from target_engagevoice.api.request_journal import LOAD, SEARCH, RequestJournal
 from target_engagevoice.api.rows import campaign_of, loaded_lead_of, rows_of
 from target_engagevoice.api.transport import HttpAnswer
 from target_engagevoice.errors import ConfigError
@@ -142,7 +141,7 @@ class Client:
         leads: Sequence[bytes],
         on_sent: Callable[[], None] | None = None,
         about: Mapping[str, Any] = NOTHING_MORE,
-    ) -> answers.Answer:
+    ) -> answers.LoadAnswer:
         """Send one batch, once (reference, section 4).
 
         Args:
@@ -159,7 +158,7 @@ class Client:
         body = load_body(envelope, leads)
         noted = {**about, "campaign_id": campaign_id, "list": envelope.get("description"), "leads": len(leads)}
         known = self.admin.forms
-        last: answers.Answer = answers.NoRoute("no answer")
+        last: answers.LoadAnswer = answers.NoRoute("no answer")
         for form in sorted(self._loaders, key=lambda form: form not in known):
             url = f"{self._base_url}{form.admin}/accounts/{self.account_id}/campaigns/{campaign_id}/{form.loader}"
             request = self._journal.begin(LOAD, **noted)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from target_engagevoice.api import answers
-from target_engagevoice.api.exchanges import ACTION, CHANGE, DO_NOT_CALL
 from target_engagevoice.api.lead_requests import Changed, LeadRequest, LeadRequests
 from target_engagevoice.api.lead_search import EVERY_LEAD, FoundLead, LeadSearch, numbers
 from target_engagevoice.api.ratelimit.pace import Pace
 from target_engagevoice.api.ratelimit.windows import Window
+from target_engagevoice.api.request_journal import ACTION, CHANGE, DO_NOT_CALL
 from target_engagevoice.errors import ServerError
 
 __all__ = ["Changed", "FoundLead", "Gone", "LeadClient"]
@@ -260,7 +260,7 @@ def _acted(content: Any) -> Changed | answers.Refused | answers.Unknown:
     """The answer to an action: every field of it is optional."""
     if not isinstance(content, dict):
         return answers.Unknown("HTTP 200 with a body that is not an object")
-    words = str(content.get("errorMessage") or "")[: answers.WORDS_MAX]
+    words = str(content.get("errorMessage") or "")[: answers.MESSAGE_MAX]
     success = content.get("success", not words)
     if success is False or str(success).casefold() == "false":
         return answers.Refused("action_failed", words or "success is false")

@@ -1,7 +1,7 @@
-"""The journal of a run's requests: `{state_dir}/requests/{run}.jsonl`, one line a request; the report is made from it.
+"""The journal of a run's requests: `{state_dir}/requests/{run}.jsonl`, one line a request, read for the report.
 
-Nothing that a run promises stands on it. So when it can not be written the run goes on without it and says so once, and
-when it is full it ends with a line that says so.
+No promise of a run depends on it. When it cannot be written, the run continues without it and logs one warning. When
+it is full, it ends with a line that says so.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
 from target_engagevoice.api.answers import Denied, NotSent, Unknown
-from target_engagevoice.api.exchanges import FULL, LISTING, SEARCH, Exchange
 from target_engagevoice.api.redaction import journal_fields
 from target_engagevoice.logger import logger
 from target_engagevoice.private_files import open_private
@@ -28,12 +28,59 @@ if TYPE_CHECKING:
     from target_engagevoice.api.transport import HttpAnswer
     from target_engagevoice.clock import Clock
 
+LOAD, CHANGE, ACTION, DO_NOT_CALL = "load", "change", "action", "do_not_call"
+SEARCH, LISTING = "search", "list"
+FULL = "full"
+"""The kind of the last line of a journal that is full; it is no request."""
+
 MOST_BYTES = 32_000_000
 """About 110,000 requests: 15 hours at the account's limit."""
 
-BAD_REQUEST = 400
 _LISTINGS = frozenset({SEARCH, LISTING})
-"""Kinds whose answers are rows, which are not read here."""
+"""Kinds whose answers are rows, from which nothing is kept."""
+
+
+class Exchange(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One HTTP request and its answer: a line of the journal. It holds no name, no phone and no text of the server.
+
+    Attributes:
+        time: When it was sent, ISO 8601, UTC.
+        seconds: From then until its answer was read, or it was clear that none comes.
+        kind: `load`, `change`, `action` (on leads), `do_not_call` (the account's list), `search`, `list` (accounts,
+            dial groups, campaigns).
+        campaign_id: The campaign it was for, where it was for one.
+        stream: The stream of the leads in a load.
+        batch: The batch's number in its stream and campaign, from 1; all requests of a batch that was halved have
+            the same number.
+        list: The list's description.
+        leads: How many leads it held or asked for.
+        status: The HTTP status; None when no answer came.
+        trouble: What happened instead of an answer.
+        retry: Whether the same leads had been sent before.
+        counts: The counts in the answer, under the server's names, without zeros.
+        code: The server's code for the result; see `redaction`.
+        message: `text` when the server sent a message, which is not kept.
+    """
+
+    time: str
+    kind: str
+    seconds: float = 0.0
+    campaign_id: str | None = None
+    stream: str | None = None
+    batch: int | None = None
+    list: str | None = None
+    leads: int | None = None
+    status: int | None = None
+    trouble: str | None = None
+    retry: bool = False
+    counts: dict[str, int] = {}
+    code: str | None = None
+    message: str | None = None
+
+    @property
+    def throttled(self) -> bool:
+        """Whether the server answered that the rate limit was exceeded."""
+        return self.status == HTTPStatus.TOO_MANY_REQUESTS
 
 
 @dataclass(frozen=True)
@@ -41,8 +88,8 @@ class Pending:
     """A request that has no answer yet. Owned by the thread that sends it.
 
     Attributes:
-        kind: See `Exchange`, as for `known`.
-        known: The attributes of the line that are known by now.
+        kind: See `Exchange`.
+        known: Further attributes of `Exchange` that are known by now.
         started: Monotonic seconds.
     """
 
@@ -52,17 +99,17 @@ class Pending:
     started: float
 
     def end(self, reply: HttpAnswer | NotSent | Unknown | Denied) -> None:
-        """It has its answer, or none: note it. Never fails.
+        """Write the line of the request, now that it has its answer or will get none. Never raises.
 
         Args:
-            reply: What came of it.
+            reply: The answer, or why there is none.
         """
         if not self.journal.is_kept:
             return
         if isinstance(reply, (NotSent, Unknown, Denied)):
             self.journal.write(self, {"trouble": reply.what})
         else:
-            read = reply.status >= BAD_REQUEST or self.kind not in _LISTINGS
+            read = reply.status >= HTTPStatus.BAD_REQUEST or self.kind not in _LISTINGS
             self.journal.write(self, {"status": reply.status, **(journal_fields(reply.body) if read else {})})
 
 
@@ -70,9 +117,9 @@ class RequestJournal:
     """Appends a line for each request. Any thread may call it; its lock guards the file and how full it is.
 
     Args:
-        path: Of the file, made when the first request has its answer; None for a journal that is not kept.
-        clock: Tells when a request was sent, and how long it took.
-        most_bytes: The file grows no larger.
+        path: Of the file, which is created with its first line; None for a journal that is not kept.
+        clock: Time, for when a request was sent and how long it took.
+        most_bytes: How large the file may become.
     """
 
     def __init__(self, path: Path | None, clock: Clock, most_bytes: int = MOST_BYTES) -> None:
@@ -86,15 +133,15 @@ class RequestJournal:
 
     @property
     def is_kept(self) -> bool:
-        """Whether there is still something to write to."""
+        """Whether there is a file to write to."""
         return self._path is not None
 
     def begin(self, kind: str, **known: Any) -> Pending:
-        """A request is about to be sent.
+        """Note that a request is about to be sent.
 
         Args:
-            kind: See `Exchange`, as for all that is known by now.
-            known: Attributes of the line.
+            kind: See `Exchange`.
+            known: Further attributes of `Exchange` that are known by now.
         """
         return Pending(self, kind, known, self._clock.monotonic())
 
@@ -102,8 +149,8 @@ class RequestJournal:
         """Write the line of a request that has its answer.
 
         Args:
-            request: It.
-            outcome: The attributes of the line that the answer gave.
+            request: What `begin` returned for it.
+            outcome: The attributes of `Exchange` that follow from the answer.
         """
         attributes = {**request.known, **outcome, "seconds": round(self._clock.monotonic() - request.started, 6)}
         line = self._line(request.kind, request.started, attributes)
@@ -112,9 +159,9 @@ class RequestJournal:
                 self._append(self._path, line)
 
     def close(self) -> None:
-        """Write no more."""
+        """Close the file."""
         with self._lock:
-            self._let_go()
+            self._close_file()
 
     def _append(self, path: Path, line: str) -> None:
         last = self._line(FULL, self._clock.monotonic(), {})
@@ -125,21 +172,21 @@ class RequestJournal:
             self._file.write(last if full else line)
             self._file.flush()
         except OSError as error:
-            words = (
-                "%s: the journal of requests can not be written: %s. The run goes on, its report will lack the rest."
+            message = (
+                "%s: the journal of requests cannot be written: %s. The run continues; its report will lack the rest."
             )
-            logger.warning(words, path, error.strerror)
-            self._let_go()
+            logger.warning(message, path, error.strerror)
+            self._close_file()
             return
         self._bytes += len(line)
         if full:
-            logger.warning("%s is full: the run record goes on counting requests, the journal does not.", path)
-            self._let_go()
+            logger.warning("%s is full: the run record still counts requests, the journal keeps no more of them.", path)
+            self._close_file()
 
-    def _let_go(self) -> None:
+    def _close_file(self) -> None:
         file, self._file, self._path = self._file, None, None
         if file is not None:
-            with suppress(OSError):  # a write that failed before is tried again
+            with suppress(OSError):  # closing tries the failed write again
                 file.close()
 
     def _line(self, kind: str, monotonic: float, attributes: Mapping[str, Any]) -> str:

@@ -229,7 +229,7 @@ class BatchLoad:
         until = clock.monotonic() + self._loader.retry_max_seconds
         return Retries(clock, self._context.halt.sleep).run(attempt, RetryPolicy(until, give_up))
 
-    def _outcome(self, leads: Leads, answer: answers.Answer, delay: float) -> Done[RefusedLeads | None] | TryAgain:
+    def _outcome(self, leads: Leads, answer: answers.LoadAnswer, delay: float) -> Done[RefusedLeads | None] | TryAgain:
         """What follows from an answer for the leads that were sent.
 
         Raises:
@@ -251,7 +251,7 @@ class BatchLoad:
             context.run.count_effort(self._batch.stream, self._campaign, "throttled")
         return again
 
-    def _post(self, leads: Leads, this: Attempt) -> answers.Answer:
+    def _post(self, leads: Leads, this: Attempt) -> answers.LoadAnswer:
         context = self._context
         context.halt.check()
         self._loader.client.ready()

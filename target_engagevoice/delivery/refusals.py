@@ -143,4 +143,4 @@ def rejection_of(refusal: Refused, extern_id: str | None = None) -> Rejection:
         refusal: The answer.
         extern_id: Of the record, where no lead of it is at hand to be written with the rejection.
     """
-    return Rejection(Stage.SERVER, refusal.reason, refusal.words, extern_id)
+    return Rejection(Stage.SERVER, refusal.reason, refusal.message, extern_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from target_engagevoice.api import answers
+from target_engagevoice.api.batch_answer import divide_batch
 from target_engagevoice.delivery.field_digests import content_of
 from target_engagevoice.model.lead import Outcome, Rejection, Stage
 from target_engagevoice.model.list_options import RETAIN_ALL
@@ -12,6 +12,7 @@ from target_engagevoice.model.list_options import RETAIN_ALL
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from target_engagevoice.api import answers
     from target_engagevoice.delivery.buffer import Batch, BufferedLead
     from target_engagevoice.delivery.context import BatchContext, Leads
 
@@ -42,13 +43,13 @@ class Settlement:
         Raises:
             EngageVoiceError: The run can not go on.
         """
-        reading = answers.read([buffered.lead for buffered in leads], counted)
+        reading = divide_batch([buffered.lead for buffered in leads], counted)
         whole = len(reading.accepted) == len(leads)
         taken: Sequence[BufferedLead] = leads if whole else [leads[position] for position in reading.accepted]
         not_inserted = reading.not_inserted
         refused = [(leads[position], "rejected_row", words) for position, words in reading.rejected.items()]
-        if reading.doubtful:
-            found, dropped, missing = self._look_up([leads[position] for position in reading.doubtful], since)
+        if reading.uncertain:
+            found, dropped, missing = self._look_up([leads[position] for position in reading.uncertain], since)
             if reading.short is None:
                 dropped, missing = [*dropped, *missing], []
             taken, not_inserted = [*found, *dropped], len(dropped)

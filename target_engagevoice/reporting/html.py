@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from target_engagevoice.api.exchanges import Exchange
+    from target_engagevoice.api.request_journal import Exchange
     from target_engagevoice.reporting.past_runs import PastRun
 
 MOST_BARS = 50

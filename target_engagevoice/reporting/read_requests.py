@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from target_engagevoice.api.exchanges import FULL, LOAD, Exchange
+from target_engagevoice.api.request_journal import FULL, LOAD, Exchange
 from target_engagevoice.errors import StorageError
 
 if TYPE_CHECKING:

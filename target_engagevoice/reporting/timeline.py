@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from target_engagevoice.api.exchanges import Exchange
     from target_engagevoice.api.ratelimit.windows import Window
+    from target_engagevoice.api.request_journal import Exchange
 
 STEPS = 120
 ROWS = 12

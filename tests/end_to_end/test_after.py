@@ -84,7 +84,7 @@ def test_a_journal_that_can_not_be_written_does_not_stop_a_run(tmp_path: Path) -
     (tmp_path / STATE_DIR / "requests").write_text("no folder")
     finished = run_target(tmp_path, {**EMBEDDED, "report": True}, [schema(), *records(3), state("end")])
     assert (finished.code, len(finished.leads()), finished.states) == (0, 3, [{"bookmark": "end"}])
-    assert finished.stderr.count("the journal of requests can not be written") == 1
+    assert finished.stderr.count("the journal of requests cannot be written") == 1
     assert left(finished).report_path.exists()
 
 

@@ -273,7 +273,7 @@ def test_a_lead_that_is_suppressed_is_found_and_acted_on(loaded: Room) -> None:
 def test_a_change_the_server_does_not_like_is_refused_with_its_words(loaded: Room) -> None:
     refused = loaded.change(leadPhone="12")
     assert isinstance(refused, Refused)
-    assert (refused.reason, "leadPhone" in refused.words) == ("http_400", True)
+    assert (refused.reason, "leadPhone" in refused.message) == ("http_400", True)
     assert loaded.efforts == {"requests": 1}
 
 

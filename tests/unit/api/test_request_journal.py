@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from target_engagevoice.api.answers import NotSent, Unknown
-from target_engagevoice.api.exchanges import Exchange
-from target_engagevoice.api.request_journal import RequestJournal
+from target_engagevoice.api.request_journal import Exchange, RequestJournal
 from target_engagevoice.api.transport import HttpAnswer
 from target_engagevoice.reporting.read_requests import read_requests
 from tests.support.factories import desk, lead

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_engagevoice.api.exchanges import Exchange
 from target_engagevoice.api.ratelimit.windows import Window
+from target_engagevoice.api.request_journal import Exchange
 from target_engagevoice.reporting.timeline import ROWS, STEPS, timeline
 
 STARTED = datetime(2026, 1, 1, tzinfo=timezone.utc)
