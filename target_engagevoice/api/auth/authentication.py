@@ -1,4 +1,4 @@
-"""The header of every request: renewed ahead of time, renewed on a 401, by one thread for all."""
+"""The token of every request: renewed ahead of time or on a 401, by one thread for all threads."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import threading
 from concurrent.futures import Future
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from target_engagevoice.clock import Clock
 
 
-BROKEN_OFF = "the sign-in was broken off in another thread; run again."
+INTERRUPTED = "the sign-in was interrupted in another thread; run again."
 
 
 class Authentication(AuthBase):
@@ -48,22 +49,22 @@ class Authentication(AuthBase):
 
     A request carries the token that is current when it is prepared. A token that is too old is renewed first.
     A 401 is answered by a renewal, unless another thread has renewed since, and the request is repeated once;
-    a second 401 is handed to the caller, who finds in `advice` what to tell the user.
+    a second 401 is returned to the caller, and `advice` says what the user can do.
 
-    One renewal is in flight at a time: the thread that finds none starts it, those that come meanwhile wait
-    for it and share its outcome, a failure included. A failed sign-in ends the run, so a failure stays: later
+    One renewal is in flight at a time. The thread that finds none starts it; threads that come meanwhile wait
+    for it and share its outcome, a failure included. A failed sign-in ends the run, so a failure is kept: later
     requests raise it at once, until `sign_in` is called again.
 
-    Redirects: `requests` drops `Authorization` on the way to another host, but not `X-Auth-Token`. Use this
-    with `allow_redirects=False`.
+    Redirects: `requests` drops `Authorization` for another host, but not `X-Auth-Token`. Use this with
+    `allow_redirects=False`.
     """
 
     def __init__(self, sign_in: SignIn, clock: Clock) -> None:
-        self._sign_in = sign_in  # used by the thread that holds the flight, and by no other
+        self._sign_in = sign_in  # used only by the thread that renews
         self._clock = clock
-        self._lock = threading.Lock()  # guards the three below; never held while waiting or asking a server
+        self._lock = threading.Lock()  # guards the next three; never held while waiting or asking a server
         self._token: Token | None = None
-        self._flight: Future[Token | str] | None = None
+        self._renewal: Future[Token | str] | None = None
         self._failure: str | None = None
 
     def __repr__(self) -> str:
@@ -71,29 +72,29 @@ class Authentication(AuthBase):
 
     @property
     def method(self) -> str:
-        """The sign-in, as the setting `auth_method` names it."""
+        """The sign-in, under its name in the setting `auth_method`."""
         return self._sign_in.method
 
     @property
     def advice(self) -> str:
-        """A sentence: what to do when a 401 stays a 401."""
+        """A sentence that says what to do when renewing the token does not end the 401s."""
         return self._sign_in.advice
 
     def sign_in(self) -> None:
-        """Sign in now if it has not been done, to find wrong credentials before there is work to lose.
+        """Sign in now if that has not been done, so that wrong credentials are found before any data is read.
 
         Raises:
-            SignInError: The credentials are refused, or the trouble outlasted `retry_max_seconds`.
+            SignInError: The credentials are refused, or the tries failed for `retry_max_seconds`.
         """
         with self._lock:
             self._failure = None
         self._current()
 
     def ready(self) -> None:
-        """Renew now what would be renewed with the next request.
+        """Renew now a token that the next request would renew.
 
-        Called before a slot in a rate limit's window is taken, it keeps the waiting for a renewal from
-        coming between the slot and the request, where it would bunch requests up.
+        Called before a slot in a rate limit's window is taken, it keeps the wait for a renewal from
+        coming between the slot and the request, where it would send requests in bursts.
 
         Raises:
             SignInError: As when a request is signed.
@@ -113,13 +114,13 @@ class Authentication(AuthBase):
         return request
 
     def _answered(self, used: Token, response: Response, **options: Any) -> Response:
-        """The response hook: on a 401 renew and repeat once. A 401 stored nothing (reference, section 2).
+        """The response hook: on a 401, renew and repeat once. A 401 stored nothing (reference, section 2).
 
-        The repetition goes straight to the adapter, which runs no hooks: a second 401 can not come back here.
+        The repetition is sent through the adapter, which runs no hooks: a second 401 does not come back here.
         """
-        if response.status_code != requests.codes.unauthorized:
+        if response.status_code != HTTPStatus.UNAUTHORIZED:
             return response
-        _give_back(response)
+        _free_connection(response)
         token = self._current(refused=used)
         again = response.request.copy()
         again.headers[token.header] = token.value
@@ -135,27 +136,27 @@ class Authentication(AuthBase):
             refused: A token the server has just answered with 401.
 
         Raises:
-            SignInError: Getting one failed, in this thread or in the one this waited for.
+            SignInError: Getting one failed, in this thread or in the one that it waited for.
         """
         with self._lock:
-            token, flight = self._token, self._flight
+            token, renewal = self._token, self._renewal
             if token is not None and token is not refused and self._clock.monotonic() < token.renew_at:
                 return token
             if self._failure is not None:
                 raise SignInError(self._failure)
-            mine = flight is None
-            if flight is None:
-                flight = self._flight = Future()
+            mine = renewal is None
+            if renewal is None:
+                renewal = self._renewal = Future()
         if mine:
-            self._fly(flight, token)
-        outcome = flight.result()
+            self._renew(renewal, token)
+        outcome = renewal.result()
         if isinstance(outcome, str):
             raise SignInError(outcome)
         return outcome
 
-    def _fly(self, flight: Future[Token | str], previous: Token | None) -> None:
-        """Get a new token for everybody. The flight lands on every way out: others wait for it."""
-        outcome: Token | str = BROKEN_OFF
+    def _renew(self, renewal: Future[Token | str], previous: Token | None) -> None:
+        """Get a new token for all threads. Whatever happens, the renewal gets a result: other threads wait for it."""
+        outcome: Token | str = INTERRUPTED
         failure: str | None = None
         try:
             outcome = self._sign_in.obtain(previous)
@@ -165,14 +166,14 @@ class Authentication(AuthBase):
             with self._lock:
                 self._token = previous if isinstance(outcome, str) else outcome
                 self._failure = failure
-                self._flight = None
-            flight.set_result(outcome)
+                self._renewal = None
+            renewal.set_result(outcome)
         if failure is None:
             level, verb = (logging.INFO, "signed in") if previous is None else (logging.DEBUG, "renewed the sign-in")
             auth_logger.log(level, "%s (%s)", verb, self.method)
 
 
-def authentication(  # noqa: PLR0913 - the composition root hands over what it has
+def authentication(  # noqa: PLR0913 - the composition root passes parts, not a bag of them
     credentials: Credentials,
     *,
     base_url: str,
@@ -189,7 +190,7 @@ def authentication(  # noqa: PLR0913 - the composition root hands over what it h
         base_url: The deployment's base URL; RingCX signs in at its scheme and host.
         session: For the sign-ins' own requests, closed by its owner; None opens one for each of them.
         timeout: Seconds, per request.
-        retry_max_seconds: How long a sign-in is retried through passing trouble.
+        retry_max_seconds: How long a sign-in is retried.
         clock: Time.
         user_agent: The `User-Agent` of the sign-ins' requests.
     """
@@ -211,11 +212,11 @@ def authentication(  # noqa: PLR0913 - the composition root hands over what it h
     return Authentication(sign_in, clock)
 
 
-def _give_back(response: Response) -> None:
+def _free_connection(response: Response) -> None:
     """Read the rest of a response so that its connection is free before this thread waits for a renewal."""
     try:
         _ = response.content
     except requests.RequestException:
-        pass  # the status is known, and that is all this needs
+        pass  # only the status is needed, and it is known
     finally:
         response.close()

@@ -42,7 +42,7 @@ class ApiToken:
 
 @dataclass(frozen=True)
 class AccessToken:
-    """A ready bearer token; it can not be renewed."""
+    """A ready bearer token; it cannot be renewed."""
 
     token: str = field(repr=False)
 

@@ -1,7 +1,7 @@
-"""One POST to a sign-in endpoint: at its pace, through passing trouble, and what the answer means.
+"""One POST to a sign-in endpoint: paced, retried, and its answer read.
 
-Nothing here repeats the text of a `requests` exception or of the server: a password stands in the query
-string of the direct login (reference, section 2), and a server may echo what it was sent.
+No message here quotes a `requests` exception or the server: the query string of the direct login holds a password
+(reference, section 2), and a server may echo what it was sent.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -42,20 +43,20 @@ SIGN_IN_WINDOW = Window(5, 60)
 ONCE = -math.inf
 """A deadline that allows no second try."""
 
-PASSING = frozenset({408, 425, 429})
-"""Refusals that may be gone at the next try; so may every 5xx."""
+TRANSIENT = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+"""Statuses that the next try may not meet again; the same holds for every 5xx."""
 
-TROUBLES: tuple[tuple[type[Exception], str], ...] = (
+FAILURES: tuple[tuple[type[Exception], str], ...] = (
     (requests.exceptions.SSLError, "could not be reached: the TLS handshake failed"),
     (requests.exceptions.ProxyError, "could not be reached through the proxy"),
     (requests.Timeout, "did not answer in time"),
     (requests.ConnectionError, "could not be reached, or closed the connection"),
-    (requests.RequestException, "gave an answer that breaks off or is no HTTP"),
+    (requests.RequestException, "sent an answer that is incomplete or not HTTP"),
 )
-"""What to say of an exception, by the first class that fits."""
+"""What a message says of an exception; the first class that fits counts."""
 
 UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
-"""OpenSSL's word for a certificate that no further try will make better; it is in the exception's text."""
+"""In the text of an exception: OpenSSL does not trust the certificate, so another try would fail as well."""
 
 ERROR_CODE = re.compile(r"[A-Z]{2,5}-\d{2,4}")
 OAUTH_ERRORS = frozenset(
@@ -68,10 +69,10 @@ OAUTH_ERRORS = frozenset(
         "invalid_scope",
     },
 )
-"""RFC 6749, section 5.2. Only these words, and codes such as OAU-146, get from a refusal into a message."""
+"""RFC 6749, section 5.2. A message quotes only these, and codes such as OAU-146, from a refusal."""
 
 
-class Refused(SignInError):  # noqa: N818 - named after what happened
+class SignInRefused(SignInError):  # noqa: N818 - named after what happened
     """The endpoint gave an answer that another try would not change."""
 
 
@@ -80,11 +81,11 @@ class Endpoint:
     """Where to post.
 
     Attributes:
-        name: What it is called in messages.
-        url: Its address, without any credential.
+        name: Its name in messages.
+        url: Its address, without credentials.
         pace: Shared by the endpoints that the server counts together.
         advice: What to do when it refuses.
-        penalty: The least seconds to keep away after a 429.
+        penalty: Seconds without requests after a 429, at least.
     """
 
     name: str
@@ -94,19 +95,19 @@ class Endpoint:
     penalty: float = 0.0
 
     @property
-    def place(self) -> str:
+    def label(self) -> str:
         """Name and address, for messages."""
         return f"{self.name} ({self.url})"
 
 
 @dataclass(frozen=True)
-class Answer:
+class SignInAnswer:
     """The JSON object an endpoint answered with.
 
     Attributes:
-        endpoint: Who answered.
-        fields: The object. It holds tokens, therefore no `repr`.
-        asked_at: The monotonic time the request left: the token in it is no older than that.
+        endpoint: Which endpoint answered.
+        fields: The object. It holds tokens, so `repr` leaves it out.
+        asked_at: The monotonic time when the request was sent. The token in the answer is no older.
     """
 
     endpoint: Endpoint
@@ -114,19 +115,18 @@ class Answer:
     asked_at: float
 
     def __repr__(self) -> str:
-        return f"Answer({self.endpoint.name})"
+        return f"SignInAnswer({self.endpoint.name})"
 
     def token(self, name: str) -> str:
         """The token in the field `name`.
 
         Raises:
-            Refused: It is not there, or nothing that can stand in a header.
+            SignInRefused: It is missing, or cannot be sent in a header.
         """
         value = self.fields.get(name)
         if not isinstance(value, str) or not HEADER_SAFE.fullmatch(value):
-            raise Refused(
-                f"{self.endpoint.place} answered without a usable {name}; check that its address in the "
-                "settings is the right one."
+            raise SignInRefused(
+                f"{self.endpoint.label} answered without a usable {name}; check its address in the settings."
             )
         return value
 
@@ -137,19 +137,19 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """A try that failed, though the next may not: what happened, and how long to leave the server alone."""
+class FailedTry:
+    """A try that failed, while the next may succeed: what happened, and how many seconds to send nothing."""
 
-    words: str
+    problem: str
     keep_away: float = 0.0
 
 
 class Posting:
-    """Posts credentials. Only the thread that holds the renewal (`Authentication`) calls it: no lock.
+    """Posts credentials. Only the thread that renews the token (`Authentication`) calls it, so it has no lock.
 
     Args:
-        session: The session to use, its owner closes it; None opens one for each request: sign-ins are
-            minutes apart, no connection would live that long.
+        session: The session to use; its owner closes it. None opens one for each request: sign-ins are
+            minutes apart, and no connection would stay open that long.
         timeout: Seconds, per request.
         clock: Time.
         user_agent: The `User-Agent` header.
@@ -170,36 +170,36 @@ class Posting:
         form: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         basic: AuthBase | None = None,
-    ) -> Answer:
+    ) -> SignInAnswer:
         """Post until there is an answer.
 
         Args:
             endpoint: Where to.
-            until: The monotonic time after which no further try starts. The first try is made in any case.
+            until: The monotonic time after which no further try starts. The first try is always made.
             form: The body.
             query: The query string.
             basic: HTTP Basic credentials.
 
         Raises:
-            Refused: The answer is final: a refusal, a redirect, or nothing that can be read.
-            SignInError: The trouble outlasted `until`.
+            SignInRefused: The server refuses, redirects, or sends an answer that cannot be read.
+            SignInError: The tries failed until the deadline.
         """
         began = self._clock.monotonic()
 
-        def attempt(this: Attempt) -> Done[Answer] | TryAgain:
+        def attempt(this: Attempt) -> Done[SignInAnswer] | TryAgain:
             endpoint.pace.wait(this.sleep if this.is_retry else partial(self._first_sleep, endpoint, began, until))
             result = self._try(endpoint, form=form, query=query, auth=basic or _no_auth)
-            if isinstance(result, Answer):
+            if isinstance(result, SignInAnswer):
                 return Done(result)
             level = logging.DEBUG if this.is_retry or until == ONCE else logging.WARNING
-            auth_logger.log(level, "%s %s; trying again", endpoint.place, result.words)
+            auth_logger.log(level, "%s %s; trying again", endpoint.label, result.problem)
             endpoint.pace.pause(max(this.delay, result.keep_away))
-            return TryAgain(result.words, 0.0)  # the pace makes the next attempt wait
+            return TryAgain(result.problem, 0.0)  # the pace makes the next attempt wait
 
         def give_up(problem: str) -> SignInError:
             seconds = self._clock.monotonic() - began
             return SignInError(
-                f"{endpoint.place} {problem}; gave up after {seconds:.0f} s (retry_max_seconds). "
+                f"{endpoint.label} {problem}; gave up after {seconds:.0f} s (retry_max_seconds). "
                 "Check its address in the settings and the network, or run again later."
             )
 
@@ -214,7 +214,7 @@ class Posting:
         latest = max(until, began + SIGN_IN_WINDOW.seconds + 1)
         if self._clock.monotonic() + seconds > latest:
             raise SignInError(
-                f"{endpoint.place} asked for {seconds:.0f} s without requests, longer than retry_max_seconds "
+                f"{endpoint.label} asked for {seconds:.0f} s without requests, longer than retry_max_seconds "
                 "allows; run again later."
             )
         self._clock.sleep(seconds)
@@ -226,7 +226,7 @@ class Posting:
         form: Mapping[str, str] | None,
         query: Mapping[str, str] | None,
         auth: Any,
-    ) -> Answer | Trouble:
+    ) -> SignInAnswer | FailedTry:
         asked_at = self._clock.monotonic()
         try:
             with self._open() as session:
@@ -242,37 +242,37 @@ class Posting:
                 )
         except requests.RequestException as error:
             if UNTRUSTED not in str(error):
-                return Trouble(next(words for kind, words in TROUBLES if isinstance(error, kind)))
+                return FailedTry(next(text for kind, text in FAILURES if isinstance(error, kind)))
             final = "its TLS certificate is not trusted. Check its address, or set REQUESTS_CA_BUNDLE."
         except UnicodeError:
-            final = f"the credentials hold characters that can not be sent. {endpoint.advice}"
+            final = f"the credentials hold characters that cannot be sent. {endpoint.advice}"
         else:
             return self._read(endpoint, response, asked_at)
-        # Outside `except`: the exception, and what it quotes, must not be the context of this one.
-        raise Refused(f"{endpoint.place}: {final}")
+        # Outside `except`, so that the exception, and what it quotes, is not the context of this one.
+        raise SignInRefused(f"{endpoint.label}: {final}")
 
     def _open(self) -> AbstractContextManager[requests.Session]:
         return requests.Session() if self._session is None else nullcontext(self._session)
 
-    def _read(self, endpoint: Endpoint, response: requests.Response, asked_at: float) -> Answer | Trouble:
+    def _read(self, endpoint: Endpoint, response: requests.Response, asked_at: float) -> SignInAnswer | FailedTry:
         status = response.status_code
         body = _json(response)
-        if status < 300:  # noqa: PLR2004
+        if status < HTTPStatus.MULTIPLE_CHOICES:
             if isinstance(body, dict):
-                return Answer(endpoint, body, asked_at)
-            return Trouble("answered with something else than JSON, such as a web page")
-        if status in PASSING or status >= 500:  # noqa: PLR2004
+                return SignInAnswer(endpoint, body, asked_at)
+            return FailedTry("answered with something other than JSON, such as a web page")
+        if status in TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             asked_for = parse_retry_after(response.headers.get("Retry-After"), self._clock.time()) or 0.0
-            penalty = endpoint.penalty if status == requests.codes.too_many_requests else 0.0
-            return Trouble(f"answered HTTP {status}", max(asked_for, penalty))
-        if status < 400:  # noqa: PLR2004
-            raise Refused(
-                f"{endpoint.place} answered with a redirect (HTTP {status}), and credentials do not follow "
-                "one; put the address that answers into the settings."
+            penalty = endpoint.penalty if status == HTTPStatus.TOO_MANY_REQUESTS else 0.0
+            return FailedTry(f"answered HTTP {status}", max(asked_for, penalty))
+        if status < HTTPStatus.BAD_REQUEST:
+            raise SignInRefused(
+                f"{endpoint.label} answered with a redirect (HTTP {status}), and credentials are not sent "
+                "to another address; set the address that answers."
             )
         code = _error_code(body)
-        said = f"HTTP {status}, {code}" if code else f"HTTP {status}"
-        raise Refused(f"{endpoint.place} refused the sign-in ({said}). {endpoint.advice}")
+        reason = f"HTTP {status}, {code}" if code else f"HTTP {status}"
+        raise SignInRefused(f"{endpoint.label} refused the sign-in ({reason}). {endpoint.advice}")
 
 
 def _json(response: requests.Response) -> Any:
@@ -296,5 +296,5 @@ def _error_code(body: Any) -> str | None:
 
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Adds nothing: without it `requests` would look for the host's password in `~/.netrc`."""
+    """Add nothing. Without an `auth`, `requests` would look up the host's password in `~/.netrc`."""
     return request

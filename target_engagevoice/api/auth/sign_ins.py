@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from requests.auth import HTTPBasicAuth
 
-from target_engagevoice.api.auth.posting import ONCE, SIGN_IN_WINDOW, Answer, Endpoint, Posting, Refused
+from target_engagevoice.api.auth.posting import ONCE, SIGN_IN_WINDOW, Endpoint, Posting, SignInAnswer, SignInRefused
 from target_engagevoice.api.auth.tokens import HEADER_SAFE, Token
 from target_engagevoice.api.ratelimit.pace import Pace
 from target_engagevoice.errors import SignInError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 RINGCX_SECONDS = 240.0
-"""Age at which a RingCX token is renewed: it lives 300 s, without saying so, and others take 240."""
+"""Age at which a RingCX token is renewed. It lives 300 s, though no answer says so; other clients renew at 240."""
 
 LEGACY_SECONDS = 55 * 60.0
 """Age at which a legacy portal token is renewed: it lives an hour after its last use."""
@@ -31,16 +31,15 @@ RC_MARGIN_SECONDS = 60.0
 """A RingCentral token is not used in the last minute of its `expires_in`."""
 
 OAUTH_PENALTY_SECONDS = 61.0
-"""After a 429 RingCentral's auth group is closed for 60 s, and any request restarts them; one to spare."""
+"""After a 429 RingCentral's auth group refuses for 60 s, and any request restarts them; one second is to spare."""
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 class SignIn(ABC):
-    """One way to get a token.
+    """One method to get a token.
 
-    Only the thread that holds the renewal (`Authentication`) calls `obtain`: what a sign-in remembers needs
-    no lock.
+    Only the thread that renews the token (`Authentication`) calls `obtain`, so the state of a sign-in needs no lock.
     """
 
     method: ClassVar[str]
@@ -54,18 +53,18 @@ class SignIn(ABC):
 
     @abstractmethod
     def obtain(self, previous: Token | None) -> Token:
-        """A new token.
+        """Get a new token.
 
         Args:
             previous: The token it replaces, None at the first sign-in.
 
         Raises:
-            SignInError: The credentials are refused, or the trouble outlasted `retry_max_seconds`.
+            SignInError: The credentials are refused, or the tries failed for `retry_max_seconds`.
         """
 
 
 class Online(SignIn):
-    """What the sign-ins that ask a server share: one pace for everything under `base_url`, one deadline."""
+    """Common parts of the sign-ins that ask a server: one pace for everything under `base_url`, one deadline."""
 
     def __init__(self, *, base_url: str, posting: Posting, retry_max_seconds: float, clock: Clock) -> None:
         parts = urlsplit(base_url)
@@ -84,10 +83,10 @@ class Refreshing(Online):
     """A RingCX token: five minutes, renewed with a refresh token that works once."""
 
     def obtain(self, previous: Token | None) -> Token:
-        """A token by the refresh token if there is one, else by signing in.
+        """Get a token by the refresh token if there is one, else by signing in.
 
-        The refresh is tried once only: its token may be used up by a try whose answer was lost, and signing
-        in, which is retried, gives the same.
+        The refresh is tried only once. A try whose answer was lost may have used up the refresh token, and signing in,
+        which is retried, gives the same result.
         """
         until = self._deadline()
         if previous is not None and previous.refresh is not None:
@@ -100,11 +99,11 @@ class Refreshing(Online):
         return self._token(self._sign_in(until))
 
     @abstractmethod
-    def _sign_in(self, until: float) -> Answer:
+    def _sign_in(self, until: float) -> SignInAnswer:
         """The answer that holds `accessToken` and `refreshToken`."""
 
     @staticmethod
-    def _token(answer: Answer) -> Token:
+    def _token(answer: SignInAnswer) -> Token:
         return Token.bearer(
             answer.token("accessToken"),
             renew_at=answer.asked_at + RINGCX_SECONDS,
@@ -114,7 +113,7 @@ class Refreshing(Online):
 
 @dataclass(frozen=True)
 class RingCentralToken:
-    """What RingCentral's own sign-in gives, to be exchanged; the monotonic time up to which it is used."""
+    """A token of RingCentral's own sign-in, to be exchanged, and the monotonic time until which it is used."""
 
     value: str = field(repr=False)
     use_until: float
@@ -146,18 +145,18 @@ class JwtSignIn(Refreshing):
         )
         self._rc_token: RingCentralToken | None = None
 
-    def _sign_in(self, until: float) -> Answer:
-        """The exchange, with the RingCentral token at hand; with a new one if that is too old or refused."""
+    def _sign_in(self, until: float) -> SignInAnswer:
+        """Exchange the RingCentral token, or a new one if that is too old or refused."""
         if self._rc_token is not None and self._clock.monotonic() < self._rc_token.use_until:
             try:
                 return self._exchanged(self._rc_token, until)
-            except Refused as error:
+            except SignInRefused as error:
                 auth_logger.debug("%s; signing in to RingCentral again", error)
-        self._rc_token = None  # a failure on the way to a new one must not leave the refused one behind
+        self._rc_token = None  # so that a failure to get a new one does not keep the refused one
         self._rc_token = self._ringcentral(until)
         return self._exchanged(self._rc_token, until)
 
-    def _exchanged(self, rc_token: RingCentralToken, until: float) -> Answer:
+    def _exchanged(self, rc_token: RingCentralToken, until: float) -> SignInAnswer:
         form = {"rcAccessToken": rc_token.value, "rcTokenType": "Bearer"}
         return self._posting.post(self._exchange, until=until, query={"includeRefresh": "true"}, form=form)
 
@@ -188,7 +187,7 @@ class PasswordSignIn(Refreshing):
         self._endpoint = Endpoint("Engage login", url, self._pace, self.advice)
         logging.getLogger("urllib3.connectionpool").addFilter(hide_password)
 
-    def _sign_in(self, until: float) -> Answer:
+    def _sign_in(self, until: float) -> SignInAnswer:
         login = self._login
         query = {"username": login.username, "password": login.password, "platformId": login.platform_id}
         return self._posting.post(self._endpoint, until=until, query=query)
@@ -209,14 +208,14 @@ class LegacySignIn(Online):
         self._endpoint = Endpoint("legacy portal login", url, self._pace, self.advice)
 
     def obtain(self, previous: Token | None) -> Token:  # noqa: ARG002 - a legacy token is never refreshed
-        """A token by signing in."""
+        """Sign in for a token."""
         form = {"username": self._login.username, "password": self._login.password}
         answer = self._posting.post(self._endpoint, until=self._deadline(), form=form)
         return Token.x_auth(answer.token("authToken"), renew_at=answer.asked_at + LEGACY_SECONDS)
 
 
 class Given(SignIn):
-    """A token from the settings: it is there, or it is not, and can not be replaced."""
+    """A token from the settings. It cannot be renewed."""
 
     renewable = False
 
@@ -224,10 +223,10 @@ class Given(SignIn):
         self._credentials = credentials
 
     def obtain(self, previous: Token | None) -> Token:  # noqa: ARG002 - there is only one
-        """The token given.
+        """Return the token of the settings.
 
         Raises:
-            SignInError: It can not stand in a header.
+            SignInError: It cannot be sent in a header.
         """
         token = self._credentials.token.strip()
         if not HEADER_SAFE.fullmatch(token):
@@ -263,12 +262,12 @@ class AccessTokenSignIn(Given):
 
 
 def hide_password(record: logging.LogRecord) -> bool:
-    """A log filter: urllib3 logs the path of a request, and the direct login's holds the password."""
+    """A log filter: urllib3 logs the URL of a request, and that of the direct login holds the password."""
     return "/api/auth/login/admin?" not in record.getMessage()
 
 
 def _seconds(value: object) -> float:
-    """`expires_in` as a number; what can not be read counts as none at all, and the token is used once."""
+    """`expires_in` as a number. A value that cannot be read counts as 0, so the token is used once."""
     try:
         return float(str(value))
     except ValueError:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 HEADER_SAFE = re.compile(r"[\x21-\x7e]+")
-"""What a token may consist of. `http.client` refuses anything else with an error that quotes the header."""
+"""The characters of a token. `http.client` refuses others with an error that quotes the header."""
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,8 @@ class Token:
     """One token of the server.
 
     Attributes:
-        header: The header it goes into.
-        value: That header's whole value.
+        header: The name of its header.
+        value: The whole value of that header.
         renew_at: The monotonic time from which it is renewed before it is used again.
         refresh: The rotating refresh token that came with it.
     """

@@ -343,5 +343,5 @@ def test_those_who_wait_do_not_wait_for_ever_when_the_renewing_thread_is_stopped
     with pytest.raises(KeyboardInterrupt):
         stage.auth.sign_in()
     waiter.join(10)
-    assert outcomes == ["the sign-in was broken off in another thread; run again."]
+    assert outcomes == ["the sign-in was interrupted in another thread; run again."]
     stage.auth.ready()  # that failure does not stay
