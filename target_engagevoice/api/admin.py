@@ -1,9 +1,13 @@
-"""The admin API in both its forms (reference, section 1): what changes nothing is asked again until it is answered."""
+"""The admin API in both its forms (reference, section 1).
+
+Requests that change nothing are repeated until the server answers them.
+"""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Form:
-    """One form of the API: where the admin API and the loader are."""
+    """One form of the API: the paths of the admin API and of the loader."""
 
     admin: str
     loader: str
@@ -41,20 +45,29 @@ FORMS: Mapping[str, Form] = MappingProxyType(
     },
 )
 
-_TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+_TRANSIENT = frozenset(
+    {
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    },
+)
 
 
 @dataclass(frozen=True)
 class AdminRequest:
-    """What is asked of the admin API.
+    """One request to the admin API.
 
     Attributes:
-        method: HTTP's.
-        path: Behind the admin API's prefix.
+        method: The HTTP method.
+        path: The path after the prefix of the admin API.
         params: The query.
         body: JSON.
         kind: For the journal of requests; see `Exchange`.
-        about: What else it notes of the request.
+        about: Further attributes of `Exchange`.
     """
 
     method: str
@@ -66,16 +79,16 @@ class AdminRequest:
 
 
 class AdminApi:
-    """Asks one server. Any thread may; which form answers is learned once and then only read.
+    """Sends requests to one server. Any thread may call it; the form that answers is learned once, then only read.
 
     Args:
-        forms: Those that may answer.
-        retry_max_seconds: How long one question is repeated.
-        advice: What to do when the server goes on answering 401.
-        journal: Notes each request.
+        forms: The forms that may answer.
+        retry_max_seconds: How long one request is repeated.
+        advice: What the user can do when the server keeps answering 401.
+        journal: Records each request.
 
     Attributes:
-        forms: Those that may still answer: one, once one has.
+        forms: The forms that may still answer: only one, after one has answered.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root passes parts, not a bag of them
@@ -101,27 +114,30 @@ class AdminApi:
         self._has_answered = False
 
     def send(self, request: AdminRequest, on_sent: Callable[[], None] | None = None) -> Reply:
-        """Send a request, once, in the form that has answered so far, else the first.
+        """Send a request once, in the form that has answered so far, else in the first form.
 
         Args:
             request: What to send.
             on_sent: Called when it has been written.
 
         Raises:
-            SignInError: A token was needed and can not be had.
+            SignInError: A token was needed and could not be obtained.
         """
         return self._send(self.forms[0], request, on_sent)
 
     def ask(self, request: AdminRequest, seconds: float | None = None) -> Any:
-        """Ask what changes nothing, so that it can be repeated until it is answered, in JSON.
+        """Repeat a request that changes nothing until the server answers it in JSON.
 
         Args:
-            request: What to ask.
-            seconds: How long at most, where that is less than `retry_max_seconds`.
+            request: What to send.
+            seconds: How long to repeat it, where that is less than `retry_max_seconds`.
+
+        Returns:
+            The parsed JSON.
 
         Raises:
-            SignInError: A token was needed and can not be had.
-            ServerError: There is no answer in time, or one that no repetition will change.
+            SignInError: A token was needed and could not be obtained.
+            ServerError: There is no answer in time, or one that another try would not change.
         """
         what = request.path.rsplit("/", 1)[-1]
         longest = self._retry_max_seconds
@@ -136,17 +152,17 @@ class AdminApi:
         return self._retries.run(lambda this: self._ask_each_form(request, what, this), RetryPolicy(until, give_up))
 
     def _ask_each_form(self, request: AdminRequest, what: str, this: Attempt) -> Done[Any] | TryAgain:
-        """One attempt: ask in each form that may still answer until one of them does.
+        """One attempt: try each form that may still answer until one of them does.
 
         Raises:
-            ServerError: No repetition will change the answer.
+            ServerError: Another try would not change the answer.
         """
         problem, pause = "", this.delay
         for form in self.forms:
             reply = self._send(form, request)
             if isinstance(reply, answers.Denied):
                 msg = (
-                    f"{self._base_url} can not be talked to: {reply.what}. Check base_url and what certificates "
+                    f"{self._base_url} cannot be reached: {reply.what}. Check base_url and which certificates "
                     "this machine trusts."
                 )
                 raise ServerError(msg)
@@ -157,10 +173,9 @@ class AdminApi:
             pause = max(this.delay, retry_after or 0)
             if reply.status in _TRANSIENT:
                 return TryAgain(problem, pause)
-            page = "html" in reply.content_type.casefold()
-            if page and reply.status < 300 and self._has_answered:  # noqa: PLR2004
-                return TryAgain(f"{problem} with an HTML page", pause)  # from something in between
-            if page or reply.status in (404, 405):
+            if reply.is_page and reply.is_success and self._has_answered:
+                return TryAgain(f"{problem} with an HTML page", pause)  # from a proxy: this form answers elsewhere
+            if reply.is_page or reply.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
                 continue
             self._raise_for(reply, what)
             try:
@@ -174,24 +189,24 @@ class AdminApi:
 
     def _send(self, form: Form, request: AdminRequest, on_sent: Callable[[], None] | None = None) -> Reply:
         url = self._base_url + form.admin + request.path
-        noted = self._journal.begin(request.kind, **request.about)
+        pending = self._journal.begin(request.kind, **request.about)
         reply = self._transport.send(request.method, url, params=request.params, body=request.body, on_sent=on_sent)
-        noted.end(reply)
+        pending.end(reply)
         return reply
 
     def _raise_for(self, reply: HttpAnswer, what: str) -> None:
-        if reply.status < 300:  # noqa: PLR2004 - success
+        if reply.is_success:
             return
         answer = answers.classify(reply.status, reply.content_type, reply.body)
         raise self.denied(what, answer.what if isinstance(answer, answers.Denied) else f"HTTP {reply.status}")
 
     def denied(self, what: str, problem: str) -> ServerError:
-        """The error for an answer that no repetition will change."""
+        """The error for a denial, which another try would not change."""
         advice = self._advice if problem.startswith("HTTP 401") else "Check the user's permissions and account_id."
         return ServerError(f"the server refuses {what}: {problem}. {advice}")
 
     def no_route(self, what: str, problem: str) -> ServerError:
-        """The error for a deployment where nothing of the API answers."""
+        """The error for a deployment where no part of the API answers."""
         return ServerError(
             f"no {what} answers under {self._base_url} ({problem}). Check base_url (the host of RingCX and of the "
             "older Engage ends in /voice, a legacy portal does not) and api_version.",

@@ -107,7 +107,8 @@ class Denied:
     what: str
 
 
-LoadAnswer: TypeAlias = Counted | Refused | Throttled | NotSent | Unknown | NoRoute | Denied
+Failure: TypeAlias = Refused | Throttled | Unknown | NoRoute | Denied
+LoadAnswer: TypeAlias = Counted | NotSent | Failure
 
 _STATUS: Mapping[int, type[Refused | Throttled | NoRoute | Denied]] = MappingProxyType(
     {
@@ -140,29 +141,41 @@ def classify(status: int, content_type: str, body: bytes, retry_after: str | Non
     """What an HTTP answer to a load means.
 
     Args:
-        status: HTTP status.
-        content_type: Header, empty when missing.
-        body: As received, whole.
-        retry_after: Header.
+        status: The HTTP status.
+        content_type: The header, empty when missing.
+        body: As received, complete.
+        retry_after: The header.
+    """
+    if status >= HTTPStatus.MULTIPLE_CHOICES:
+        return classify_failure(status, content_type, body, retry_after)
+    if not body.strip():
+        return Counted()
+    if "html" in content_type.casefold():
+        return NoRoute(f"HTTP {status} with an HTML page: is base_url right?")
+    return _parse(status, body)
+
+
+def classify_failure(status: int, content_type: str, body: bytes, retry_after: str | None = None) -> Failure:
+    """What an HTTP answer with a status of 300 or more means, to a load or to another request.
+
+    Args:
+        status: The HTTP status.
+        content_type: The header, empty when missing.
+        body: As received, complete.
+        retry_after: The header.
     """
     meaning = _STATUS.get(status)
     if meaning is Throttled:
         return Throttled(retry_after)
     if meaning is NoRoute:
         return NoRoute(f"HTTP {status}")
-    if meaning is Denied or HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+    if meaning is Denied or status < HTTPStatus.BAD_REQUEST:
         return Denied(f"HTTP {status} {_error_code(body)}".strip())
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
         return Unknown(f"HTTP {status}", status == HTTPStatus.INTERNAL_SERVER_ERROR, retry_after)
-    if status >= HTTPStatus.BAD_REQUEST:
-        message = _message(body, content_type)
-        shrink = status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or bool(_TOO_MUCH.search(message))
-        return Refused(f"http_{status}", message or f"HTTP {status}", shrink)
-    if not body.strip():
-        return Counted()
-    if "html" in content_type.casefold():
-        return NoRoute(f"HTTP {status} with an HTML page: is base_url right?")
-    return _parse(status, body)
+    message = _message(body, content_type)
+    shrink = status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or bool(_TOO_MUCH.search(message))
+    return Refused(f"http_{status}", message or f"HTTP {status}", shrink)
 
 
 def _parse(status: int, body: bytes) -> LoadAnswer:

@@ -38,20 +38,20 @@ READ_WINDOWS = (Window(20, 10),)
 """No limit is documented for listing dial groups and campaigns; this is far above what a run needs."""
 
 LEAD_PHONE_ID = "1"
-"""The `phoneId` that stands for `leadPhone` itself; its label is none to load other phones under."""
+"""The `phoneId` of `leadPhone` itself; other phones cannot be loaded under its label."""
 
 PHONE_LABELS_SECONDS = 30.0
-NOTHING_MORE: Mapping[str, Any] = MappingProxyType({})
+NO_ATTRIBUTES: Mapping[str, Any] = MappingProxyType({})
 
 
 class Client:
-    """Speaks to one account. Any thread may call it; which form answers is learned once and then only read.
+    """Sends the requests of one account. Any thread may call it; the form that answers is learned once, then only read.
 
     Args:
-        advice: What to do when the server goes on answering 401.
+        advice: What the user can do when the server keeps answering 401.
         ready: Renews a token that is due; called before a slot in a rate limit's window is taken, so that the
             renewal does not come between the slot and the request.
-        journal: Notes each request; None for nobody who does.
+        journal: Records each request; None for no journal.
 
     Attributes:
         admin: The server's admin API, which all but loads go through.
@@ -92,11 +92,14 @@ class Client:
         self.account_id = "~"
 
     def resolve_account(self, account_id: str) -> str:
-        """Take this account, or for `~` the only one the user sees.
+        """Use this account, or for `~` the only one that the user can see.
+
+        Returns:
+            Its id.
 
         Raises:
-            ConfigError: There is none, or several.
-            ServerError: The server does not say.
+            ConfigError: The user can see none, or several.
+            ServerError: The server does not list them.
         """
         if account_id == "~":
             rows = rows_of(self._get("/accounts"), "accountId")
@@ -112,7 +115,7 @@ class Client:
         """All campaigns of the account: its dial groups, then the campaigns of each.
 
         Raises:
-            ServerError: The server does not say.
+            ServerError: The server does not list them.
         """
         campaigns = []
         for group in rows_of(self._get(f"/accounts/{self.account_id}/dialGroups"), "dialGroupId"):
@@ -121,13 +124,13 @@ class Client:
         return Directory(campaigns)
 
     def phone_labels(self) -> list[str]:
-        """What the account calls the phones a lead may have besides `leadPhone`, in the server's order.
+        """The account's labels for the phones that a lead may have besides `leadPhone`, in the server's order.
 
-        `GET …/persona-phone-config`, as RingCentral's guide to lead phone personas documents it. Its answer is waited
-        for no longer than `PHONE_LABELS_SECONDS`: a run can do without it.
+        `GET …/persona-phone-config`, as RingCentral's guide to lead phone personas documents it. This
+        waits no longer than `PHONE_LABELS_SECONDS` for its answer: a run can do without it.
 
         Raises:
-            ServerError: The server does not say.
+            ServerError: The server does not list them.
         """
         path = f"/accounts/{self.account_id}/persona-phone-config"
         self._read_pace.wait(self._halt.sleep)
@@ -140,28 +143,28 @@ class Client:
         envelope: Mapping[str, Any],
         leads: Sequence[bytes],
         on_sent: Callable[[], None] | None = None,
-        about: Mapping[str, Any] = NOTHING_MORE,
+        about: Mapping[str, Any] = NO_ATTRIBUTES,
     ) -> answers.LoadAnswer:
         """Send one batch, once (reference, section 4).
 
         Args:
-            campaign_id: Where to.
+            campaign_id: The campaign to load into.
             envelope: The request without its leads.
             leads: Each as JSON.
             on_sent: Called when the request has been written.
-            about: What else the journal of requests notes of it; see `Exchange`.
+            about: Further attributes of `Exchange`, for the journal of requests.
 
         Raises:
-            SignInError: A token was needed and can not be had.
+            SignInError: A token was needed and could not be obtained.
             ServerError: No form of the loader answers.
         """
         body = load_body(envelope, leads)
-        noted = {**about, "campaign_id": campaign_id, "list": envelope.get("description"), "leads": len(leads)}
+        attributes = {**about, "campaign_id": campaign_id, "list": envelope.get("description"), "leads": len(leads)}
         known = self.admin.forms
         last: answers.LoadAnswer = answers.NoRoute("no answer")
         for form in sorted(self._loaders, key=lambda form: form not in known):
             url = f"{self._base_url}{form.admin}/accounts/{self.account_id}/campaigns/{campaign_id}/{form.loader}"
-            request = self._journal.begin(LOAD, **noted)
+            request = self._journal.begin(LOAD, **attributes)
             reply = self._transport.send("POST", url, body=body, on_sent=on_sent)
             request.end(reply)
             if not isinstance(reply, HttpAnswer):
@@ -171,15 +174,15 @@ class Client:
                 self._loaders = (form,)
             if not isinstance(last, answers.NoRoute):
                 return last
-            if known == (form,) and reply.status < 300:  # noqa: PLR2004
-                return answers.Unknown(last.what)  # this form answers elsewhere: a page from something in between
+            if known == (form,) and reply.is_success:
+                return answers.Unknown(last.what)  # this form answers elsewhere, so the page is from a proxy
         return last
 
     def search(self, campaign_id: str, extern_ids: Sequence[str], since: float) -> list[LoadedLead]:
         """Leads of the campaign with these ids, loaded at or after `since` (reference, section 5).
 
-        The rows are filtered again here: one integration found `externIds` ignored. Pages are asked for until an
-        empty one comes, since the server may cap a page below what is asked.
+        The rows are filtered again here: one integration found `externIds` ignored. Pages are requested until an
+        empty one comes, since the server may cap a page below the requested size.
 
         Args:
             campaign_id: Where to look.
@@ -187,7 +190,7 @@ class Client:
             since: Epoch seconds on the server's clock; rows that do not say when they were loaded are kept.
 
         Raises:
-            ServerError: The search keeps failing, or its answer can not be read.
+            ServerError: The search keeps failing, or its answer cannot be read.
         """
         wanted = set(extern_ids)
         start = datetime.fromtimestamp(floor(since), tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
@@ -207,10 +210,10 @@ class Client:
         return held
 
     def search_pages(self, criteria: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
-        """The rows that fit these criteria, as the server gives them, page by page; each waits for the search's pace.
+        """The rows that fit these criteria, as the server gives them, page by page, at the pace of the search.
 
         Raises:
-            ServerError: The search keeps failing, or its answer can not be read.
+            ServerError: The search keeps failing, or its answer cannot be read.
         """
         path = f"/accounts/{self.account_id}/campaignLeads/leadSearch"
         body = json.dumps(criteria).encode()
@@ -232,11 +235,11 @@ class Client:
         """Send a request to this account, once.
 
         Args:
-            request: What to send; its path is that behind the account.
+            request: What to send; its path continues that of the account.
             on_sent: Called when it has been written.
 
         Raises:
-            SignInError: A token was needed and can not be had.
+            SignInError: A token was needed and could not be obtained.
         """
         return self.admin.send(replace(request, path=f"/accounts/{self.account_id}{request.path}"), on_sent)
 

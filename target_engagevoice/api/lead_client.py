@@ -1,6 +1,6 @@
-"""What changes leads that are loaded: found, changed, acted on, and put on the do-not-call list (reference, section 5).
+"""Loaded leads: find them, change them, act on them, put phones on the do-not-call list (reference, section 5).
 
-Each request is repeated until the server answers it (`lead_requests.py`).
+Each request is repeated until the server answers it (`lead_requests`).
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ ACTION_WINDOWS = (Window(30, 10), Window(120, 60))
 """Rate limits of changes and of actions (reference, section 5)."""
 
 LIST_WINDOWS = ACTION_WINDOWS
-"""No limit is documented for the do-not-call list: it is asked no more often than for actions."""
+"""No limit is documented for the do-not-call list, so that of actions is kept."""
 
 MOST_ACTED_ON = 1000
-"""So many leads are acted on in one request."""
+"""How many leads one action may name."""
 
 
 CHANGE_TIMEZONE_OPTIONS = frozenset({"NPA_NXX", "ZIPCODE", "EXPLICIT", "NOT_APPLICABLE"})
-"""`timezoneOption` of a change, as RingCentral's OpenAPI description has it; that of a load knows `COUNTRY` besides."""
+"""`timezoneOption` of a change, from RingCentral's OpenAPI description. A load also takes `COUNTRY`."""
 
 
 @dataclass(frozen=True)
 class Gone:
-    """The lead that was to be changed is not there any more; `what` the server said."""
+    """The lead to change is no longer there; `what` is the server's answer, such as `HTTP 404`."""
 
     what: str
 
 
 class LeadClient:
-    """Changes the leads of one account. Any thread may call it; its lock guards what it knows of the server.
+    """Changes the leads of one account. Any thread may call it; its lock guards what it has learned about the server.
 
     Args:
-        client: Speaks to the account.
+        client: Sends the requests of the account.
         clock: Time.
-        halt: Breaks off all waiting.
+        halt: Ends all waiting when the run stops.
         retry_max_seconds: How long one request is repeated before the run fails.
     """
 
@@ -67,14 +67,14 @@ class LeadClient:
         self._action_pace = Pace(ACTION_WINDOWS, clock)
         self._list_pace = Pace(LIST_WINDOWS, clock)
         self._lock = threading.Lock()
-        self._heeds_lead_ids = False
-        self._knows_changes = False
+        self._honors_lead_ids = False
+        self._has_change_route = False
 
     def find(self, campaign_ids: Sequence[str], extern_ids: Sequence[str]) -> list[FoundLead]:
         """The leads of these campaigns with these ids, see `LeadSearch.find`.
 
         Raises:
-            ServerError: The search keeps failing, or its answer can not be read.
+            ServerError: The search keeps failing, or its answer cannot be read.
         """
         return self._search.find(campaign_ids, extern_ids)
 
@@ -89,15 +89,15 @@ class LeadClient:
         """Change some fields of one lead.
 
         Args:
-            campaign_id: Where the lead is.
-            lead_id: Which it is.
+            campaign_id: The lead's campaign.
+            lead_id: The lead.
             fields: Lead field to its new value; `""` and None blank it.
-            options: Further query, such as `timezoneOption`; a value of it that only loads know is left out.
-            effort: Told `requests`, `retries` and `throttled`, each time.
+            options: Further query parameters, such as `timezoneOption`; a value that only loads take is left out.
+            effort: Called with `requests`, `retries` or `throttled` each time one is to be counted.
 
         Raises:
-            ServerError: The server does not answer, denies it, or has the lead and does not know the route.
-            SignInError: A token was needed and can not be had.
+            ServerError: The server does not answer, denies the request, or has the lead but not the route.
+            SignInError: A token was needed and could not be obtained.
         """
         answer = self._requests.ask(
             LeadRequest(
@@ -106,7 +106,7 @@ class LeadClient:
                 pace=self._change_pace,
                 method="PATCH",
                 path=f"/campaignLeads/{quote(lead_id, safe='')}",
-                params={"campaignId": campaign_id, **_taken(options)},
+                params={"campaignId": campaign_id, **_change_options(options)},
                 content=fields,
                 read=_done,
                 kind=CHANGE,
@@ -116,7 +116,7 @@ class LeadClient:
         )
         if not isinstance(answer, answers.NoRoute):
             with self._lock:
-                self._knows_changes = True
+                self._has_change_route = True
             return answer
         self._check_gone(campaign_id, lead_id, answer)
         return Gone(answer.what)
@@ -124,22 +124,22 @@ class LeadClient:
     def act(
         self, action: str, campaign_ids: Sequence[str], lead_ids: Sequence[str], effort: Callable[[str], None]
     ) -> Changed | answers.Refused:
-        """Do something to leads: `CANCEL_LEADS`, `DELETE_LEADS` and the like.
+        """Apply an action to leads: `CANCEL_LEADS`, `DELETE_LEADS` and the like.
 
-        Before the first action of a run its criteria are searched: rows of other leads mean that the server ignores
-        `leadIds`, and would have done it to all leads of the campaigns.
+        Before the first action of a run its criteria are searched. Rows of other leads mean that the server ignores
+        `leadIds` and would apply the action to all leads of the campaigns.
 
         Args:
             action: The `leadAction`.
-            campaign_ids: Where the leads are; never none.
-            lead_ids: Which; never none, and at most `MOST_ACTED_ON`.
-            effort: Told `requests`, `retries` and `throttled`, each time.
+            campaign_ids: The campaigns of the leads; at least one.
+            lead_ids: The leads, from 1 to `MOST_ACTED_ON`.
+            effort: Called with `requests`, `retries` or `throttled` each time one is to be counted.
 
         Raises:
-            ValueError: Nothing bounds the action, or it is too large: a mistake of this program.
-            ServerError: The server ignores `leadIds`, touched more leads than it was given, does not answer or
-                denies it.
-            SignInError: A token was needed and can not be had.
+            ValueError: The action names no leads or campaigns, or too many leads: a mistake in this program.
+            ServerError: The server ignores `leadIds`, changed more leads than it was given, does not answer or
+                denies the request.
+            SignInError: A token was needed and could not be obtained.
         """
         if not campaign_ids or not 0 < len(lead_ids) <= MOST_ACTED_ON:
             msg = f"an action on {len(lead_ids)} leads of {len(campaign_ids)} campaigns"
@@ -166,9 +166,8 @@ class LeadClient:
         if isinstance(answer, Changed) and max(answer.updated, answer.deleted) > len(lead_ids):
             msg = (
                 f"{action} was asked for {len(lead_ids)} leads of campaign {', '.join(campaign_ids)}, and the server "
-                f"says it touched {max(answer.updated, answer.deleted)}: it does not keep to 'leadIds'. Nothing more "
-                "is done; look at these campaigns, and set on_delete to 'ignore' and do_not_call to 'skip' before the "
-                "next run."
+                f"says it changed {max(answer.updated, answer.deleted)}: it ignores 'leadIds'. The run stops. "
+                "Check these campaigns, and set on_delete to 'ignore' and do_not_call to 'skip' before the next run."
             )
             raise ServerError(msg)
         return answer
@@ -176,17 +175,17 @@ class LeadClient:
     def list_phone(
         self, phone: str, country: str, extern_id: str, effort: Callable[[str], None]
     ) -> Changed | answers.Refused:
-        """Put a phone on the account's do-not-call list; one that is there already is fine.
+        """Put a phone on the account's do-not-call list. A phone that is already on it counts as success.
 
         Args:
             phone: The number.
             country: Its country as ISO 3166 alpha-3, such as `USA`.
-            extern_id: Whose it is.
-            effort: Told `requests`, `retries` and `throttled`, each time.
+            extern_id: The `externId` of its lead.
+            effort: Called with `requests`, `retries` or `throttled` each time one is to be counted.
 
         Raises:
-            ServerError: The server does not answer, or denies it.
-            SignInError: A token was needed and can not be had.
+            ServerError: The server does not answer, or denies the request.
+            SignInError: A token was needed and could not be obtained.
         """
         answer = self._requests.ask(
             LeadRequest(
@@ -207,63 +206,64 @@ class LeadClient:
         return Changed() if isinstance(answer, answers.Refused) and answer.reason == "http_409" else answer
 
     def _check_gone(self, campaign_id: str, lead_id: str, answer: answers.NoRoute) -> None:
-        """Tell a lead that is gone from a deployment that does not know the route.
+        """Make sure that a 404 means that the lead is gone, and not that the deployment lacks the route.
 
-        There, every lead would seem gone and be loaded a second time. Nothing is asked once a change was answered.
+        Without the route every lead would seem gone and would be loaded a second time. Once a change has been
+        answered the route exists, and nothing is searched.
 
         Raises:
             ServerError: The lead is there.
         """
         with self._lock:
-            if self._knows_changes:
+            if self._has_change_route:
                 return
         criteria = {**EVERY_LEAD, "campaignIds": numbers([campaign_id]), "leadIds": numbers([lead_id])}
         if any(lead_id in page for page in self._search.lead_ids(criteria)):
             raise self._client.admin.no_route("change of leads", f"{answer.what}, of a lead that is there")
 
     def _check_lead_ids(self, criteria: Mapping[str, Any], lead_ids: Sequence[str]) -> None:
-        """Search by the criteria of the first action; once is enough, when it found anything.
+        """Search by the criteria of an action, until one search of the run has found leads.
 
         Raises:
-            ServerError: Other leads fit them as well.
+            ServerError: The search also returns other leads.
         """
         with self._lock:
-            if self._heeds_lead_ids:
+            if self._honors_lead_ids:
                 return
             seen: set[str] = set()
             for page in self._search.lead_ids(criteria):
                 seen |= page
                 if not seen <= set(lead_ids):
                     msg = (
-                        f"the search for {len(lead_ids)} leads by 'leadIds' gives other leads as well: an action on "
-                        "them would hit them too. Nothing was changed by it; set on_delete to 'ignore' and "
+                        f"the search for {len(lead_ids)} leads by 'leadIds' also returns other leads: the action "
+                        "would change those too. Nothing was changed. Set on_delete to 'ignore' and "
                         "do_not_call to 'skip', and ask RingCentral why 'leadIds' is ignored."
                     )
                     raise ServerError(msg)
-            self._heeds_lead_ids = bool(seen)
+            self._honors_lead_ids = bool(seen)
 
 
-def _taken(options: Mapping[str, str]) -> dict[str, str]:
-    """The options that a change takes; one that only a load knows is left out."""
+def _change_options(options: Mapping[str, str]) -> dict[str, str]:
+    """The options that a change takes, without values that only a load takes."""
     return {
         name: value for name, value in options.items() if name != "timezoneOption" or value in CHANGE_TIMEZONE_OPTIONS
     }
 
 
 def _done(content: Any) -> Changed:
-    """An answer of which only the status counts."""
+    """The meaning of an answer of which only the status counts."""
     del content
     return Changed()
 
 
 def _acted(content: Any) -> Changed | answers.Refused | answers.Unknown:
-    """The answer to an action: every field of it is optional."""
+    """The meaning of an answer to an action; each of its fields is optional."""
     if not isinstance(content, dict):
         return answers.Unknown("HTTP 200 with a body that is not an object")
-    words = str(content.get("errorMessage") or "")[: answers.MESSAGE_MAX]
-    success = content.get("success", not words)
+    message = str(content.get("errorMessage") or "")[: answers.MESSAGE_MAX]
+    success = content.get("success", not message)
     if success is False or str(success).casefold() == "false":
-        return answers.Refused("action_failed", words or "success is false")
+        return answers.Refused("action_failed", message or "success is false")
     return Changed(_count(content.get("leadUpdateCount")), _count(content.get("leadDeleteCount")))
 
 

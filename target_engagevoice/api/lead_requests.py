@@ -1,7 +1,7 @@
 """Requests that change loaded leads, each repeated until the server answers it.
 
-Unlike a load, such a request may be repeated when its fate is unknown: the second time finds done what the first did.
-So its caller learns nothing of what came in between.
+Unlike a load, such a request may be repeated when its fate is unknown: a second try that follows a successful first one
+changes nothing. So the caller only learns the final answer.
 """
 
 from __future__ import annotations
@@ -27,14 +27,12 @@ if TYPE_CHECKING:
     from target_engagevoice.halt import Halt
 
     Settled: TypeAlias = "Changed | answers.Refused | answers.NoRoute"
-    Problem: TypeAlias = (
-        answers.Refused | answers.Throttled | answers.NotSent | answers.Unknown | answers.NoRoute | answers.Denied
-    )
+    Problem: TypeAlias = answers.NotSent | answers.Failure
 
 
 @dataclass(frozen=True)
 class Changed:
-    """The server did what was asked; how many leads an action touched, as far as it said."""
+    """The server made the change. For an action: how many leads it changed, 0 where the server does not say."""
 
     updated: int = 0
     deleted: int = 0
@@ -42,14 +40,19 @@ class Changed:
 
 @dataclass(frozen=True)
 class LeadRequest:
-    """What is asked of the server until it answers.
+    """One request that changes leads.
 
     Attributes:
-        what: Its name, as in "the server refuses the change of a lead".
-        undone: What could not be done, as in "campaign 1001: a lead could not be changed".
-        read: What the body of an answer in the 200s means.
+        what: Its name in an error message, as in "the server refuses the change of a lead".
+        undone: What failed, for an error message, as in "campaign 1001: a lead could not be changed".
+        pace: The rate limit it falls under.
+        method: The HTTP method.
+        path: The path after that of the account.
+        content: The body, as JSON values.
+        read: Gives the meaning of a body in the 200s.
         kind: For the journal of requests; see `Exchange`.
-        about: What else it notes of the request.
+        about: Further attributes of `Exchange`.
+        params: The query.
     """
 
     what: str
@@ -68,9 +71,9 @@ class LeadRequests:
     """Sends such requests for one account. Any thread may call it; it holds no state of its own.
 
     Args:
-        client: Speaks to the account.
+        client: Sends the requests of the account.
         clock: Time.
-        halt: Breaks off all waiting.
+        halt: Ends all waiting when the run stops.
         retry_max_seconds: How long one request is repeated before the run fails.
     """
 
@@ -82,10 +85,15 @@ class LeadRequests:
         self._retry_max_seconds = retry_max_seconds
 
     def ask(self, request: LeadRequest, effort: Callable[[str], None]) -> Settled:
-        """Send a request until the server answers it.
+        """Repeat a request until the server answers it.
+
+        Args:
+            request: What to send.
+            effort: Called with `requests`, `retries` or `throttled` each time one is to be counted.
 
         Raises:
-            ServerError: It does not, or denies it.
+            ServerError: The server does not answer in time, or denies the request.
+            SignInError: A token was needed and could not be obtained.
         """
         body = json.dumps(request.content).encode()
         failures = ServerFailures()
@@ -135,17 +143,16 @@ class LeadRequests:
 
 
 def _meaning(request: LeadRequest, reply: Reply) -> Changed | Problem:
-    """What came back, in this request's own words where it is a success."""
+    """What a reply means; `request.read` gives the meaning of a success."""
     if not isinstance(reply, HttpAnswer):
         return reply
-    if reply.status >= 300:  # noqa: PLR2004 - no success
-        problem = answers.classify(reply.status, reply.content_type, reply.body, reply.headers.get("retry-after"))
-        assert not isinstance(problem, answers.Counted)  # noqa: S101 - only a success counts
-        return problem
-    if "html" in reply.content_type.casefold():
-        return answers.Unknown(f"HTTP {reply.status} with an HTML page")  # from something in between
+    if not reply.is_success:
+        retry_after = reply.headers.get("retry-after")
+        return answers.classify_failure(reply.status, reply.content_type, reply.body, retry_after)
+    if reply.is_page:
+        return answers.Unknown(f"HTTP {reply.status} with an HTML page")  # from a proxy
     if not reply.body.strip() or "json" not in reply.content_type.casefold():
-        return request.read({})  # it need not say more than its status
+        return request.read({})  # the status alone is a full answer
     try:
         return request.read(json.loads(reply.body))
     except (ValueError, RecursionError):

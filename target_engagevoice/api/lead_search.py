@@ -1,4 +1,4 @@
-"""Finding leads that are loaded, by the caller's own key (reference, section 5)."""
+"""Find loaded leads by their `externId` (reference, section 5)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from target_engagevoice.api.client import Client
 
 MOST_SOUGHT = 500
-"""So many `externId`s are looked for in one request."""
+"""How many `externId`s one request may name."""
 
 EVERY_LEAD: Mapping[str, Any] = MappingProxyType({"suppressed": "ALL"})
-"""What goes with all criteria: leads that are not to be dialled are meant as well. What holds where it is left out, the
-documentation does not say."""
+"""Part of all criteria: suppressed leads are included. The documentation does not say what holds without it."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class FoundLead:
 
     Attributes:
         state: Its `leadState`; empty when the row does not say.
-        suppressed: Whether it is; that the row says so is a guess.
+        suppressed: Whether it is suppressed; that rows have this field is a guess.
         loaded_at: Epoch seconds on the server's clock; None when the row does not say.
     """
 
@@ -40,9 +39,9 @@ class FoundLead:
     suppressed: bool = False
 
     def state_before(self, how: Retire) -> str:
-        """What is to be known of a lead that is about to be retired, to put it back into what it was.
+        """The state of a lead before it is retired, which is needed to restore it later.
 
-        One that is to be suppressed keeps its state; of it, whether it is suppressed already.
+        A lead that is suppressed keeps its `leadState`. For it, the result says whether it was suppressed before.
         """
         return SUPPRESSED if how is Retire.SUPPRESS and self.suppressed else self.state
 
@@ -51,7 +50,7 @@ class LeadSearch:
     """Searches the leads of one account. Any thread may call it.
 
     Args:
-        client: Speaks to the account, at the pace of the search.
+        client: Sends the requests of the account, at the pace of the search.
     """
 
     def __init__(self, client: Client) -> None:
@@ -60,11 +59,11 @@ class LeadSearch:
     def find(self, campaign_ids: Sequence[str], extern_ids: Sequence[str]) -> list[FoundLead]:
         """The leads of these campaigns with these ids, each once; several may have the same `externId`.
 
-        All pages are asked for, and the rows filtered again here: one integration found `externIds` ignored. A row
-        that does not say its lead's id, key or campaign is passed over; of a single campaign, that one is meant.
+        All pages are read, and the rows are filtered again here: one integration found `externIds` ignored. A row
+        without `leadId`, `externId` or campaign is skipped; where one campaign is searched, its rows need not name it.
 
         Raises:
-            ServerError: The search keeps failing, or its answer can not be read.
+            ServerError: The search keeps failing, or its answer cannot be read.
         """
         if not campaign_ids or not extern_ids:
             return []
@@ -81,7 +80,7 @@ class LeadSearch:
         """The ids of the leads that fit these criteria, page by page.
 
         Raises:
-            ServerError: The search keeps failing, or its answer can not be read.
+            ServerError: The search keeps failing, or its answer cannot be read.
         """
         for rows in self._client.search_pages(criteria):
             yield {_id(row.get("leadId")) for row in rows} - {""}
@@ -90,17 +89,17 @@ class LeadSearch:
         alone = campaign_ids[0] if len(campaign_ids) == 1 else ""
         for rows in self._client.search_pages(criteria):
             for row in rows:
-                lead = _found(row, alone)
+                lead = _lead_of(row, alone)
                 if lead is not None:
                     yield lead
 
 
-def _found(row: Mapping[str, Any], campaign_id: str) -> FoundLead | None:
-    """The lead of a row; None for one that names no lead.
+def _lead_of(row: Mapping[str, Any], campaign_id: str) -> FoundLead | None:
+    """The lead of a row; None for a row that names no lead.
 
     Args:
-        row: As the search gives it.
-        campaign_id: What holds where the row does not name its campaign.
+        row: As the search returns it.
+        campaign_id: The campaign of a row that does not name one.
     """
     lead_id, extern_id = _id(row.get("leadId")), _id(row.get("externId"))
     if not lead_id or not extern_id:

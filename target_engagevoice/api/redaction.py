@@ -1,6 +1,6 @@
-"""What of a server's answer may be kept outside the rejects: its counts, and its codes where they are codes for sure.
+"""What the request journal may keep of a server's answer: its counts, and its codes where they certainly are codes.
 
-A message may quote a lead. So it is kept only when it is written as codes are, in words that codes are made of.
+A message may quote a lead. So it is kept only when it has the form of a code and consists of words that codes use.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ COUNTS = (
     "leadUpdateCount",
     "leadDeleteCount",
 )
-"""What an answer may count (reference, sections 4 and 5)."""
+"""The counts of an answer (reference, sections 4 and 5)."""
 
 REJECTED_ROWS = "rejectedRows"
 
-_WORDS = ("processingStatus", "errorCode", "message", "generalMessage", "errorMessage")
-"""Where an answer says what it thinks (reference, sections 4 and 5)."""
+_TEXTS = ("processingStatus", "errorCode", "message", "generalMessage", "errorMessage")
+"""The fields of an answer that hold a code or a message (reference, sections 4 and 5)."""
 
 _ROUTINE = "DEFAULT_NOT_A_FAILURE"
 
@@ -53,7 +53,7 @@ settings short size state status store supplied supported suspended system tempo
 timezone to token too type unauthorized unavailable unexpected unknown unprocessable unsupported update upload uploads
 user validation value values version violation write wrong zone
 """
-"""What codes are made of. A word that is not among them may be somebody's name."""
+"""The words that codes use. Another word may be a person's name."""
 
 _PLAIN_WORDS = frozenset(PLAIN_WORDS.split())
 
@@ -61,10 +61,10 @@ _LONGEST_BODY = 1 << 20
 
 
 def journal_fields(body: bytes) -> dict[str, Any]:
-    """What may be kept: `counts`, `code`, `message` of an `Exchange`; only those that there are.
+    """What may be kept: `counts`, `code` and `message` of an `Exchange`, those that the answer has.
 
     Args:
-        body: The answer, whole.
+        body: The complete answer.
     """
     if not body or len(body) > _LONGEST_BODY:
         return {}
@@ -78,18 +78,18 @@ def journal_fields(body: bytes) -> dict[str, Any]:
     counts = _counts(fields)
     if counts:
         kept["counts"] = counts
-    words = [word for name in _WORDS if (word := fields.get(name)) and word != _ROUTINE]
-    codes = [word for word in words if isinstance(word, str) and is_code(word)]
+    texts = [text for name in _TEXTS if (text := fields.get(name)) and text != _ROUTINE]
+    codes = [text for text in texts if isinstance(text, str) and is_code(text)]
     if codes:
         kept["code"] = " ".join(dict.fromkeys(codes))
-    if len(codes) < len(words):
+    if len(codes) < len(texts):
         kept["message"] = "text"
     return kept
 
 
-def is_code(word: str) -> bool:
-    """Whether it is a code of the server's for sure, and not a text that may quote somebody."""
-    return bool(_CODE.fullmatch(word)) and _PLAIN_WORDS.issuperset(re.split(r"[._]", word.lower()))
+def is_code(text: str) -> bool:
+    """Whether a text certainly is a code of the server, and does not quote a lead."""
+    return bool(_CODE.fullmatch(text)) and _PLAIN_WORDS.issuperset(re.split(r"[._]", text.lower()))
 
 
 def _counts(fields: Mapping[str, Any]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What the rows say that the server lists: of campaigns (reference, section 3), of leads (section 5)."""
+"""Parse the rows that the server lists: campaigns (reference, section 3) and leads (section 5)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class LoadedLead:
 
     Attributes:
         loaded_at: Epoch seconds on the server's clock; None when the row does not say.
-        fields: Names of the lead's fields that hold something.
+        fields: Names of the lead's fields that are not empty.
     """
 
     extern_id: str
@@ -31,7 +31,7 @@ class LoadedLead:
 
 
 def rows_of(content: Any, key: str | None = None) -> list[dict[str, Any]]:
-    """A list of objects, each with this key.
+    """Check that an answer is a list of objects, each with this key, and return it.
 
     Raises:
         ServerError: It is something else.
@@ -40,7 +40,7 @@ def rows_of(content: Any, key: str | None = None) -> list[dict[str, Any]]:
         isinstance(row, dict) and (key is None or key in row) for row in content
     ):
         expected = "a list of objects" if key is None else f"a list of objects with {key}"
-        msg = f"the server answered something that is not {expected}; check base_url."
+        msg = f"the server's answer is not {expected}; check base_url."
         raise ServerError(msg)
     return content
 
@@ -75,7 +75,7 @@ def loaded_lead_of(row: Mapping[str, Any]) -> LoadedLead:
 
 
 def epoch_of(text: Any) -> float | None:
-    """Epoch seconds of `2026-07-24T16:00:00.000+0000` (reference, section 5); None where it can not be read."""
+    """Epoch seconds of `2026-07-24T16:00:00.000+0000` (reference, section 5); None where it cannot be read."""
     pattern = "%Y-%m-%dT%H:%M:%S.%f%z" if "." in str(text) else "%Y-%m-%dT%H:%M:%S%z"
     try:
         return datetime.strptime(str(text), pattern).timestamp()  # noqa: DTZ007 - both patterns have a zone

@@ -1,8 +1,13 @@
-"""What the server's clock says now, from the `Date` headers of its answers.
+"""The time on the server's clock, from the `Date` headers of its answers.
 
-`loadedDts` of a lead is the server's time. To tell whether a lead was loaded by a certain request, the moment it
-began must be known on the server's clock, whatever ours says. Each answer bounds the difference: its `Date`, whole
-seconds cut off, was true at some moment between sending and receiving. The bounds of all answers are intersected.
+`loadedDts` of a lead is the server's time. Whether a certain request loaded a lead follows only from the time when that
+request began on the server's clock, which may differ from this machine's. Each answer bounds the difference: its
+`Date`, cut to whole seconds, was right at some moment between sending and receiving. The bounds of all answers are
+intersected.
+
+Example: a request is sent at 100.0 on the monotonic clock, its answer arrives at 100.4 and says 12:00:00. At 100.4 the
+server's clock showed 12:00:00.0 or later, and at 100.0 it showed less than 12:00:01.0. So it is between
+12:00:00.0 - 100.4 s and 12:00:01.0 - 100.0 s ahead of the monotonic clock.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ RESOLUTION_SECONDS = 1.0
 
 
 class ServerClock:
-    """Bounds of the server's epoch seconds at a monotonic moment of ours.
+    """Bounds of the server's epoch seconds at a time on this machine's monotonic clock.
 
     Any thread may call it; its lock guards both bounds.
     """
@@ -29,9 +34,9 @@ class ServerClock:
         """Learn from an answer.
 
         Args:
-            date: Its `Date` header; one that is missing or unreadable teaches nothing.
-            sent: Monotonic seconds when the request left.
-            received: Monotonic seconds when the answer was there.
+            date: Its `Date` header; one that is missing or unreadable is ignored.
+            sent: Monotonic seconds when the request was sent.
+            received: Monotonic seconds when the answer was complete.
         """
         if date is None:
             return
@@ -47,11 +52,11 @@ class ServerClock:
                 self._low, self._high = max(self._low, low), min(self._high, high)
 
     def earliest(self, moment: float, fallback: float) -> float:
-        """The least the server's clock can show at this monotonic moment; `fallback` before any answer."""
+        """The earliest time that the server's clock may show at this monotonic time; `fallback` before any answer."""
         with self._lock:
             return fallback if self._low is None else moment + self._low
 
     def latest(self, moment: float, fallback: float) -> float:
-        """The most the server's clock can show at this monotonic moment; `fallback` before any answer."""
+        """The latest time that the server's clock may show at this monotonic time; `fallback` before any answer."""
         with self._lock:
             return fallback if self._high is None else moment + self._high

@@ -1,6 +1,6 @@
-"""One HTTP request, and the truth about what became of it: answered, never sent, or unknown.
+"""One HTTP request and its fate: answered, never sent, or unknown.
 
-The only other room that knows HTTP is `auth.py`; `client.py` knows the endpoints and speaks through this one.
+Only this module and `auth` use `requests`. `client` knows the endpoints and sends through this module.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import ssl
 import threading
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -25,15 +26,13 @@ if TYPE_CHECKING:
     from target_engagevoice.api.server_clock import ServerClock
     from target_engagevoice.clock import Clock
 
-NO_CONTENT = 204
-
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """What came back, read to its end.
+    """An answer, read to its end.
 
     Attributes:
-        headers: Lower-case names.
+        headers: By lower-case name.
     """
 
     status: int
@@ -46,47 +45,57 @@ class HttpAnswer:
         return self.headers.get("content-type", "")
 
     @property
+    def is_success(self) -> bool:
+        """Whether the status is in the 200s."""
+        return self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is an HTML page: the API sends none, a proxy or the web application does."""
+        return "html" in self.content_type.casefold()
+
+    @property
     def is_whole(self) -> bool:
-        """Whether its end came: `requests` takes a head that broke off for an answer without a body."""
+        """Whether it is complete: `requests` treats a head that broke off as an answer without a body."""
         framed = "content-length" in self.headers or "transfer-encoding" in self.headers
-        return framed or bool(self.body) or self.status == NO_CONTENT
+        return framed or bool(self.body) or self.status == HTTPStatus.NO_CONTENT
 
 
-_LEAVING = threading.local()
-"""`tell`: whom the thread's request is to tell that it has left."""
+_ON_SENT = threading.local()
+"""`call`: what to call when this thread's request has been written; None for nothing."""
 
 
-class _Telling(HTTPConnection):
-    """A connection that tells when a request is written: connected, handshakes made, all bytes given to the system."""
+class _NotifyingConnection(HTTPConnection):
+    """A connection that reports when a request is written: handshakes done, all bytes passed to the system."""
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         """Send."""
         super().request(*args, **kwargs)
-        tell = getattr(_LEAVING, "tell", None)
-        if tell is not None:
-            tell()
+        call = getattr(_ON_SENT, "call", None)
+        if call is not None:
+            call()
 
 
-class _TellingSecurely(_Telling, HTTPSConnection):
+class _NotifyingTlsConnection(_NotifyingConnection, HTTPSConnection):
     pass
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Telling
+    ConnectionCls = _NotifyingConnection
 
 
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _TellingSecurely
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _NotifyingTlsConnection
 
 
-_POOLS = {"http": _Pool, "https": _SecurePool}
+_POOLS = {"http": _Pool, "https": _TlsPool}
 
 
 class _Adapter(HTTPAdapter):
-    """`requests` on connections that tell, behind a proxy as well."""
+    """`requests` on connections that report what they have sent, also through a proxy."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools of direct connections."""
+        """Create the pools of direct connections."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
@@ -98,7 +107,7 @@ class _Adapter(HTTPAdapter):
 
 
 class Transport:
-    """A connection pool with time-outs and a sign-in. Any thread may send: `requests.Session` is only read.
+    """A connection pool with time-outs and a sign-in. Any thread may send: it only reads `requests.Session`.
 
     Args:
         connections: How many threads send at the same time.
@@ -118,7 +127,7 @@ class Transport:
         self._clock = clock
         self._server_clock = server_clock
         self._timeout = timeout
-        self._settings: dict[str, Mapping[str, Any]] = {}  # by host; whoever asks first fills it in
+        self._settings: dict[str, Mapping[str, Any]] = {}  # by host; the first thread that asks fills it in
         self._session = requests.Session()
         self._session.auth = authentication
         self._session.headers["User-Agent"] = user_agent
@@ -135,32 +144,32 @@ class Transport:
         body: bytes | None = None,
         on_sent: Callable[[], None] | None = None,
     ) -> HttpAnswer | NotSent | Unknown | Denied:
-        """Send once and read the whole answer. Redirects are not followed: a load must not wander.
+        """Send once and read the whole answer. Redirects are not followed: a load must not reach another host.
 
         Args:
-            method: HTTP's.
-            url: Where to.
+            method: The HTTP method.
+            url: The address.
             params: The query.
             body: JSON.
-            on_sent: Called when the request has been written, all of it, before the answer is waited for; it must not
-                raise. Once more when a sign-in made it be sent again.
+            on_sent: Called when the whole request has been written, before the wait for the answer; it must not
+                raise. Called again when the request is repeated after a 401.
 
         Raises:
-            SignInError: A token was needed and can not be had.
+            SignInError: A token was needed and could not be obtained.
         """
         headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body is not None else {})
         sent = self._clock.monotonic()
-        _LEAVING.tell = on_sent
+        _ON_SENT.call = on_sent
         try:
             request = self._session.prepare_request(requests.Request(method, url, headers, None, body, params))
             with self._session.send(
-                request, timeout=self._timeout, allow_redirects=False, **self._surroundings(url)
+                request, timeout=self._timeout, allow_redirects=False, **self._environment(url)
             ) as response:
                 content = response.content
         except requests.RequestException as error:
             return _fate(error)
         finally:
-            _LEAVING.tell = None
+            _ON_SENT.call = None
         self._server_clock.observe(response.headers.get("Date"), sent, self._clock.monotonic())
         answer = HttpAnswer(
             response.status_code,
@@ -169,8 +178,8 @@ class Transport:
         )
         return answer if answer.is_whole else Unknown("an answer that broke off")
 
-    def _surroundings(self, url: str) -> Mapping[str, Any]:
-        """Proxies and certificates that the environment asks for: looked up once a host, since that takes a while."""
+    def _environment(self, url: str) -> Mapping[str, Any]:
+        """Proxies and certificates that the environment sets, looked up once for each host, since that is slow."""
         host = urlsplit(url).netloc
         if host not in self._settings:
             self._settings[host] = self._session.merge_environment_settings(url, proxies(url), None, None, None)
@@ -182,29 +191,29 @@ class Transport:
 
 
 def proxies(url: str) -> dict[str, str]:
-    """What `requests` is to be told: no proxy of the machine's is asked for an address that is on the machine."""
+    """The proxies for `requests`: none of the machine's for an address on this machine."""
     host = urlsplit(url).hostname or ""
     return {"no_proxy": host} if host in ("localhost", "127.0.0.1", "::1") else {}
 
 
 def _fate(error: requests.RequestException) -> NotSent | Unknown | Denied:
-    """Whether a request that failed can have reached the server. The error's text holds the URL and is not kept."""
+    """Whether a failed request may have reached the server. The error's text holds the URL and is not kept."""
     causes = list(_causes(error))
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         return Denied("the server's TLS certificate is not trusted")
     if isinstance(error, (requests.exceptions.ConnectTimeout, requests.exceptions.InvalidURL)) or any(
         isinstance(cause, (NewConnectionError, NameResolutionError)) for cause in causes
     ):
-        return NotSent(_what(causes) or "no connection")
+        return NotSent(_problem(causes) or "no connection")
     if isinstance(error, requests.exceptions.SSLError):
         return Unknown("TLS failed")  # in the handshake or, after the request was stored, in the answer
     if isinstance(error, requests.exceptions.Timeout):
         return Unknown("no answer in time")
-    return Unknown(_what(causes) or "the connection broke")
+    return Unknown(_problem(causes) or "the connection broke")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and everything it was made from: urllib3 wraps in arguments and `reason`, Python in `__cause__`."""
+    """The error and all its causes: urllib3 keeps them in arguments and `reason`, Python in `__cause__`."""
     seen: set[int] = set()
     todo: list[Any] = [error]
     while todo:
@@ -215,8 +224,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             todo += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
 
 
-def _what(causes: list[BaseException]) -> str:
-    """The operating system's own words, such as 'Connection refused'; they name no URL."""
+def _problem(causes: list[BaseException]) -> str:
+    """The operating system's message, such as 'Connection refused'; it holds no URL."""
     for cause in causes:
         if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, requests.RequestException):
             return cause.strerror

@@ -477,5 +477,5 @@ def test_an_error_that_no_repetition_will_change_is_not_asked_again(room: Desk, 
 
 def test_a_certificate_that_is_not_trusted_is_told_at_once(room: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room.transport, "send", lambda *_, **__: Denied("the server's TLS certificate is not trusted"))
-    with pytest.raises(ServerError, match=r"can not be talked to: the server's TLS certificate is not trusted"):
+    with pytest.raises(ServerError, match=r"cannot be reached: the server's TLS certificate is not trusted"):
         room.client.directory()

@@ -339,7 +339,7 @@ def test_an_action_succeeds_when_its_answer_says_so(
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 5), st.integers(0, 9) | values, st.integers(0, 9) | values)
-def test_more_leads_touched_than_asked_for_stop_the_run(asked: int, updated: Any, deleted: Any) -> None:
+def test_more_leads_changed_than_asked_for_stop_the_run(asked: int, updated: Any, deleted: Any) -> None:
     counts = [value for value in (updated, deleted) if type(value) is int]
     with desk() as made, pytest.MonkeyPatch.context() as patch:
         room = Room(made)
@@ -347,7 +347,7 @@ def test_more_leads_touched_than_asked_for_stop_the_run(asked: int, updated: Any
         answered(room, patch, answer([]), answer(done))
         ids = [str(number) for number in range(asked)]
         if max(counts, default=0) > asked:
-            with pytest.raises(ServerError, match=f"asked for {asked} leads of campaign 1001, .* it touched"):
+            with pytest.raises(ServerError, match=f"asked for {asked} leads of campaign 1001, .* it changed"):
                 room.client.act("PAUSE_LEADS", ["1001"], ids, room.effort)
         else:
             assert isinstance(room.client.act("PAUSE_LEADS", ["1001"], ids, room.effort), Changed)
@@ -359,7 +359,7 @@ def test_nothing_is_acted_on_where_the_server_ignores_lead_ids() -> None:
         room = Room(made)
         room.load(*range(5))
         for _ in range(2):
-            with pytest.raises(ServerError, match=r"gives other leads as well.*Nothing was changed"):
+            with pytest.raises(ServerError, match=r"also returns other leads.*Nothing was changed"):
                 room.act(1)
         assert set(room.states().values()) == {"READY"}
         assert room.sandbox.requests("action") == []

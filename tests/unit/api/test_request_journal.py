@@ -1,4 +1,4 @@
-"""The journal of requests: a line for each, for the owner only, bounded, and never the run's undoing."""
+"""The journal of requests: a line for each, for the owner only, bounded; its failure never ends a run."""
 
 from __future__ import annotations
 
@@ -91,16 +91,16 @@ def test_a_journal_that_is_full_ends_with_a_line_that_says_so(path: Path, caplog
     assert [message for message in caplog.messages if "is full" in message] == caplog.messages
 
 
-def test_a_journal_that_can_not_be_written_is_told_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_journal_that_cannot_be_written_is_reported_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "requests").write_text("a file where the folder should be")
     with closing(RequestJournal(tmp_path / "requests" / "run.jsonl", FakeClock())) as journal:
         for _ in range(3):
             journal.begin("load").end(OK)
     assert len(caplog.messages) == 1
-    assert "The run goes on" in caplog.messages[0]
+    assert "The run continues" in caplog.messages[0]
 
 
-def test_a_disk_that_gets_full_is_told_of_once(
+def test_a_disk_that_gets_full_is_reported_once(
     path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = Path("/dev/full").open("w")  # noqa: SIM115 - the journal closes it

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from target_engagevoice.api.answers import NotSent, Refused
-from target_engagevoice.api.client import NOTHING_MORE
+from target_engagevoice.api.client import NO_ATTRIBUTES
 from target_engagevoice.delivery.buffer import Batch
 from target_engagevoice.errors import Interrupted, ServerError
 from target_engagevoice.ledger.tables import BATCHES, UNDER_WAY
@@ -228,7 +228,7 @@ def test_only_what_is_missing_is_sent_again(room: Desk) -> None:
     batch = room.batch([lead(number) for number in range(4)])
     load = room.client.load
 
-    def half(campaign_id: str, envelope: Any, leads: Any, on_sent: Any = None, about: Any = NOTHING_MORE) -> Any:
+    def half(campaign_id: str, envelope: Any, leads: Any, on_sent: Any = None, about: Any = NO_ATTRIBUTES) -> Any:
         """Stores a half, then loses its answer: no server is known to, but nobody promises it does not."""
         room.client.load = load  # type: ignore[method-assign]
         load(campaign_id, envelope, leads[:2], on_sent, about)
@@ -545,7 +545,7 @@ def test_a_lead_with_a_value_that_is_too_long_does_not_make_all_batches_small(ro
 def test_a_limit_that_the_server_does_not_name_rejects_nobody(room: Desk, limit: int) -> None:
     load = room.client.load
 
-    def limited(campaign_id: str, envelope: Any, leads: Any, on_sent: Any = None, about: Any = NOTHING_MORE) -> Any:
+    def limited(campaign_id: str, envelope: Any, leads: Any, on_sent: Any = None, about: Any = NO_ATTRIBUTES) -> Any:
         return (
             load(campaign_id, envelope, leads, on_sent, about)
             if len(leads) <= limit
