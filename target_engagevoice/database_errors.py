@@ -1,4 +1,4 @@
-"""What a database error means, without the data that its own message may hold."""
+"""What a database error means. The database's own message may hold data, so it is never shown."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
 
 
 def hint(error: sa.exc.SQLAlchemyError) -> str:
-    """What is the matter, in our words: the database's may hold data."""
+    """The cause, in parentheses after a space; empty for an unknown one."""
     text = str(getattr(error, "orig", "")).casefold()
     hints = {
         "readonly": "it is read-only",
         "locked": "it is locked by another program",
         "full": "the disk is full",
-        "disk i/o": "the disk does not take more",
-        "unable to open": "it can not be opened",
+        "disk i/o": "the disk reports an error",
+        "unable to open": "it cannot be opened",
         "not a database": "the file is not a database",
         "malformed": "the file is damaged",
         "refused": "the database server does not answer",
         "authentication": "the database server refuses the user",
     }
-    return next((f" ({words})" for sign, words in hints.items() if sign in text), "")
+    return next((f" ({meaning})" for sign, meaning in hints.items() if sign in text), "")

@@ -19,7 +19,7 @@ def make_state_dir(folder: Path) -> None:
     """Make the folder where missing, and see that a run can write to it, before anything is read or sent.
 
     Raises:
-        StorageError: It can not, or not to what an earlier run made in it.
+        StorageError: It cannot, or not to what an earlier run made in it.
     """
     make_private(folder)
     for inner in (folder / name for name in KEPT):
@@ -31,15 +31,15 @@ def make_private(folder: Path) -> None:
     """Make the folder, and those above it, where missing.
 
     Raises:
-        StorageError: It can not be made or written to.
+        StorageError: It cannot be made or written to.
     """
     try:
         _make(folder)
     except OSError as error:
-        msg = f"state_dir: {folder} can not be made: {error.strerror}. Set state_dir to a folder that can be written."
+        msg = f"state_dir: {folder} cannot be made: {error.strerror}. Set state_dir to a folder that can be written."
         raise StorageError(msg) from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        msg = f"state_dir: {folder} can not be written to. Set state_dir to a folder that can."
+        msg = f"state_dir: {folder} cannot be written to. Set state_dir to a folder that can."
         raise StorageError(msg)
 
 
@@ -47,7 +47,7 @@ def open_private(path: Path, mode: str = "a") -> TextIO:
     """Open a text file for its owner only, making it and its folder where missing.
 
     Raises:
-        OSError: It can not be opened.
+        OSError: It cannot be opened.
     """
     _make(path.parent)
     file = open(path, mode, encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115 - Path.open takes no opener; the caller closes

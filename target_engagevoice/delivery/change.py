@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from target_engagevoice.api.lead_client import FoundLead
     from target_engagevoice.delivery.buffer import Batch, BufferedLead
     from target_engagevoice.delivery.context import BatchContext, LeadAccess
-    from target_engagevoice.ledger.leads import LoadedLead
+    from target_engagevoice.ledger.entries import LedgerLead
 
 
 _PHONES = frozenset({LEAD_PHONE, PERSONA_PHONES})
@@ -103,12 +103,12 @@ class LeadChanges:
         return gone
 
     def _to_keep_off(
-        self, todo: Sequence[BufferedLead], held: Mapping[str, LoadedLead], ids: Mapping[str, str]
+        self, todo: Sequence[BufferedLead], held: Mapping[str, LedgerLead], ids: Mapping[str, str]
     ) -> list[BufferedLead]:
         """Those that would get a phone that is on the do-not-call list by our doing, which a load would not insert."""
         if not self._context.policy.list_phones:
             return []
-        listed = self._context.ledger.leads.listed_among([each.lead for each in todo])
+        listed = self._context.ledger.phones.leads_with_listed_phone([each.lead for each in todo])
         return [
             each
             for each in todo
@@ -117,7 +117,7 @@ class LeadChanges:
             and not _PHONES.isdisjoint(differences(each.lead, held[key].content))
         ]
 
-    def _keep_off(self, leads: Sequence[BufferedLead], held: Mapping[str, LoadedLead], ids: Mapping[str, str]) -> None:
+    def _keep_off(self, leads: Sequence[BufferedLead], held: Mapping[str, LedgerLead], ids: Mapping[str, str]) -> None:
         """Suppress leads in place of a change, until their records come with another phone."""
         context, campaign_id, how = self._context, self._campaign.campaign_id, Retire.SUPPRESS
         keys = [each.lead.extern_id for each in leads]
@@ -132,7 +132,7 @@ class LeadChanges:
         else:
             self._reject(leads, refusal)
 
-    def _blur(self, todo: Sequence[BufferedLead], held: Mapping[str, LoadedLead]) -> None:
+    def _blur(self, todo: Sequence[BufferedLead], held: Mapping[str, LedgerLead]) -> None:
         """Note before a change which fields it touches: killed in between, the next run must know what to blank."""
         blurs = {
             each.lead.extern_id: blurred(each.lead, known.content)
@@ -142,17 +142,17 @@ class LeadChanges:
         if blurs:
             self._context.ledger.leads.record_uncertain_fields(self._campaign.campaign_id, blurs)
 
-    def _is_there(self, buffered: BufferedLead, held: Mapping[str, LoadedLead]) -> bool:
+    def _is_there(self, buffered: BufferedLead, held: Mapping[str, LedgerLead]) -> bool:
         """Whether another run has done it meanwhile."""
         known = held.get(buffered.lead.extern_id)
         return known is not None and known.retired is None and known.digest == buffered.lead.digest
 
-    def _is_same(self, buffered: BufferedLead, known: LoadedLead) -> bool:
+    def _is_same(self, buffered: BufferedLead, known: LedgerLead) -> bool:
         """Whether a lead has this content already; one that may be deleted must be asked for all the same."""
         same = self._context.policy.skip_unchanged and known.digest == buffered.lead.digest
         return same and known.how is not Retire.DELETE
 
-    def _lead_ids(self, held: Sequence[LoadedLead]) -> dict[str, str]:
+    def _lead_ids(self, held: Sequence[LedgerLead]) -> dict[str, str]:
         """`externId` to the id of the lead at the server; those that are not there are absent.
 
         One that is out of the dialer is looked up: what is to revive it does not say whether it is still there.
@@ -162,7 +162,7 @@ class LeadChanges:
         self._note(found)
         return ids | {lead.extern_id: lead.lead_id for lead in found}
 
-    def _patch(self, buffered: BufferedLead, known: LoadedLead, lead_id: str, ids: dict[str, str]) -> bool:
+    def _patch(self, buffered: BufferedLead, known: LedgerLead, lead_id: str, ids: dict[str, str]) -> bool:
         """Send what differs; a lead that the server refuses to change is put with the refusals, and leaves `ids`.
 
         Returns:
@@ -253,7 +253,7 @@ class LeadChanges:
         context.refusals.record_taken(self._campaign)
 
 
-def _revival(known: LoadedLead) -> Retire | None:
+def _revival(known: LedgerLead) -> Retire | None:
     """How a lead was retired, when that is to be undone."""
     how = known.how
     if how is None or how not in REVIVALS:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_engagevoice.delivery.buffer import BufferedLead, BufferedRetirement
-    from target_engagevoice.ledger.ledger import Accepted, Ledger, ReplayCandidate
+    from target_engagevoice.ledger.entries import Accepted, ReplayCandidate
+    from target_engagevoice.ledger.ledger import Ledger
     from target_engagevoice.model.policy import Policy
     from target_engagevoice.model.retirement import FlaggedRecord
 
@@ -182,7 +183,7 @@ class Dedupe:
         if not self.policy.list_phones:
             return set()
         retired = [each.lead for each in leads if (last := accepted.get(each.lead.extern_id)) and last.retired]
-        return self._ledger.leads.listed_among(retired)
+        return self._ledger.phones.leads_with_listed_phone(retired)
 
     def divide_retirements(self, stream: str, leads: list[BufferedRetirement]) -> RetirementDivision:
         """Compare what is to be retired with what killed runs did.
@@ -234,7 +235,7 @@ class Dedupe:
     def _is_to_list(self, flagged: FlaggedRecord) -> bool:
         """Whether a phone is not yet on the do-not-call list: what was read before may have been a deletion."""
         phones = {phone.digest for phone in flagged.phones}
-        return not phones <= self._ledger.leads.listed(phones)
+        return not phones <= self._ledger.phones.listed(phones)
 
     def _read_again(
         self, stream: str, campaign_id: str, buffered: BufferedLead, left: Sequence[ReplayCandidate]

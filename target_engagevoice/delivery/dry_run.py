@@ -34,6 +34,7 @@ class DryRun:
         self._run = run
         self._find = find
         self._leads = ledger.leads
+        self._phones = ledger.phones
         self._directory = directory
 
     def count(self, batch: Batch) -> None:
@@ -57,7 +58,7 @@ class DryRun:
         for each in batch.retirements:
             if each.flagged.phones:
                 new = {phone.digest for phone in each.flagged.phones}
-                new -= self._leads.listed(new)
+                new -= self._phones.listed(new)
                 self._run.count_effort(batch.stream, each.flagged.campaign, "would_list", len(new))
 
     def count_moves(self, batch: MoveBatch) -> None:

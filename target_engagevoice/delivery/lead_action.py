@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from target_engagevoice.api.lead_client import FoundLead
     from target_engagevoice.delivery.context import BatchContext, LeadAccess
-    from target_engagevoice.ledger.leads import LoadedLead
+    from target_engagevoice.ledger.entries import LedgerLead
     from target_engagevoice.model.retirement import Retire
 
 
@@ -49,7 +49,7 @@ class LeadActions:
         earliest = self._context.server_time.earliest()
         return self._context.ledger.claim(self._stream, campaign_id, notes, earliest, RETIRE)
 
-    def look_up(self, how: Retire, claimed: Sequence[LoadedLead], acted: Collection[str] = ()) -> list[FoundLead]:
+    def look_up(self, how: Retire, claimed: Sequence[LedgerLead], acted: Collection[str] = ()) -> list[FoundLead]:
         """Look up leads before they are retired, and note their ids and states: afterwards the states are lost.
 
         Args:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from target_engagevoice.api.lead_client import FoundLead, LeadClient
     from target_engagevoice.halt import Halt
-    from target_engagevoice.ledger.leads import LoadedLead
+    from target_engagevoice.ledger.entries import LedgerLead
 
 
 class Lookups:
@@ -40,7 +40,7 @@ class Lookups:
             self._revived = {key: at for key, at in self._revived.items() if at + self._delay > now}
             self._revived |= dict.fromkeys(lead_ids, now)
 
-    def find(self, held: Sequence[LoadedLead]) -> list[FoundLead]:
+    def find(self, held: Sequence[LedgerLead]) -> list[FoundLead]:
         """Those of these leads that are at the server; a lead that was loaded just now is waited for.
 
         Raises:
@@ -55,7 +55,7 @@ class Lookups:
         self._halt.sleep(max(0.0, self.settles_in(missing)))
         return found + self.look(missing)
 
-    def find_later(self, held: Sequence[LoadedLead]) -> list[FoundLead]:
+    def find_later(self, held: Sequence[LedgerLead]) -> list[FoundLead]:
         """Those of these leads that the search shows once it shows all that was done so far.
 
         Raises:
@@ -64,7 +64,7 @@ class Lookups:
         self._halt.sleep(self._delay)
         return self.look(held)
 
-    def look(self, held: Sequence[LoadedLead]) -> list[FoundLead]:
+    def look(self, held: Sequence[LedgerLead]) -> list[FoundLead]:
         """Those of these leads that the search shows now; without the state of one that was just put back.
 
         Raises:
@@ -82,7 +82,7 @@ class Lookups:
             if (lead.campaign_id, lead.extern_id) in wanted
         ]
 
-    def settles_in(self, held: Iterable[LoadedLead]) -> float:
+    def settles_in(self, held: Iterable[LedgerLead]) -> float:
         """Seconds until the search shows all that was loaded of these leads; 0 or less for at once."""
         return max((each.at + self._delay - self._now() for each in held), default=0.0)
 

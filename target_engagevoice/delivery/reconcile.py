@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from target_engagevoice.api.rows import LoadedLead
     from target_engagevoice.clock import Clock
     from target_engagevoice.halt import Halt
-    from target_engagevoice.ledger.ledger import InFlight, Ledger
+    from target_engagevoice.ledger.entries import InFlight
+    from target_engagevoice.ledger.ledger import Ledger
 
 LOOK_UP_AT_ONCE = 500
 FIRST_PAUSE_SECONDS = 0.5

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from target_engagevoice.api.lead_client import FoundLead
     from target_engagevoice.delivery.buffer import BufferedLead, BufferedRetirement
     from target_engagevoice.delivery.context import BatchContext, LeadAccess
-    from target_engagevoice.ledger.leads import LoadedLead
+    from target_engagevoice.ledger.entries import LedgerLead
     from target_engagevoice.model.retirement import FlaggedRecord
 
 LEADS_AT_ONCE = 500
@@ -55,7 +55,7 @@ class LeadRetirements:
         self._access = access
         self._actions = LeadActions(context, access, stream)
         self._stream = stream
-        self._out_of_sight: list[LoadedLead] = []  # flagged, and as they are in the ledger now
+        self._out_of_sight: list[LedgerLead] = []  # flagged, and as they are in the ledger now
 
     def handle(self, batch: RetireBatch | MoveBatch) -> list[BufferedLead]:
         """Retire what a batch asks for.
@@ -127,20 +127,20 @@ class LeadRetirements:
                     refused |= {key[1]: why for key, why in self._retire(how, part, wanted).items()}
         return refused
 
-    def _dialled(self, wanted: Mapping[str, Wanted]) -> list[LoadedLead]:
+    def _dialled(self, wanted: Mapping[str, Wanted]) -> list[LedgerLead]:
         held = self._context.ledger.leads.locate(self._stream, list(wanted)) if wanted else []
         return [each for each in held if each.in_dialer and each.campaign_id != wanted[each.extern_id].stays]
 
-    def _claim(self, held: Sequence[LoadedLead], wanted: Mapping[str, Wanted]) -> list[LoadedLead]:
+    def _claim(self, held: Sequence[LedgerLead], wanted: Mapping[str, Wanted]) -> list[LedgerLead]:
         """Those that are this run's to retire now."""
-        claimed: list[LoadedLead] = []
+        claimed: list[LedgerLead] = []
         for campaign_id in sorted({each.campaign_id for each in held}):
             leads = [each for each in held if each.campaign_id == campaign_id]
             mine = self._actions.claim(campaign_id, {each.extern_id: wanted[each.extern_id].how for each in leads})
             claimed += [each for each in leads if each.extern_id in mine]
         return self._without_what_others_retired(claimed, wanted) if self._context.ledger.shared else claimed
 
-    def _without_what_others_retired(self, claimed: list[LoadedLead], wanted: Mapping[str, Wanted]) -> list[LoadedLead]:
+    def _without_what_others_retired(self, claimed: list[LedgerLead], wanted: Mapping[str, Wanted]) -> list[LedgerLead]:
         """Another run may have retired a lead between our look into the ledger and our claim, or changed it."""
         now = self._dialled({each.extern_id: wanted[each.extern_id] for each in claimed})
         mine = {(each.campaign_id, each.extern_id) for each in claimed}
@@ -151,7 +151,7 @@ class LeadRetirements:
         return still
 
     def _retire(
-        self, how: Retire, held: Sequence[LoadedLead], wanted: Mapping[str, Wanted]
+        self, how: Retire, held: Sequence[LedgerLead], wanted: Mapping[str, Wanted]
     ) -> dict[Key, answers.Refused]:
         """Look up, act, and look once more for what was loaded just before and may not have been found."""
         refused: dict[Key, answers.Refused] = {}
@@ -181,7 +181,7 @@ class LeadRetirements:
             self._actions.record_retirement(how, each.campaign_id, [each.extern_id], refusal, moved=False)
         return refused
 
-    def _put_off(self, how: Retire, hidden: Sequence[LoadedLead]) -> None:
+    def _put_off(self, how: Retire, hidden: Sequence[LedgerLead]) -> None:
         """Leads that can not be retired now are to be when their records are read again: they may be in the dialer."""
         leads = self._context.ledger.leads
         for campaign_id in sorted({each.campaign_id for each in hidden}):
@@ -210,7 +210,7 @@ class LeadRetirements:
             refused |= self._act(how, [lead])
         return refused
 
-    def _noted_as_retired(self, how: Retire, held: Sequence[LoadedLead], wanted: Mapping[str, Wanted]) -> None:
+    def _noted_as_retired(self, how: Retire, held: Sequence[LedgerLead], wanted: Mapping[str, Wanted]) -> None:
         for campaign_id in sorted({each.campaign_id for each in held}):
             for moved in (False, True):
                 leads = [
@@ -246,8 +246,8 @@ class LeadRetirements:
         Returns:
             Why the server would not list one of them; None when all are there.
         """
-        leads = self._context.ledger.leads
-        listed = leads.listed([phone.digest for phone in flagged.phones])
+        phones = self._context.ledger.phones
+        listed = phones.listed([phone.digest for phone in flagged.phones])
         effort = partial(self._context.run.count_effort, self._stream, flagged.campaign)
         refusal: answers.Refused | None = None
         for phone in flagged.phones:
@@ -257,7 +257,7 @@ class LeadRetirements:
             if isinstance(answer, answers.Refused):
                 refusal = refusal or answer
                 continue
-            leads.note_listed(phone.digest)
+            phones.record(phone.digest)
             effort("listed")
         return refusal
 
@@ -265,7 +265,7 @@ class LeadRetirements:
         return partial(self._context.run.count_effort, self._stream, self._access.directory.by_id(campaign_id))
 
 
-def _way(held: LoadedLead, how: Retire) -> Retire:
+def _way(held: LedgerLead, how: Retire) -> Retire:
     """How a lead is to be retired: one that may be retired in another way already in that way, which can be undone.
 
     Otherwise it might be retired in both, and only one of them be undone later.

@@ -1,6 +1,7 @@
-"""The database under the ledger, and which runs live: a lock file beside SQLite, advisory locks in PostgreSQL.
+"""The ledger's database, and which runs are alive: a lock file next to SQLite, advisory locks in PostgreSQL.
 
-Either lock ends with the process that holds it, however that ends: that is what makes a killed run known as one.
+The operating system or the database server drops such a lock when the process that holds it ends, even by a kill. So a
+run that has not finished and holds no lock is dead.
 """
 
 from __future__ import annotations
@@ -28,18 +29,18 @@ BUSY_WAIT_SECONDS = 30.0
 
 @dataclass
 class Database:
-    """An engine, and this run's sign of life in it. Owned by its `Ledger`.
+    """An engine, and the lock that shows other runs that this one is alive. Owned by its `Ledger`.
 
     Attributes:
-        dialect: `sqlite` or `postgresql`.
-        shared: Whether other runs may write at the same time.
-        turn: Held during a transaction, where all threads have but one connection.
+        file_lock: Held while a SQLite ledger is open to write.
+        alive: Connection that holds the advisory lock of this run in PostgreSQL.
+        one_at_a_time: Held during a transaction where all threads share one connection.
     """
 
     engine: sa.Engine
     file_lock: FileLock | None = None
-    pulse: sa.Connection | None = None
-    turn: AbstractContextManager[Any] = field(default_factory=nullcontext)
+    alive: sa.Connection | None = None
+    one_at_a_time: AbstractContextManager[Any] = field(default_factory=nullcontext)
 
     @property
     def dialect(self) -> str:
@@ -51,39 +52,52 @@ class Database:
         """Whether other runs may use it at the same time."""
         return self.dialect == "postgresql"
 
-    def hold(self, account_id: str, run: str) -> None:
-        """Show that this run lives, until the process ends. A SQLite ledger needs no more than its lock file.
+    def show_alive(self, account_id: str, run: str) -> None:
+        """Show other runs that this one is alive, until the process ends. A SQLite ledger has its lock file for that.
 
         Raises:
             LedgerError: The database does not answer.
         """
         if self.shared:
-            with explained(self.engine, "opened"):
-                self.pulse = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-                self.pulse.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": _key(account_id, run)})
+            with ledger_errors(self.engine, "opened"):
+                self.alive = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+                self.alive.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": _key(account_id, run)})
 
-    def check_pulse(self) -> None:
-        """Make sure that this run still shows that it lives: otherwise another takes over what it has in flight.
+    def check_alive(self) -> None:
+        """Check that other runs still see this one as alive. If they do not, they take over its claims.
 
         Raises:
-            LedgerError: It does not.
+            LedgerError: The connection that holds the lock is gone.
         """
-        if self.pulse is not None:
-            with explained(self.engine, "reached any more"):
-                self.pulse.execute(sa.text("SELECT 1"))
+        if self.alive is not None:
+            with ledger_errors(self.engine, "reached any more"):
+                self.alive.execute(sa.text("SELECT 1"))
 
     def is_dead(self, connection: sa.Connection, account_id: str, run: str) -> bool:
-        """Whether a run that did not come to its end is no more."""
+        """Whether a run that has not finished is dead."""
         if not self.shared:
             return True
         key = {"key": _key(account_id, run)}
-        # Shared, so that two runs that look at the same moment do not take each other for the one they look for.
+        # A shared lock: two runs that ask at the same moment must not keep each other from getting it.
         return bool(connection.execute(sa.text("SELECT pg_try_advisory_xact_lock_shared(:key)"), key).scalar())
 
+    @contextmanager
+    def transaction(self, what: str) -> Iterator[sa.Connection]:
+        """A transaction.
+
+        Args:
+            what: What cannot be done with the ledger if it fails, such as `read`.
+
+        Raises:
+            LedgerError: The database refused.
+        """
+        with ledger_errors(self.engine, what), self.one_at_a_time, self.engine.begin() as connection:
+            yield connection
+
     def close(self) -> None:
-        """Let go of everything."""
-        if self.pulse is not None:
-            self.pulse.close()
+        """Close every connection, then release the lock file."""
+        if self.alive is not None:
+            self.alive.close()
         self.engine.dispose()
         if self.file_lock is not None:
             self.file_lock.release()
@@ -95,31 +109,31 @@ def open_database(url: str | None, state_dir: Path, *, read_only: bool) -> tuple
     Args:
         url: Any SQLAlchemy URL of SQLite or PostgreSQL; None for SQLite in `state_dir`.
         state_dir: Where the SQLite ledger is.
-        read_only: Nothing is made or written; a file that is not there is an empty ledger.
+        read_only: Create and write nothing; a missing file is an empty ledger.
 
     Returns:
-        The database, and whether tables may be made in it.
+        The database, and whether tables may be created in it.
 
     Raises:
-        LedgerError: It can not be opened or written, or another run holds it.
+        LedgerError: It cannot be opened or written, or another run holds it.
     """
     parsed = _parsed(url, state_dir)
     if parsed.get_backend_name() != "sqlite":
         return Database(_postgres(parsed, read_only=read_only)), not read_only
     if parsed.database in (None, "", ":memory:"):
-        return Database(_sqlite(parsed, read_only=False), turn=threading.RLock()), True
+        return Database(_sqlite(parsed, read_only=False), one_at_a_time=threading.RLock()), True
     path = str(parsed.database)
     if read_only:
         missing = not Path(path).exists()
         engine = _sqlite(sa.make_url("sqlite://") if missing else parsed, read_only=not missing)
-        return Database(engine, turn=threading.RLock()), missing
+        return Database(engine, one_at_a_time=threading.RLock()), missing
     lock = _lock(path)
     return Database(_sqlite(parsed, read_only=False), lock), True
 
 
 @contextmanager
-def explained(engine: sa.Engine, what: str) -> Iterator[None]:
-    """Turn whatever the database says into an error of ours, without data and without the password.
+def ledger_errors(engine: sa.Engine, what: str) -> Iterator[None]:
+    """Turn the database's errors into a `LedgerError`, without data and without the password.
 
     Raises:
         LedgerError: The database refused.
@@ -129,7 +143,7 @@ def explained(engine: sa.Engine, what: str) -> Iterator[None]:
     except sa.exc.SQLAlchemyError as error:
         shown = engine.url.render_as_string(hide_password=True)
         cause = type(error.orig).__name__ if isinstance(error, sa.exc.DBAPIError) else type(error).__name__
-        msg = f"ledger {shown} can not be {what}: {cause}{hint(error)}."
+        msg = f"ledger {shown} cannot be {what}: {cause}{hint(error)}."
         raise LedgerError(msg) from None
 
 
@@ -150,7 +164,7 @@ def _parsed(url: str | None, state_dir: Path) -> sa.URL:
 
 
 def _lock(path: str) -> FileLock:
-    """This run's right to the file."""
+    """The lock file of a SQLite ledger, locked."""
     make_private(Path(path).parent)
     lock = FileLock(f"{path}.lock", timeout=LOCK_WAIT_SECONDS, mode=0o600, thread_local=False)
     try:
@@ -161,7 +175,7 @@ def _lock(path: str) -> FileLock:
         raise LedgerError(msg) from None
     except OSError as error:
         lock.release()
-        msg = f"ledger {path} can not be written: {error.strerror}. Set state_dir to a folder that can be written."
+        msg = f"ledger {path} cannot be written: {error.strerror}. Set state_dir to a folder that can be written."
         raise LedgerError(msg) from error
     return lock
 
@@ -169,7 +183,7 @@ def _lock(path: str) -> FileLock:
 def _postgres(url: sa.URL, *, read_only: bool) -> sa.Engine:
     try:
         options = {"postgresql_readonly": True} if read_only else {}
-        # Planned each time, for tables as large as they are by now: a plan made for empty ones would read all of them.
+        # No prepared statements. Their plan is made once, for tables that are still empty, and would later scan them.
         arguments = {"prepare_threshold": None} if url.get_driver_name() == "psycopg" else {}
         return sa.create_engine(
             url,
@@ -185,11 +199,13 @@ def _postgres(url: sa.URL, *, read_only: bool) -> sa.Engine:
 
 
 def _sqlite(url: sa.URL, *, read_only: bool) -> sa.Engine:
-    # A connection holds its own pages, 2 MB, and reads them again when another one wrote. So there is one to write,
-    # which takes turns at the ledger's lock, one to read meanwhile, and the warm one goes first.
+    # Two connections: one to write, which the account's lock hands from thread to thread, and one to read meanwhile.
+    # Each has a page cache of its own, 2 MB, and must read pages again after the other wrote. Last in, first out
+    # prefers the connection whose cache is warm.
     pool: dict[str, Any] = {"pool_size": 2, "max_overflow": 0, "pool_use_lifo": True, "pool_timeout": None}
     if read_only or url.database in (None, "", ":memory:"):
-        # One for all threads: each would see its own database in memory, or none of the dry run's temporary tables.
+        # One connection for all threads. Another one would see another database in memory, and not the temporary tables
+        # of a dry run.
         pool = {"poolclass": sa.StaticPool}
     arguments = {"timeout": BUSY_WAIT_SECONDS, "check_same_thread": False}
     engine = sa.create_engine(url, connect_args=arguments, **pool)
@@ -201,9 +217,12 @@ def _sqlite(url: sa.URL, *, read_only: bool) -> sa.Engine:
             if read_only:
                 cursor.execute("PRAGMA query_only=ON")
             else:
+                # WAL: threads can read while one writes, and a commit syncs one file. FULL: each commit syncs it, so a
+                # claim survives a power cut right after its request was sent.
                 cursor.execute("PRAGMA journal_mode=WAL")
                 cursor.execute("PRAGMA synchronous=FULL")
-                # Debian's SQLite writes zeros over every page that is let go of, and a run lets go of all its batches.
+                # Debian's SQLite overwrites freed pages with zeros by default, and a run frees the pages of all its
+                # batches. FAST overwrites only where that costs no extra write.
                 cursor.execute("PRAGMA secure_delete=FAST")
         finally:
             cursor.close()
@@ -212,5 +231,5 @@ def _sqlite(url: sa.URL, *, read_only: bool) -> sa.Engine:
 
 
 def _key(account_id: str, run: str) -> int:
-    """A run as PostgreSQL's advisory locks know it: 64 bits."""
+    """The key of a run's advisory lock in PostgreSQL: 64 bits."""
     return int.from_bytes(hashlib.sha256(f"{account_id}/{run}".encode()).digest()[:8], "big", signed=True)

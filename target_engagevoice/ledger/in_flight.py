@@ -1,31 +1,58 @@
-"""What a run has in flight and got accepted or refused, until it comes to its end: by the lead, or by the batch."""
+"""Claims: which leads a run has in flight, and what the next run must know of them if this one dies.
+
+The invariant. Before a request about a lead is sent, the ledger has a claim on disk: which run sends the request, and
+with which digest. A lead of a campaign has at most one claim. The claim ends in the transaction that records what came
+of the request; the same transaction adds a replay candidate where the lead was accepted or refused. So at every moment,
+a kill included, a lead whose request has an unknown result is in exactly one claim, and a lead whose result is known is
+in none.
+
+An example. Run A reads L1 and L2, claims both and sends them. The server stores L1. Then A is killed, before it reads
+the response. The ledger has two claims of A and nothing accepted. Run B opens the ledger and finds that A is dead. It
+looks both leads up on the server: L1 is there, L2 is not. B settles A's claims: L1 is accepted and becomes a replay
+candidate, L2 is only released. The tap sends both again, because no STATE passed them. B finds L1 among the candidates,
+skips it, and claims and loads L2.
+
+Two formats hold claims and replay candidates:
+
+- One row a lead (`ClaimsByLead`; tables `IN_FLIGHT` and `REPLAY_CANDIDATES`), for a ledger that runs share. The primary
+  key of `IN_FLIGHT` decides which of two runs gets a lead.
+- One row a batch (`batches.ClaimsByBatch`; table `BATCHES`), for the only run of a SQLite ledger. It writes two
+  statements a batch where the other format writes four statements with a row for each lead, which cost twice as much.
+
+Only the living run uses the second format. When it is dead, the next run converts its rows to the first one as it opens
+the ledger (`batches.expand_dead_runs`). Everything that reads claims and replay candidates of dead runs reads the first
+format.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-import msgspec
-import sqlalchemy as sa
-
 from target_engagevoice.ledger.statements import as_json, statements
-from target_engagevoice.ledger.tables import BATCHES, IN_FLIGHT, TAKEN, TURNED_DOWN, UNDER_WAY
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    import sqlalchemy as sa
 
     Given = Mapping[str, Any]
-    """`account_id`, `campaign_id`, `stream` and `run`."""
+    """`account_id`, `campaign_id`, `stream` and `run`, as parameters of a statement."""
 
 
-class Flights(Protocol):
-    """What the run that writes has in flight. Called in a transaction, and by one thread at a time.
+class Claims(Protocol):
+    """Claims and replay candidates of the run that writes. Called in a transaction, by one thread at a time."""
 
-    A row of `given` holds `account_id`, `campaign_id`, `stream` and `run`.
-    """
+    def take_over(self, connection: sa.Connection, dead: Sequence[str], *, read_only: bool) -> None:
+        """Make the claims and candidates of dead runs readable. Called once, before any other method.
+
+        Args:
+            connection: In a transaction.
+            dead: The dead runs.
+            read_only: Leave the ledger as it is.
+        """
 
     def claim(self, connection: sa.Connection, given: Given, digests: Mapping[str, str]) -> set[str]:
-        """Put leads in flight, with the `since` and `work` of `given`; returns those that are this run's now."""
+        """Claim leads, with the `since` and `work` of `given`; returns those that this run now has."""
 
     def settle(
         self,
@@ -34,29 +61,44 @@ class Flights(Protocol):
         accepted: Mapping[str, str],
         cleared: Collection[str],
         *,
-        placed: Collection[str],
+        positioned: Collection[str],
         refused: bool,
     ) -> None:
-        """Leads are in flight no more; those accepted are left to the next run should this one be killed.
+        """End claims of this run. The accepted leads become replay candidates.
 
         Args:
             connection: In a transaction.
-            given: Whose they are.
+            given: Where the leads are, and the run that claimed them.
             accepted: `externId` to digest.
             cleared: `externId` of those not accepted.
-            placed: Those of the accepted that have their place among what is left already.
-            refused: Whether the cleared are left to the next run as well, as refused.
+            positioned: Those of the accepted that are candidates of a dead run already.
+            refused: Whether the cleared leads become replay candidates as well, as refused.
         """
 
+    def settle_for_dead_run(
+        self,
+        connection: sa.Connection,
+        given: Given,
+        accepted: Mapping[str, str],
+        cleared: Collection[str],
+        *,
+        positioned: Collection[str],
+        refused: bool,
+    ) -> None:
+        """End claims of a dead run, like `settle`."""
 
-class LeadFlights:
-    """A row a lead, which other runs see and respect: for a ledger that runs share."""
+
+class ClaimsByLead:
+    """One row a lead, which other runs see and respect."""
 
     def __init__(self, dialect: str) -> None:
         self._statements = statements(dialect)
 
+    def take_over(self, connection: sa.Connection, dead: Sequence[str], *, read_only: bool) -> None:
+        """See `Claims`. There is nothing to convert."""
+
     def claim(self, connection: sa.Connection, given: Given, digests: Mapping[str, str]) -> set[str]:
-        """See `Flights`."""
+        """See `Claims`."""
         connection.execute(self._statements.claim, {**given, "leads": as_json(digests)})
         return self.held(connection, given, digests)
 
@@ -67,134 +109,20 @@ class LeadFlights:
         accepted: Mapping[str, str],
         cleared: Collection[str],
         *,
-        placed: Collection[str],
+        positioned: Collection[str],
         refused: bool,
     ) -> None:
-        """See `Flights`."""
-        left = {extern_id: digest for extern_id, digest in accepted.items() if extern_id not in placed}
-        if left:
-            connection.execute(self._statements.leave, {**given, "leads": as_json(left)})
+        """See `Claims`."""
+        candidates = {extern_id: digest for extern_id, digest in accepted.items() if extern_id not in positioned}
+        if candidates:
+            connection.execute(self._statements.add_candidates, {**given, "leads": as_json(candidates)})
         if refused and cleared:
-            connection.execute(self._statements.leave_refused, {**given, "ids": as_json(list(cleared))})
+            connection.execute(self._statements.add_refused_candidates, {**given, "ids": as_json(list(cleared))})
         connection.execute(self._statements.release, {**given, "ids": as_json([*accepted, *cleared])})
 
+    settle_for_dead_run = settle
+
     def held(self, connection: sa.Connection, given: Given, extern_ids: Iterable[str]) -> set[str]:
-        """Which of these leads a run has in flight; nobody else can settle them before the transaction ends."""
+        """Which of these leads a run has claimed. No other run can settle them before the transaction ends."""
         rows = connection.execute(self._statements.held, {**given, "ids": as_json(list(extern_ids))})
         return set(rows.scalars("extern_id"))
-
-
-@dataclass
-class _Batch:
-    """Leads claimed together that have no fate yet: `externId` to digest."""
-
-    number: int
-    given: Given
-    leads: dict[str, str] = field(default_factory=dict)
-
-
-class BatchFlights:
-    """A row a batch, which turns from under way into taken as it is: for the only run of a SQLite ledger.
-
-    Two statements a batch in place of four a lead: this was half of what the ledger cost. What is under way is also
-    known here; the lock of the `Ledger` guards it.
-
-    Args:
-        foreign: Campaign and `externId` of leads that killed runs have in flight: they stay theirs until settled.
-    """
-
-    def __init__(self, foreign: Iterable[tuple[str, str]]) -> None:
-        self._foreign = set(foreign)
-        self._batches: dict[str, dict[str, _Batch]] = {}  # of each campaign, by `externId`
-
-    def claim(self, connection: sa.Connection, given: Given, digests: Mapping[str, str]) -> set[str]:
-        """See `Flights`."""
-        campaign_id = given["campaign_id"]
-        under_way = self._batches.setdefault(campaign_id, {})
-        again = under_way.keys() & digests.keys() if under_way else ()
-        if again:
-            self._shrink(connection, campaign_id, again)
-        leads = dict(digests)
-        if self._foreign:
-            leads = {key: digest for key, digest in digests.items() if (campaign_id, key) not in self._foreign}
-        if leads:
-            number = self._insert(connection, given, UNDER_WAY, leads, given["since"], given["work"])
-            under_way.update(dict.fromkeys(leads, _Batch(number, given, leads)))
-        return set(digests)
-
-    def settle(
-        self,
-        connection: sa.Connection,
-        given: Given,
-        accepted: Mapping[str, str],
-        cleared: Collection[str],
-        *,
-        placed: Collection[str],
-        refused: bool,
-    ) -> None:
-        """See `Flights`."""
-        campaign_id = given["campaign_id"]
-        left = {key: digest for key, digest in accepted.items() if key not in placed} if placed else accepted
-        under_way = self._batches.get(campaign_id, {})
-        batch = under_way.get(next(iter(left), ""))
-        if batch is not None and batch.leads == left and batch.given["stream"] == given["stream"]:
-            connection.execute(_TAKE, {"number": batch.number})
-            for key in left:
-                del under_way[key]
-            left = {}
-        settled = dict.fromkeys((*accepted, *cleared)) if left or cleared or placed else ()
-        gone = [key for key in settled if key in under_way]
-        down = [(under_way[key].given, key, under_way[key].leads[key]) for key in gone if refused and key in cleared]
-        self._shrink(connection, campaign_id, gone)
-        if left:
-            self._insert(connection, given, TAKEN, left)
-        for stream in dict.fromkeys(theirs["stream"] for theirs, _, _ in down):
-            leads = {key: digest for theirs, key, digest in down if theirs["stream"] == stream}
-            self._insert(connection, {**given, "stream": stream}, TURNED_DOWN, leads)
-
-    def settled_elsewhere(self, campaign_id: str, extern_ids: Iterable[str]) -> None:
-        """Leads that killed runs had in flight have their fate."""
-        self._foreign.difference_update((campaign_id, extern_id) for extern_id in extern_ids)
-
-    def _shrink(self, connection: sa.Connection, campaign_id: str, gone: Collection[str]) -> None:
-        """Take leads out of their batches; with the last one a batch is gone."""
-        under_way = self._batches.get(campaign_id, {})
-        shrunk: dict[int, _Batch] = {}
-        for key in gone:
-            batch = under_way.pop(key)
-            del batch.leads[key]
-            shrunk[batch.number] = batch
-        for number, batch in shrunk.items():
-            if batch.leads:
-                connection.execute(_SHRINK, {"number": number, "rest": as_json(batch.leads)})
-            else:
-                connection.execute(_REMOVE, {"number": number})
-
-    def _insert(
-        self,
-        connection: sa.Connection,
-        given: Given,
-        fate: int,
-        leads: Mapping[str, str],
-        since: float = 0.0,
-        work: str = "",
-    ) -> int:
-        row = {name: given[name] for name in ("account_id", "campaign_id", "stream", "run")}
-        row |= {"fate": fate, "since": since, "work": work, "leads": _encode(leads).decode()}
-        return int(connection.execute(_INSERT, row).inserted_primary_key[0])  # type: ignore[index]  # SQLite has one
-
-
-_encode = msgspec.json.Encoder().encode
-
-_OF_BATCH = BATCHES.c.batch == sa.bindparam("number", type_=sa.Integer)
-_INSERT = sa.insert(BATCHES)
-_TAKE = sa.update(BATCHES).where(_OF_BATCH).values(fate=TAKEN)
-_SHRINK = sa.update(BATCHES).where(_OF_BATCH).values(leads=sa.bindparam("rest", type_=sa.Text))
-_REMOVE = sa.delete(BATCHES).where(_OF_BATCH)
-"""Built once: to build a statement and look it up anew takes four times as long as to execute one that is there."""
-
-
-def foreign(connection: sa.Connection, account_id: str) -> list[tuple[str, str]]:
-    """Campaign and `externId` of all that killed runs of an account have in flight in a SQLite ledger."""
-    query = sa.select(IN_FLIGHT.c.campaign_id, IN_FLIGHT.c.extern_id).where(IN_FLIGHT.c.account_id == account_id)
-    return [(campaign_id, extern_id) for campaign_id, extern_id in connection.execute(query)]

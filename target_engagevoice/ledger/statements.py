@@ -1,4 +1,4 @@
-"""What the ledger asks its database, built once for each kind: a whole batch is one statement with one JSON text."""
+"""The ledger's statements, built once for each kind of database. Each takes a whole batch, as one JSON text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from target_engagevoice.ledger.tables import ACCEPTED, IN_FLIGHT, LEFT, REFUSED
+from target_engagevoice.ledger.tables import ACCEPTED, IN_FLIGHT, REFUSED, REPLAY_CANDIDATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     _Column = sa.ColumnElement[Any]
     _Condition = sa.ColumnElement[bool]
 
-_JSON = msgspec.json.Encoder(order="sorted")  # neighbours in an index are written one after another
+_JSON = msgspec.json.Encoder(order="sorted")  # rows that are neighbors in an index are written one after another
 
 _LEADS = sa.bindparam("leads", type_=sa.Text)
 _IDS = sa.bindparam("ids", type_=sa.Text)
@@ -35,10 +35,10 @@ _GIVEN = {
     "accepted_at": sa.bindparam("accepted_at", type_=sa.Double),
     "work": sa.bindparam("work", type_=sa.String),
 }
-"""Parameters, named after the columns they go to."""
+"""Parameters, named like the columns they go to."""
 
-_GONE = MappingProxyType(dict.fromkeys(("retired", "lead_id", "was", "content")))
-"""Of a lead that was loaded anew nothing is known that was known of the one before it."""
+_CLEARED = MappingProxyType(dict.fromkeys(("retired", "lead_id", "was", "content")))
+"""Columns that describe the lead as it was before: cleared when the lead is loaded anew."""
 
 _OF_RUN = IN_FLIGHT.c.run == _GIVEN["run"]
 
@@ -54,7 +54,7 @@ def extern_ids(dialect: str) -> sa.Select[Any]:
 
 
 def insert(dialect: str, table: sa.Table) -> SqliteInsert | PostgresInsert:
-    """An insert that may say what to do about a row that is there."""
+    """An insert that can handle a conflict with an existing row."""
     return _KINDS[dialect].insert(table)
 
 
@@ -64,24 +64,25 @@ class Statements:
 
     Attributes:
         accepted: `extern_id`, `digest`, `accepted_at`, `retired` of the leads in `ids`, a JSON array.
-        left: `extern_id`, `place`, `digest`, `taken` of those of a `stream` that the runs `dead` left, in order.
-        held: `account_id`, `campaign_id`, `extern_id` of those a `run` has in flight: nobody else can settle them
-            before the transaction ends.
-        claim: Put `leads`, a JSON object of `externId` to digest, in flight for a `run`, with `stream` and `since`.
-        accept: They are accepted, by a `run`, as of `accepted_at`.
-        leave: They are accepted by a `run` that has not come to its end, of `stream`.
-        leave_refused: The leads in `ids`, in flight for a `run`, are refused by it.
-        release: The leads in `ids` are not in flight for a `run` any more.
-        refuse: `leads` are refused.
+        replay_candidates: `extern_id`, `place`, `digest`, `taken` of those leads in `ids` that are candidates of the
+            runs `dead`, read from `stream`; ordered by `place`.
+        held: `account_id`, `campaign_id`, `extern_id` of those leads in `ids` that a `run` has claimed. Locks the rows,
+            so that no other run can settle them before the transaction ends.
+        claim: Claim `leads`, a JSON object of `externId` to digest, for a `run`, with `stream`, `since` and `work`.
+        accept: Record `leads` as accepted, from a `run`, as of `accepted_at`.
+        add_candidates: Add `leads` to the accepted replay candidates of a `run`, read from `stream`.
+        add_refused_candidates: Add those leads in `ids` that a `run` has claimed to its refused replay candidates.
+        release: Delete the claims of a `run` on the leads in `ids`.
+        refuse: Record `leads` as refused.
     """
 
     accepted: sa.Select[Any]
-    left: sa.Select[Any]
+    replay_candidates: sa.Select[Any]
     held: sa.Select[Any]
     claim: sa.Insert
     accept: sa.Insert
-    leave: sa.Insert
-    leave_refused: sa.Insert
+    add_candidates: sa.Insert
+    add_refused_candidates: sa.Insert
     release: sa.Delete
     refuse: sa.Insert
 
@@ -98,17 +99,19 @@ def statements(dialect: str) -> Statements:
         kind.listed(IN_FLIGHT), _OF_RUN
     )
     held = kind.in_turn(held, IN_FLIGHT.c.extern_id).with_for_update()
-    left = sa.select(LEFT.c.extern_id, LEFT.c.place, LEFT.c.digest, LEFT.c.taken).where(kind.listed(LEFT))
+    candidates = sa.select(
+        REPLAY_CANDIDATES.c.extern_id, REPLAY_CANDIDATES.c.place, REPLAY_CANDIDATES.c.digest, REPLAY_CANDIDATES.c.taken
+    ).where(kind.listed(REPLAY_CANDIDATES))
     names = ("account_id", "campaign_id", "stream", "extern_id", "digest", "run")
-    flying = sa.select(*(IN_FLIGHT.c[name] for name in names), sa.false()).where(kind.listed(IN_FLIGHT), _OF_RUN)
+    claimed = sa.select(*(IN_FLIGHT.c[name] for name in names), sa.false()).where(kind.listed(IN_FLIGHT), _OF_RUN)
     return Statements(
         accepted=sa.select(*(ACCEPTED.c[name] for name in ("extern_id", "digest", "accepted_at", "retired"))).where(
             kind.listed(ACCEPTED),
         ),
-        left=left.where(
-            LEFT.c.stream == _GIVEN["stream"],
-            LEFT.c.run.in_(sa.bindparam("dead", expanding=True)),
-        ).order_by(LEFT.c.place),
+        replay_candidates=candidates.where(
+            REPLAY_CANDIDATES.c.stream == _GIVEN["stream"],
+            REPLAY_CANDIDATES.c.run.in_(sa.bindparam("dead", expanding=True)),
+        ).order_by(REPLAY_CANDIDATES.c.place),
         held=held,
         claim=_upsert(
             kind,
@@ -116,9 +119,9 @@ def statements(dialect: str) -> Statements:
             ("stream", "digest", "since", "run", "work"),
             where=lambda excluded: IN_FLIGHT.c.run == excluded.run,
         ),
-        accept=_upsert(kind, ACCEPTED, ("digest", "accepted_at", "run", "stream"), gone=_GONE),
-        leave=_insert(kind, LEFT, ("stream", "digest", "run")),
-        leave_refused=sa.insert(LEFT).from_select((*names, "taken"), flying),
+        accept=_upsert(kind, ACCEPTED, ("digest", "accepted_at", "run", "stream"), cleared=_CLEARED),
+        add_candidates=_insert(kind, REPLAY_CANDIDATES, ("stream", "digest", "run")),
+        add_refused_candidates=sa.insert(REPLAY_CANDIDATES).from_select((*names, "taken"), claimed),
         release=kind.release(held),
         refuse=_upsert(kind, REFUSED, ("digest",)),
     )
@@ -129,7 +132,7 @@ def _insert(kind: _Sqlite | _Postgres, table: sa.Table, values: Sequence[str]) -
     leads = kind.pairs().table_valued("key", "value", name="leads")
     names = ("account_id", "campaign_id", "extern_id", *values)
     given = _GIVEN | {"extern_id": leads.c.key, "digest": leads.c.value}
-    # Without a condition SQLite would take ON CONFLICT for that of a join.
+    # Without a condition SQLite parses ON CONFLICT as the ON of a join.
     rows = sa.select(*(given[name] for name in names)).where(sa.true())
     return kind.insert(table).from_select(names, kind.in_turn(rows, leads.c.key))
 
@@ -139,27 +142,27 @@ def _upsert(
     table: sa.Table,
     values: Sequence[str],
     where: Callable[[Any], _Condition] | None = None,
-    gone: Mapping[str, None] = MappingProxyType({}),
+    cleared: Mapping[str, None] = MappingProxyType({}),
 ) -> SqliteInsert | PostgresInsert:
-    """Insert a row for each of `leads`, or update the one that is there.
+    """Insert a row for each of `leads`, or update the existing one.
 
     Args:
         kind: Of database.
         table: Where to.
         values: Columns to update.
-        gone: Columns to clear in a row that is there.
-        where: From the row that would be inserted to a condition under which the one that is there is updated.
+        cleared: Columns to clear in an existing row.
+        where: Makes a condition from the row to insert; an existing row is updated only where it holds.
     """
     insert = _insert(kind, table, values)
     return insert.on_conflict_do_update(
         index_elements=list(table.primary_key.columns),
-        set_={name: insert.excluded[name] for name in values} | dict(gone),
+        set_={name: insert.excluded[name] for name in values} | dict(cleared),
         where=None if where is None else where(insert.excluded),
     )
 
 
 class _Sqlite:
-    """One writer at a time, so the order in which rows are taken is nobody's trouble."""
+    """SQLite has one writer at a time, so the order in which rows are locked does not matter."""
 
     def insert(self, table: sa.Table) -> SqliteInsert:
         """SQLite's own insert."""
@@ -167,7 +170,7 @@ class _Sqlite:
 
     def listed(self, table: sa.Table) -> _Condition:
         """Whether a row is one of the leads in the JSON array `ids`."""
-        # An IN: for a join SQLite would read the whole table.
+        # IN uses the primary key; for a join SQLite reads the whole table.
         return sa.and_(
             table.c.account_id == _GIVEN["account_id"],
             table.c.campaign_id == _GIVEN["campaign_id"],
@@ -187,16 +190,16 @@ class _Sqlite:
         return query
 
     def release(self, _held: sa.Select[Any]) -> sa.Delete:
-        """Take the leads in `ids` out of what a `run` has in flight."""
+        """Delete the claims of a `run` on the leads in `ids`."""
         return sa.delete(IN_FLIGHT).where(self.listed(IN_FLIGHT), _OF_RUN)
 
 
 class _Postgres:
-    """Runs write side by side: all take rows in one order, whatever the database's, so that none waits in a circle."""
+    """In PostgreSQL runs write side by side. All lock rows in one order, whatever the collation: no deadlock."""
 
     def insert(self, table: sa.Table) -> PostgresInsert:
         """PostgreSQL's own insert."""
-        from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - a ledger in SQLite has no use for it
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - a ledger in SQLite does not need it
 
         return postgresql.insert(table)
 
@@ -207,15 +210,15 @@ class _Postgres:
 
     def values(self) -> sa.Select[Any]:
         """The values of the JSON array `ids`."""
-        # A name of its own: beside a table with a column `extern_id`, `column_valued("extern_id")` would mean that one.
+        # Not `column_valued("extern_id")`: next to a table with a column `extern_id` that would mean the column.
         return sa.select(sa.func.json_array_elements_text(sa.cast(_IDS, sa.JSON)).table_valued("value").c.value)
 
     def _values(self) -> sa.ColumnElement[Any]:
         return sa.func.json_array_elements_text(sa.cast(_IDS, sa.JSON)).column_valued("extern_id")
 
     def _among(self, table: sa.Table, leads: sa.CTE) -> _Condition:
-        # The planner is not to see account and campaign: without statistics, as in a new ledger, it takes one row for
-        # all that these two leave, and compares each of them with each of the leads.
+        # MATERIALIZED hides account and campaign from the planner. Without statistics, as in a new ledger, the planner
+        # would expect them to match one row, and compare every row that they do match with every lead.
         key = sa.tuple_(table.c.account_id, table.c.campaign_id, table.c.extern_id)
         return key.in_(sa.select(leads.prefix_with("MATERIALIZED")))
 
@@ -224,11 +227,11 @@ class _Postgres:
         return sa.func.json_each_text(sa.cast(_LEADS, sa.JSON))
 
     def in_turn(self, query: sa.Select[Any], column: _Column) -> sa.Select[Any]:
-        """The query, its rows in the one order."""
+        """The query, with its rows in the order of the lock."""
         return query.order_by(sa.collate(column, "C"))
 
     def release(self, held: sa.Select[Any]) -> sa.Delete:
-        """Take the leads in `ids` out of what a `run` has in flight, locking them in the order they are claimed in."""
+        """Delete the claims of a `run` on the leads in `ids`, after locking them in the order of all locks."""
         return sa.delete(IN_FLIGHT).where(self._among(IN_FLIGHT, held.cte("held")), _OF_RUN)
 
 

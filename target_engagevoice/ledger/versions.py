@@ -1,4 +1,4 @@
-"""Which leads the versions of a stream hold, until one of them is activated, and which one that was."""
+"""Which leads each version of a stream has, until one version is activated, and which one was activated last."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from target_engagevoice.ledger.account import LedgerAccount
 
 ANY_VERSION = 0
-"""Of records that do not say of which version they are: they are of every one."""
+"""The version of records that carry none: they count for every version."""
 
 NO_VERSION = -1
-"""A version that holds nothing."""
+"""A version that has no records."""
 
 NO_EXTERN_ID = ""
-"""Stands for the `externId` of a record of which it can not be told."""
+"""Stands for the `externId` of a record that yields none."""
 
 ACTIVATED = " "
-"""Stands where an `externId` does, which is never blank, for the version that was activated last."""
+"""Stands in the column `extern_id`, where a real one is never blank, and marks the version that was activated last."""
 
 
 class LedgerVersions:
-    """The versions of a ledger's streams. Any thread may call it: each call is one transaction of the ledger's."""
+    """The versions of a ledger's streams. Any thread may call it: each call is one transaction of the ledger."""
 
     def __init__(self, book: LedgerAccount) -> None:
         self._account = book
 
     def record_seen(self, stream: str, version: int, leads: Collection[str]) -> None:
-        """A version of a stream holds these leads."""
+        """These leads were read in a version of a stream."""
         given = self._given(stream, version)
         rows = [given | {"extern_id": extern_id} for extern_id in sorted(leads)]
         if rows:
@@ -43,31 +43,31 @@ class LedgerVersions:
                 connection.execute(insert(self._account.dialect, SEEN).on_conflict_do_nothing(), rows)
 
     def holds(self, stream: str, version: int, extern_id: str) -> bool:
-        """Whether a version holds a lead of this id, or `NO_EXTERN_ID`."""
+        """Whether a version has a record of this id, or of `NO_EXTERN_ID`."""
         that = sa.select(SEEN.c.version).where(self._of_version(stream, version), SEEN.c.extern_id == extern_id)
         with self._account.reading() as connection:
             return connection.execute(that.limit(1)).first() is not None
 
     def count(self, stream: str, version: int) -> tuple[int, int]:
-        """How many leads of a stream are in the dialer that a version does not hold, and how many are there at all."""
-        dialled = sa.select(sa.func.count()).select_from(ACCEPTED).where(self._dialled(stream))
+        """How many leads of a stream are in the dialer but not in a version, and how many are in the dialer at all."""
+        in_dialer = sa.select(sa.func.count()).select_from(ACCEPTED).where(self._in_dialer(stream))
         with self._account.reading() as connection:
-            missing = connection.execute(dialled.where(self._is_missing(stream, version))).scalar()
-            return int(missing or 0), int(connection.execute(dialled).scalar() or 0)
+            missing = connection.execute(in_dialer.where(self._is_missing(stream, version))).scalar()
+            return int(missing or 0), int(connection.execute(in_dialer).scalar() or 0)
 
     def missing(self, stream: str, version: int, after: str, most: int) -> list[tuple[str, str]]:
-        """Campaign and `externId` of leads in the dialer that a version does not hold, in the order of their ids.
+        """Campaign and `externId` of leads in the dialer that are not in a version, ordered by `externId`.
 
         Args:
-            stream: Its leads.
-            version: Which version.
-            after: The `externId` to go on behind.
+            stream: Whose leads.
+            version: The version.
+            after: The `externId` to continue after.
             most: How many rows at most, -1 for all of them; a lead may be in several campaigns.
         """
         if self._account.absent:
             return []
         behind = sa.and_(
-            self._dialled(stream),
+            self._in_dialer(stream),
             self._is_missing(stream, version),
             sa.collate(ACCEPTED.c.extern_id, self._order) > after,
         )
@@ -84,7 +84,7 @@ class LedgerVersions:
             return connection.execute(last).scalar()
 
     def record_activated(self, stream: str, activated: int) -> None:
-        """A version was activated: what versions of this stream hold is of no more use, only that it was."""
+        """Remember that a version was activated, and delete which leads the versions of this stream have."""
         with self._account.writing() as connection:
             connection.execute(sa.delete(SEEN).where(self._of_stream(stream)))
             that = self._given(stream, activated) | {"extern_id": ACTIVATED}
@@ -109,7 +109,7 @@ class LedgerVersions:
         )
         return sa.not_(seen.exists())
 
-    def _dialled(self, stream: str) -> sa.ColumnElement[bool]:
-        perhaps = sa.or_(ACCEPTED.c.retired.is_(None), ACCEPTED.c.retired.like(f"%{UNCERTAIN}"))
+    def _in_dialer(self, stream: str) -> sa.ColumnElement[bool]:
+        maybe = sa.or_(ACCEPTED.c.retired.is_(None), ACCEPTED.c.retired.like(f"%{UNCERTAIN}"))
         of_stream = sa.and_(ACCEPTED.c.account_id == self._account.account_id, ACCEPTED.c.stream == stream)
-        return sa.and_(of_stream, perhaps)
+        return sa.and_(of_stream, maybe)

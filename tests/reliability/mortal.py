@@ -107,8 +107,8 @@ LEADS_STEPS = (
     "record_retirement",
     "record_retired_everywhere",
     "settle_uncertain",
-    "note_listed",
 )
+PHONES_STEPS = ("record",)
 VERSION_STEPS = ("record_seen", "record_activated")
 """What is written, by whom: the ledger, its leads, its versions."""
 
@@ -127,6 +127,7 @@ def make_mortal(monkeypatch: pytest.MonkeyPatch, *, whole_life: bool = False) ->
         _wrap(life, ledger, LEDGER_STEPS)
         if whole_life:
             _wrap(life, ledger.leads, LEADS_STEPS)
+            _wrap(life, ledger.phones, PHONES_STEPS)
             _wrap(life, ledger.versions, VERSION_STEPS)
         # After `finish` the run is at its end: there is nothing left to kill.
         ledger.finish = life.before(ledger.finish)  # type: ignore[method-assign]  # that is what mortal means

@@ -27,7 +27,7 @@ LIST_PHONE = "target_engagevoice.api.lead_client:LeadClient.list_phone"
 CHANGED = "target_engagevoice.ledger.leads:LedgerLeads.record_change"
 RETIRED = "target_engagevoice.ledger.leads:LedgerLeads.record_retirement"
 MARK = "target_engagevoice.ledger.leads:LedgerLeads.record_retired_everywhere"
-NOTE_LISTED = "target_engagevoice.ledger.leads:LedgerLeads.note_listed"
+NOTE_LISTED = "target_engagevoice.ledger.listed_phones:ListedPhones.record"
 DOUBT = "target_engagevoice.ledger.leads:LedgerLeads.settle_uncertain"
 CLAIM = "target_engagevoice.ledger.ledger:Ledger.claim"
 

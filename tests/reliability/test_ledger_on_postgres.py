@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from target_engagevoice.ledger.ledger import Accepted
+from target_engagevoice.ledger.entries import Accepted
 from tests.support.factories import ACCOUNT
 from tests.unit.ledger import test_leads as leads_on_sqlite
 from tests.unit.ledger import test_ledger as on_sqlite

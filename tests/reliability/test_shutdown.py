@@ -376,7 +376,7 @@ def test_a_read_only_ledger_fails_before_anything_is_sent(used: tuple[Path, Sand
     finally:
         ledger.chmod(0o600)
     assert (code, process.states) == (1, [])
-    assert "ledger.db can not be" in error(process.stderr)
+    assert "ledger.db cannot be" in error(process.stderr)
     assert len(sandbox.requests("load")) == 1
 
 

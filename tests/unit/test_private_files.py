@@ -58,7 +58,7 @@ def test_a_file_above_it_is_an_error(tmp_path: Path) -> None:
 
 def test_a_folder_that_can_not_be_written_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
-    with pytest.raises(StorageError, match=r"can not be written to\. Set state_dir to a folder that can"):
+    with pytest.raises(StorageError, match=r"cannot be written to\. Set state_dir to a folder that can"):
         make_private(tmp_path)
 
 

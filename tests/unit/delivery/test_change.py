@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from target_engagevoice.api.admin import AdminRequest
-    from target_engagevoice.ledger.leads import LoadedLead
+    from target_engagevoice.ledger.entries import LedgerLead
     from target_engagevoice.model.lead import Lead
 
 UPSERT = Policy(change=True, move=Retire.SUPPRESS)
@@ -70,7 +70,7 @@ class Room:
         """State of each lead, and whether it is suppressed."""
         return [(row["leadState"], bool(row["suppressed"])) for row in self.desk.sandbox.leads("1001")]
 
-    def held(self, number: int = 0) -> LoadedLead:
+    def held(self, number: int = 0) -> LedgerLead:
         """What the ledger has of it."""
         return self.desk.ledger.leads.of_campaign("1001", [f"L{number}"])[f"L{number}"]
 
@@ -314,7 +314,7 @@ def listing() -> Iterator[Room]:
     """A room where the phone 6505559999 is on the do-not-call list by our doing, and two leads are loaded."""
     with desk(policy=replace(UPSERT, list_phones=True)) as made:
         made.client.directory()
-        made.ledger.leads.note_listed(phone_digest("6505559999"))
+        made.ledger.phones.record(phone_digest("6505559999"))
         room = Room(made)
         room.load(lead(0), lead(1))
         yield room
@@ -341,7 +341,7 @@ def test_all_leads_of_its_key_are_suppressed_and_the_newest_comes_back_with_anot
 
 
 def test_a_lead_that_keeps_its_phone_is_changed(listing: Room) -> None:
-    listing.desk.ledger.leads.note_listed(phone_digest("6505550000"))
+    listing.desk.ledger.phones.record(phone_digest("6505550000"))
     listing.desk.change([lead(0, firstName="Bea")])
     assert (listing.states()[0], listing.fields()["firstName"]) == (("READY", False), "Bea")
 
@@ -511,7 +511,7 @@ def test_a_lead_that_may_be_suppressed_for_its_new_phone_comes_back_with_another
 ) -> None:
     mortal.desk.policy = replace(UPSERT, list_phones=True)
     mortal.load(lead(0))
-    mortal.desk.ledger.leads.note_listed(phone_digest("6505559999"))
+    mortal.desk.ledger.phones.record(phone_digest("6505559999"))
     monkeypatch.setattr(mortal.desk.ledger.leads, "record_retirement", die)
     with pytest.raises(Dead):
         mortal.desk.change([LISTED])

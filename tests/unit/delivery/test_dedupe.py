@@ -121,7 +121,7 @@ def deleted(ledger: Ledger) -> None:
 
 def listed(ledger: Ledger) -> None:
     suppressed(ledger)
-    ledger.leads.note_listed(phone_digest("6505550000"))
+    ledger.phones.record(phone_digest("6505550000"))
 
 
 def listed_here_and_dialled_elsewhere(ledger: Ledger) -> None:

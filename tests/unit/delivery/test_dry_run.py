@@ -75,7 +75,7 @@ def test_a_flagged_lead_would_be_retired_wherever_it_is(fake: FakeDelivery) -> N
 
 
 def test_phones_that_are_not_listed_would_be(fake: FakeDelivery) -> None:
-    fake.ledger.leads.note_listed(phone_digest("6505550001"))
+    fake.ledger.phones.record(phone_digest("6505550001"))
     flag(fake, "L7", "6505550001", "6505550002", "6505550003")
     assert would(fake) == {"list": 2}
 

@@ -16,7 +16,7 @@ from target_engagevoice.api.answers import NotSent, Refused
 from target_engagevoice.api.client import NO_ATTRIBUTES
 from target_engagevoice.delivery.buffer import Batch
 from target_engagevoice.errors import Interrupted, ServerError
-from target_engagevoice.ledger.tables import BATCHES, UNDER_WAY
+from target_engagevoice.ledger.tables import BATCHES, FATE_UNKNOWN
 from target_engagevoice.model.list_options import ListOptions
 from tests.support.factories import RENEWALS, WINBACK, Desk, desk, lead
 
@@ -48,7 +48,7 @@ def reject_reasons(room: Desk) -> dict[str, tuple[str, str]]:
 
 def claimed(room: Desk) -> set[str]:
     """`externId` of what the ledger says may be on its way."""
-    under_way = sa.select(BATCHES.c.leads).where(BATCHES.c.fate == UNDER_WAY)
+    under_way = sa.select(BATCHES.c.leads).where(BATCHES.c.fate == FATE_UNKNOWN)
     with room.ledger._account.database.engine.connect() as connection:
         batches = connection.execute(under_way).scalars()
         return {extern_id for batch in batches for extern_id in json.loads(batch)}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from target_engagevoice.api.lead_client import FoundLead
 from target_engagevoice.delivery.lookups import Lookups, newest
 from target_engagevoice.halt import Halt
-from target_engagevoice.ledger.leads import LoadedLead
+from target_engagevoice.ledger.entries import LedgerLead
 from tests.support.fake_clock import FakeClock
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ class Slow:
         ]
 
 
-def held(extern_id: str, at: float, campaign_id: str = "1001") -> LoadedLead:
-    return LoadedLead(campaign_id, extern_id, "digest", at, None, None, None, None)
+def held(extern_id: str, at: float, campaign_id: str = "1001") -> LedgerLead:
+    return LedgerLead(campaign_id, extern_id, "digest", at, None, None, None, None)
 
 
 def lookups(clock: FakeClock, client: Any) -> Lookups:

@@ -15,7 +15,8 @@ from target_engagevoice.delivery import reconcile
 from target_engagevoice.delivery.reconcile import Reconciler, recover
 from target_engagevoice.errors import Interrupted, ServerError
 from target_engagevoice.halt import Halt
-from target_engagevoice.ledger.ledger import Accepted, Ledger
+from target_engagevoice.ledger.entries import Accepted
+from target_engagevoice.ledger.ledger import Ledger
 from target_engagevoice.ledger.tables import CHANGE, LOAD, RETIRE
 from target_engagevoice.model.list_options import ListOptions
 from tests.support.factories import ACCOUNT, Desk, desk, lead

@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from target_engagevoice.errors import LedgerError
-from target_engagevoice.ledger.leads import LoadedLead
-from target_engagevoice.ledger.ledger import Accepted, InFlight, Ledger
+from target_engagevoice.ledger.entries import Accepted, InFlight, LedgerLead
+from target_engagevoice.ledger.ledger import Ledger
 from target_engagevoice.ledger.tables import CHANGE, LOAD, SCHEMA_VERSION
 from tests.unit.ledger.test_model import play
 
@@ -137,7 +137,7 @@ def earlier(first: Path, request: pytest.FixtureRequest) -> Path:
 
 def test_of_leads_that_an_earlier_version_loaded_all_but_their_stream_is_known(earlier: Path) -> None:
     with closing(Ledger.open(None, earlier.parent, "1", "two")) as ledger:
-        lead = LoadedLead("1001", "a", "d1", 1.5, None, None, None, None)
+        lead = LedgerLead("1001", "a", "d1", 1.5, None, None, None, None)
         assert [ledger.leads.locate(stream, ["a"]) for stream in ("people", "contacts")] == [[lead], [lead]]
         assert ledger.versions.count("people", 1) == (0, 0)
 

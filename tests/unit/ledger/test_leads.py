@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from target_engagevoice.ledger.leads import LoadedLead
-from target_engagevoice.ledger.ledger import Accepted, InFlight
+from target_engagevoice.ledger.entries import Accepted, InFlight, LedgerLead
 from target_engagevoice.ledger.tables import CHANGE, LOAD, RETIRE
 from target_engagevoice.ledger.versions import ANY_VERSION, NO_VERSION
 from target_engagevoice.model.retirement import RETIRED, Retire, phone_digest
@@ -34,7 +33,7 @@ def retire(ledger: Ledger, *extern_ids: str, how: Retire = Retire.SUPPRESS, move
     ledger.leads.record_retirement("people", CAMPAIGN, extern_ids, how, moved=moved)
 
 
-def held(ledger: Ledger, extern_id: str = "L0", campaign: str = CAMPAIGN) -> LoadedLead:
+def held(ledger: Ledger, extern_id: str = "L0", campaign: str = CAMPAIGN) -> LedgerLead:
     return ledger.leads.of_campaign(campaign, [extern_id])[extern_id]
 
 
@@ -101,7 +100,7 @@ def test_a_changed_lead_is_in_the_dialer(ledger: Ledger) -> None:
     ledger.leads.record_lookup(CAMPAIGN, {"L0": ("77", "READY")})
     retire(ledger, "L0")
     ledger.leads.record_change("contacts", CAMPAIGN, {"L0": "b"}, {"L0": "{}"})
-    assert held(ledger) == LoadedLead(CAMPAIGN, "L0", "b", 5.0, None, "77", None, "{}")
+    assert held(ledger) == LedgerLead(CAMPAIGN, "L0", "b", 5.0, None, "77", None, "{}")
     assert [each.extern_id for each in ledger.leads.locate("contacts", ["L0"])] == ["L0"]
 
 
@@ -110,7 +109,7 @@ def test_of_a_lead_that_was_loaded_anew_nothing_is_known_from_before(ledger: Led
     ledger.leads.record_lookup(CAMPAIGN, {"L0": ("77", "READY")})
     retire(ledger, "L0")
     load(ledger, "L0", at=9.0)
-    assert held(ledger) == LoadedLead(CAMPAIGN, "L0", "a", 9.0, None, None, None, None)
+    assert held(ledger) == LedgerLead(CAMPAIGN, "L0", "a", 9.0, None, None, None, None)
 
 
 def test_contents_are_kept_with_what_was_accepted(ledger: Ledger) -> None:
@@ -123,7 +122,7 @@ def test_a_lead_that_the_campaign_has_is_adopted_once(ledger: Ledger) -> None:
     ledger.leads.record_existing("contacts", CAMPAIGN, {"L0": ("1", 1.0), "L1": ("2", 2.0)})
     assert (held(ledger).digest, held(ledger, "L1")) == (
         "a",
-        LoadedLead(CAMPAIGN, "L1", "", 2.0, None, "2", None, None),
+        LedgerLead(CAMPAIGN, "L1", "", 2.0, None, "2", None, None),
     )
 
 
@@ -285,12 +284,12 @@ def test_what_the_server_broke_on_may_be_done(
 def test_a_listed_phone_is_known(ledger: Ledger) -> None:
     digest = phone_digest("6505550000")
     for _ in range(2):
-        ledger.leads.note_listed(digest)
-    assert ledger.leads.listed([digest, "another"]) == {digest}
+        ledger.phones.record(digest)
+    assert ledger.phones.listed([digest, "another"]) == {digest}
 
 
 def test_a_lead_is_listed_with_any_of_its_phones(ledger: Ledger) -> None:
-    ledger.leads.note_listed(phone_digest("6505550001"))
+    ledger.phones.record(phone_digest("6505550001"))
     leads = [
         lead(0, leadPhone="6505550009|6505550001"),
         lead(1),
@@ -298,7 +297,7 @@ def test_a_lead_is_listed_with_any_of_its_phones(ledger: Ledger) -> None:
         lead(3, personaPhoneConfig={"Home": "6505550009", "Work": "6505550001"}),
         lead(4, auxPhone="6505550001"),
     ]
-    assert ledger.leads.listed_among(leads) == {"L0", "L1", "L3"}
+    assert ledger.phones.leads_with_listed_phone(leads) == {"L0", "L1", "L3"}
 
 
 # Versions
@@ -405,7 +404,7 @@ def test_threads_note_side_by_side(ledger: Ledger) -> None:
 def test_a_dry_run_knows_where_leads_are(ledger_url: str) -> None:
     with opened(ledger_url) as first:
         load(first, "L0")
-        first.leads.note_listed("digest")
+        first.phones.record("digest")
     with opened(ledger_url, "dry", read_only=True) as ledger:
         assert [each.extern_id for each in ledger.leads.locate("people", ["L0"])] == ["L0"]
-        assert (ledger.leads.listed(["digest"]), missing(ledger), held(ledger).digest) == ({"digest"}, ["L0"], "a")
+        assert (ledger.phones.listed(["digest"]), missing(ledger), held(ledger).digest) == ({"digest"}, ["L0"], "a")

@@ -16,8 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from msgspec import structs
 
 from target_engagevoice.ledger.database import Database
-from target_engagevoice.ledger.leads import LoadedLead
-from target_engagevoice.ledger.ledger import Accepted, InFlight, Ledger
+from target_engagevoice.ledger.entries import Accepted, InFlight, LedgerLead
+from target_engagevoice.ledger.ledger import Ledger
 from target_engagevoice.ledger.tables import CHANGE, EVERYWHERE, LOAD, RETIRE
 from target_engagevoice.ledger.versions import ANY_VERSION
 from target_engagevoice.model.retirement import RETIRED, Retire
@@ -151,9 +151,9 @@ class Model:
             if how == Retire.DELETE:
                 self.leads[key].lead_id = self.leads[key].was = None
 
-    def held(self, key: Key) -> LoadedLead:
+    def held(self, key: Key) -> LedgerLead:
         accepted, known = self.accepted[key], self.leads[key]
-        return LoadedLead(*key, accepted.digest, accepted.at, accepted.retired, known.lead_id, known.was, known.content)
+        return LedgerLead(*key, accepted.digest, accepted.at, accepted.retired, known.lead_id, known.was, known.content)
 
     def finish(self, run: str, predecessors: set[str], dead: set[str], read: list[str]) -> None:
         self.left = [
@@ -311,7 +311,7 @@ class AnyCalls(RuleBasedStateMachine):
 
     @rule(number=seats, phone=st.sampled_from(["p1", "p2"]))
     def list_phone(self, number: int, phone: str) -> None:
-        self._seat(number).ledger.leads.note_listed(phone)
+        self._seat(number).ledger.phones.record(phone)
         self.model.listed.add(phone)
 
     @rule(number=seats, stream=streams, version=st.integers(0, 2), leads=ids)
@@ -381,7 +381,7 @@ class AnyCalls(RuleBasedStateMachine):
                 assert ledger.refused(campaign, extern_id) == model.refused.get((campaign, extern_id))
         for stream in STREAMS:
             self._agrees_on_stream(seat, stream)
-        assert ledger.leads.listed(["p1", "p2", "p3"]) == model.listed
+        assert ledger.phones.listed(["p1", "p2", "p3"]) == model.listed
 
     def _agrees_on_stream(self, seat: Seat, stream: str) -> None:
         ledger, model = seat.ledger, self.model
