@@ -46,13 +46,13 @@ def test_a_folder_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
 
 def test_a_file_in_its_place_is_an_error_that_says_what_to_set(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("")
-    with pytest.raises(StorageError, match=r"state_dir: .*/state can not be made: .*Set state_dir to a folder"):
+    with pytest.raises(StorageError, match=r"state_dir: .*/state cannot be made: .*Set state_dir to a folder"):
         make_private(tmp_path / "state")
 
 
 def test_a_file_above_it_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="can not be made: Not a directory"):
+    with pytest.raises(StorageError, match="cannot be made: Not a directory"):
         make_private(tmp_path / "file" / "state")
 
 

@@ -227,7 +227,7 @@ def test_a_state_dir_in_which_a_run_could_not_keep_its_files_is_not_accepted(
 ) -> None:
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / name).touch()
-    assert f"state_dir: {tmp_path / 'state' / name} can not be made" in messages(checked(sandbox, tmp_path))
+    assert f"state_dir: {tmp_path / 'state' / name} cannot be made" in messages(checked(sandbox, tmp_path))
 
 
 def test_an_input_without_streams_is_warned_of(sandbox: Sandbox, tmp_path: Path) -> None:
