@@ -186,10 +186,11 @@ def test_a_rejected_row_may_lack_its_cells_and_its_words() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["Too many leads in one request: at most 100", "Request entity too large", "exceeds the limit of 500 rows"]
+    "message",
+    ["Too many leads in one request: at most 100", "Request entity too large", "exceeds the limit of 500 rows"],
 )
-def test_words_about_the_size_ask_for_smaller_requests(words: str) -> None:
-    answer = classify(400, "text/plain", words.encode())
+def test_a_message_about_the_size_asks_for_smaller_requests(message: str) -> None:
+    answer = classify(400, "text/plain", message.encode())
     assert isinstance(answer, Refused)
     assert answer.shrink
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_engagevoice.api import client as room_of_client
-from target_engagevoice.api import lead_search as room_of_search
+from target_engagevoice.api import client as client_module
+from target_engagevoice.api import lead_search as search_module
 from target_engagevoice.api.answers import NotSent, Refused
 from target_engagevoice.api.lead_client import (
     ACTION_WINDOWS,
@@ -37,11 +37,11 @@ ENVELOPE = ListOptions().envelope({"stream": "people", "started": "now"})
 FOREVER = None
 
 
-class Room:
-    """A lead client on a desk, and a few loaded leads.
+class LeadApi:
+    """A lead client on a sandbox, with what it counts.
 
     Attributes:
-        efforts: What the calls were told to count.
+        efforts: How often each effort was counted.
     """
 
     def __init__(self, made: Desk) -> None:
@@ -88,23 +88,23 @@ class Room:
 
 
 @pytest.fixture
-def room() -> Iterator[Room]:
+def api() -> Iterator[LeadApi]:
     with desk() as made:
         made.client.directory()
-        yield Room(made)
+        yield LeadApi(made)
 
 
 @pytest.fixture
-def loaded(room: Room) -> Room:
-    room.load(*range(5))
-    return room
+def loaded(api: LeadApi) -> LeadApi:
+    api.load(*range(5))
+    return api
 
 
 def fault(on: str, do: str = "status", **more: Any) -> dict[str, Any]:
     return {"on": on, "do": do} | more
 
 
-def answered(room: Room, monkeypatch: pytest.MonkeyPatch, *replies: Any) -> list[dict[str, Any]]:
+def answered(api: LeadApi, monkeypatch: pytest.MonkeyPatch, *replies: Any) -> list[dict[str, Any]]:
     """The transport gives these answers, the last one for ever; gives what was sent."""
     sent: list[dict[str, Any]] = []
 
@@ -113,7 +113,7 @@ def answered(room: Room, monkeypatch: pytest.MonkeyPatch, *replies: Any) -> list
         sent.append({"method": method, "url": url, "params": params, "body": json.loads(body)})
         return replies[min(len(sent), len(replies)) - 1]
 
-    monkeypatch.setattr(room.desk.transport, "send", send)
+    monkeypatch.setattr(api.desk.transport, "send", send)
     return sent
 
 
@@ -125,11 +125,11 @@ def answer(content: Any, status: int = 200, content_type: str = "application/jso
 # Found
 
 
-def found(room: Room, *extern_ids: str, campaigns: tuple[str, ...] = ("1001",)) -> list[str]:
-    return sorted(each.extern_id for each in room.client.find(campaigns, extern_ids))
+def found(api: LeadApi, *extern_ids: str, campaigns: tuple[str, ...] = ("1001",)) -> list[str]:
+    return sorted(each.extern_id for each in api.client.find(campaigns, extern_ids))
 
 
-def test_a_lead_is_found_with_what_the_search_shows(loaded: Room) -> None:
+def test_a_lead_is_found_with_what_the_search_shows(loaded: LeadApi) -> None:
     loaded.act(1)
     assert loaded.client.find(["1001"], ["L1"]) == [
         FoundLead(loaded.ids(1)[0], "L1", "1001", "CANCELLED", NEW_YEAR_2026)
@@ -137,25 +137,25 @@ def test_a_lead_is_found_with_what_the_search_shows(loaded: Room) -> None:
 
 
 @pytest.mark.parametrize(("campaigns", "extern_ids"), [([], ["L0"]), (["1001"], [])])
-def test_nothing_sought_is_not_asked_for(room: Room, campaigns: list[str], extern_ids: list[str]) -> None:
-    assert room.client.find(campaigns, extern_ids) == []
-    assert room.sandbox.requests("search") == []
+def test_nothing_sought_is_not_asked_for(api: LeadApi, campaigns: list[str], extern_ids: list[str]) -> None:
+    assert api.client.find(campaigns, extern_ids) == []
+    assert api.sandbox.requests("search") == []
 
 
-def test_leads_are_found_in_all_campaigns_that_are_asked_for(loaded: Room) -> None:
+def test_leads_are_found_in_all_campaigns_that_are_asked_for(loaded: LeadApi) -> None:
     loaded.load(0, campaign="1002")
     loaded.load(0, campaign="1003")
     campaigns = {each.campaign_id for each in loaded.client.find(["1001", "1002"], ["L0"])}
     assert campaigns == {"1001", "1002"}
 
 
-def test_leads_of_one_key_are_all_found(loaded: Room) -> None:
+def test_leads_of_one_key_are_all_found(loaded: LeadApi) -> None:
     loaded.load(0)
     assert found(loaded, "L0") == ["L0", "L0"]
 
 
-def test_many_keys_are_sought_in_several_requests(loaded: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room_of_search, "MOST_SOUGHT", 2)
+def test_many_keys_are_sought_in_several_requests(loaded: LeadApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_module, "MOST_SOUGHT", 2)
     assert found(loaded, *(f"L{number}" for number in range(5))) == [f"L{number}" for number in range(5)]
     assert len(loaded.sandbox.requests("search")) == 6, "three of two ids, each with the empty page behind it"
 
@@ -164,12 +164,12 @@ def test_many_keys_are_sought_in_several_requests(loaded: Room, monkeypatch: pyt
 @given(st.integers(1, 7), st.integers(1, 9), st.sets(st.integers(0, 20), min_size=1), st.booleans())
 def test_what_is_there_is_found_however_it_is_asked_for(size: int, most: int, wanted: set[int], ignored: bool) -> None:
     with desk(config={"extern_ids_ignored": ignored}) as made, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room_of_client, "SEARCH_PAGE_ROWS", size)
-        patch.setattr(room_of_search, "MOST_SOUGHT", most)
-        room = Room(made)
-        room.load(*range(15))
+        patch.setattr(client_module, "SEARCH_PAGE_ROWS", size)
+        patch.setattr(search_module, "MOST_SOUGHT", most)
+        api = LeadApi(made)
+        api.load(*range(15))
         expected = sorted(f"L{number}" for number in wanted if number < 15)
-        assert found(room, *(f"L{number}" for number in wanted)) == expected
+        assert found(api, *(f"L{number}" for number in wanted)) == expected
 
 
 values = st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from(["", "1", "2", "L1", "1001", "1002"])
@@ -185,7 +185,7 @@ values = st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from(["", "1
 def test_a_row_counts_when_it_names_a_lead_that_was_asked_for(rows: list[Any], campaigns: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch, desk() as made:
         patch.setattr(made.client, "search_pages", lambda _criteria: [rows])
-        leads = Room(made).client.find(campaigns, ["L1", "2"])
+        leads = LeadApi(made).client.find(campaigns, ["L1", "2"])
     assert len({each.lead_id for each in leads}) == len(leads)
     assert {each.extern_id for each in leads} <= {"L1", "2"}
     assert {each.campaign_id for each in leads} <= set(campaigns)
@@ -201,26 +201,26 @@ def test_a_row_counts_when_it_names_a_lead_that_was_asked_for(rows: list[Any], c
 
 
 @pytest.mark.parametrize("content", [{}, [1], "x"])
-def test_a_search_that_gives_no_rows_is_an_error(room: Room, monkeypatch: pytest.MonkeyPatch, content: Any) -> None:
-    answered(room, monkeypatch, answer(content))
+def test_a_search_that_gives_no_rows_is_an_error(api: LeadApi, monkeypatch: pytest.MonkeyPatch, content: Any) -> None:
+    answered(api, monkeypatch, answer(content))
     with pytest.raises(ServerError, match="not a list of objects"):
-        room.client.find(["1001"], ["L0"])
+        api.client.find(["1001"], ["L0"])
 
 
 # Changed
 
 
-def test_a_change_is_one_patch(loaded: Room) -> None:
+def test_a_change_is_one_patch(loaded: LeadApi) -> None:
     assert loaded.change(1, firstName="Bea", city="Oslo") == Changed()
     (row,) = [row for row in loaded.sandbox.leads() if row["externId"] == "L1"]
     assert row["fields"] == lead(1).fields | {"firstName": "Bea", "city": "Oslo"}
     assert loaded.efforts == {"requests": 1}
 
 
-def test_a_change_names_the_campaign_and_its_options(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent = answered(room, monkeypatch, HttpAnswer(204, b""))
+def test_a_change_names_the_campaign_and_its_options(api: LeadApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = answered(api, monkeypatch, HttpAnswer(204, b""))
     fields = {"city": "", "maxPasses": None, "lastName": "Ångström"}
-    assert room.client.change("1001", "7/1", fields, {"timezoneOption": "NPA_NXX"}, room.effort) == Changed()
+    assert api.client.change("1001", "7/1", fields, {"timezoneOption": "NPA_NXX"}, api.effort) == Changed()
     (request,) = sent
     assert request["method"] == "PATCH"
     assert request["url"].endswith("/api/v1/admin/accounts/99990001/campaignLeads/7%2F1")
@@ -232,25 +232,25 @@ def test_a_change_names_the_campaign_and_its_options(room: Room, monkeypatch: py
 def test_all_goes_by_the_form_that_has_answered(form: str) -> None:
     with desk(config={"api": [form]}, api_version="auto") as made:
         made.client.directory()
-        room = Room(made)
-        room.load(0)
-        assert (room.change(), room.act(0), room.list_phone()) == (Changed(), Changed(1), Changed())
+        api = LeadApi(made)
+        api.load(0)
+        assert (api.change(), api.act(0), api.list_phone()) == (Changed(), Changed(1), Changed())
 
 
-def test_a_lead_that_is_not_there_is_gone(loaded: Room) -> None:
+def test_a_lead_that_is_not_there_is_gone(loaded: LeadApi) -> None:
     assert loaded.client.change("1001", "17", {"city": "Oslo"}, {}, loaded.effort) == Gone("HTTP 404")
     assert loaded.client.change("1002", loaded.ids(0)[0], {"city": "Oslo"}, {}, loaded.effort) == Gone("HTTP 404")
 
 
 @pytest.mark.parametrize("status", [404, 405])
-def test_a_lead_that_is_there_is_not_gone_where_the_route_is_unknown(loaded: Room, status: int) -> None:
+def test_a_lead_that_is_there_is_not_gone_where_the_route_is_unknown(loaded: LeadApi, status: int) -> None:
     loaded.sandbox.faults([fault("patch", status=status)])
     with pytest.raises(ServerError, match=f"no change of leads answers .*HTTP {status}, of a lead that is there"):
         loaded.change()
 
 
 @pytest.mark.parametrize("fields", [{"city": "Oslo"}, {"leadPhone": "12"}])
-def test_once_a_change_was_answered_the_route_is_known(loaded: Room, fields: dict[str, str]) -> None:
+def test_once_a_change_was_answered_the_route_is_known(loaded: LeadApi, fields: dict[str, str]) -> None:
     loaded.change(0, **fields)
     searched = len(loaded.sandbox.requests("search"))
     assert loaded.client.change("1001", "17", {"city": "Oslo"}, {}, loaded.effort) == Gone("HTTP 404")
@@ -258,19 +258,19 @@ def test_once_a_change_was_answered_the_route_is_known(loaded: Room, fields: dic
 
 
 @pytest.mark.parametrize("option", ["NPA_NXX", "COUNTRY"])
-def test_a_time_zone_that_only_loads_know_is_left_out(loaded: Room, option: str) -> None:
+def test_a_time_zone_that_only_loads_know_is_left_out(loaded: LeadApi, option: str) -> None:
     options = {"timezoneOption": option, "duplicateHandling": "RETAIN_ALL"}
     done = loaded.client.change("1001", loaded.ids(0)[0], {"leadPhone": "6505550177"}, options, loaded.effort)
     assert done == Changed()
 
 
-def test_a_lead_that_is_suppressed_is_found_and_acted_on(loaded: Room) -> None:
+def test_a_lead_that_is_suppressed_is_found_and_acted_on(loaded: LeadApi) -> None:
     loaded.act(1, action="SUPPRESS_LEADS")
     assert found(loaded, "L1") == ["L1"]
     assert loaded.act(1, action="UNSUPPRESS_LEADS") == Changed(updated=1)
 
 
-def test_a_change_the_server_does_not_like_is_refused_with_its_words(loaded: Room) -> None:
+def test_a_change_the_server_does_not_like_is_refused_with_its_words(loaded: LeadApi) -> None:
     refused = loaded.change(leadPhone="12")
     assert isinstance(refused, Refused)
     assert (refused.reason, "leadPhone" in refused.message) == ("http_400", True)
@@ -283,23 +283,23 @@ def test_a_change_the_server_does_not_like_is_refused_with_its_words(loaded: Roo
 @pytest.mark.parametrize(
     ("action", "state"), [("CANCEL_LEADS", "CANCELLED"), ("PAUSE_LEADS", "PAUSED"), ("READY_LEADS", "READY")]
 )
-def test_an_action_hits_the_leads_it_names(loaded: Room, action: str, state: str) -> None:
+def test_an_action_hits_the_leads_it_names(loaded: LeadApi, action: str, state: str) -> None:
     assert loaded.act(1, 3, action=action) == Changed(updated=2)
     assert loaded.states() == {f"L{n}": state if n in (1, 3) else "READY" for n in range(5)}
 
 
-def test_leads_are_deleted_and_counted(loaded: Room) -> None:
+def test_leads_are_deleted_and_counted(loaded: LeadApi) -> None:
     assert loaded.act(1, 3, action="DELETE_LEADS") == Changed(deleted=2)
     assert set(loaded.states()) == {"L0", "L2", "L4"}
 
 
-def test_a_lead_that_is_not_there_is_no_obstacle(loaded: Room) -> None:
+def test_a_lead_that_is_not_there_is_no_obstacle(loaded: LeadApi) -> None:
     assert loaded.client.act("CANCEL_LEADS", ["1001"], ["17", *loaded.ids(0)], loaded.effort) == Changed(updated=1)
 
 
-def test_an_action_is_bounded_by_campaigns_and_leads(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent = answered(room, monkeypatch, answer([]), answer({"success": True}))
-    room.client.act("PAUSE_LEADS", ["1001"], ["7", "8"], room.effort)
+def test_an_action_is_bounded_by_campaigns_and_leads(api: LeadApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = answered(api, monkeypatch, answer([]), answer({"success": True}))
+    api.client.act("PAUSE_LEADS", ["1001"], ["7", "8"], api.effort)
     request = sent[-1]
     assert (request["method"], request["params"]) == ("PUT", {"leadAction": "PAUSE_LEADS"})
     assert request["body"] == {
@@ -311,11 +311,11 @@ def test_an_action_is_bounded_by_campaigns_and_leads(room: Room, monkeypatch: py
 @pytest.mark.parametrize(
     ("campaigns", "leads"), [([], ["1"]), (["1001"], []), (["1001"], [str(n) for n in range(1001)])]
 )
-def test_an_action_without_bounds_is_never_sent(room: Room, campaigns: list[str], leads: list[str]) -> None:
-    before = len(room.sandbox.requests())
+def test_an_action_without_bounds_is_never_sent(api: LeadApi, campaigns: list[str], leads: list[str]) -> None:
+    before = len(api.sandbox.requests())
     with pytest.raises(ValueError, match="an action on"):
-        room.client.act("DELETE_LEADS", campaigns, leads, room.effort)
-    assert len(room.sandbox.requests()) == before
+        api.client.act("DELETE_LEADS", campaigns, leads, api.effort)
+    assert len(api.sandbox.requests()) == before
 
 
 @pytest.mark.parametrize(
@@ -331,10 +331,10 @@ def test_an_action_without_bounds_is_never_sent(room: Room, campaigns: list[str]
     ],
 )
 def test_an_action_succeeds_when_its_answer_says_so(
-    room: Room, monkeypatch: pytest.MonkeyPatch, content: Any, expected: Any
+    api: LeadApi, monkeypatch: pytest.MonkeyPatch, content: Any, expected: Any
 ) -> None:
-    answered(room, monkeypatch, answer([]), answer(content))
-    assert room.client.act("PAUSE_LEADS", ["1001"], ["7", "8"], room.effort) == expected
+    answered(api, monkeypatch, answer([]), answer(content))
+    assert api.client.act("PAUSE_LEADS", ["1001"], ["7", "8"], api.effort) == expected
 
 
 @settings(max_examples=60, deadline=None)
@@ -342,38 +342,38 @@ def test_an_action_succeeds_when_its_answer_says_so(
 def test_more_leads_changed_than_asked_for_stop_the_run(asked: int, updated: Any, deleted: Any) -> None:
     counts = [value for value in (updated, deleted) if type(value) is int]
     with desk() as made, pytest.MonkeyPatch.context() as patch:
-        room = Room(made)
+        api = LeadApi(made)
         done = {"success": True, "leadUpdateCount": updated, "leadDeleteCount": deleted}
-        answered(room, patch, answer([]), answer(done))
+        answered(api, patch, answer([]), answer(done))
         ids = [str(number) for number in range(asked)]
         if max(counts, default=0) > asked:
             with pytest.raises(ServerError, match=f"asked for {asked} leads of campaign 1001, .* it changed"):
-                room.client.act("PAUSE_LEADS", ["1001"], ids, room.effort)
+                api.client.act("PAUSE_LEADS", ["1001"], ids, api.effort)
         else:
-            assert isinstance(room.client.act("PAUSE_LEADS", ["1001"], ids, room.effort), Changed)
+            assert isinstance(api.client.act("PAUSE_LEADS", ["1001"], ids, api.effort), Changed)
 
 
 def test_nothing_is_acted_on_where_the_server_ignores_lead_ids() -> None:
     with desk(config={"lead_ids_ignored": True}) as made:
         made.client.directory()
-        room = Room(made)
-        room.load(*range(5))
+        api = LeadApi(made)
+        api.load(*range(5))
         for _ in range(2):
             with pytest.raises(ServerError, match=r"also returns other leads.*Nothing was changed"):
-                room.act(1)
-        assert set(room.states().values()) == {"READY"}
-        assert room.sandbox.requests("action") == []
+                api.act(1)
+        assert set(api.states().values()) == {"READY"}
+        assert api.sandbox.requests("action") == []
 
 
-def test_rows_beyond_the_first_page_are_looked_at_too(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_beyond_the_first_page_are_looked_at_too(api: LeadApi, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = [answer([{"leadId": n}]) for n in (7, 8, 9)]
-    sent = answered(room, monkeypatch, *pages, answer([]))
+    sent = answered(api, monkeypatch, *pages, answer([]))
     with pytest.raises(ServerError, match="Nothing was changed"):
-        room.client.act("PAUSE_LEADS", ["1001"], ["7", "8"], room.effort)
+        api.client.act("PAUSE_LEADS", ["1001"], ["7", "8"], api.effort)
     assert len(sent) == 3
 
 
-def test_the_criteria_are_searched_once_a_run(loaded: Room) -> None:
+def test_the_criteria_are_searched_once_a_run(loaded: LeadApi) -> None:
     loaded.act(0)
     searched = len(loaded.sandbox.requests("search"))
     loaded.act(1)
@@ -381,7 +381,7 @@ def test_the_criteria_are_searched_once_a_run(loaded: Room) -> None:
     assert len(loaded.sandbox.requests("search")) == searched
 
 
-def test_a_search_that_found_nothing_has_shown_nothing(loaded: Room) -> None:
+def test_a_search_that_found_nothing_has_shown_nothing(loaded: LeadApi) -> None:
     loaded.client.act("CANCEL_LEADS", ["1001"], ["17"], loaded.effort)
     searched = len(loaded.sandbox.requests("search"))
     loaded.act(1)
@@ -391,29 +391,29 @@ def test_a_search_that_found_nothing_has_shown_nothing(loaded: Room) -> None:
 # Listed
 
 
-def test_a_phone_is_listed(room: Room) -> None:
-    assert room.list_phone() == Changed()
-    (entry,) = room.sandbox.dnc()
+def test_a_phone_is_listed(api: LeadApi) -> None:
+    assert api.list_phone() == Changed()
+    (entry,) = api.sandbox.dnc()
     assert (entry["phone"], entry["countryId"], entry["externId"]) == ("6505550000", "USA", "L0")
 
 
-def test_a_phone_that_is_listed_already_is_listed(room: Room) -> None:
-    room.sandbox.faults([fault("dnc", status=409)])
-    assert room.list_phone() == Changed()
+def test_a_phone_that_is_listed_already_is_listed(api: LeadApi) -> None:
+    api.sandbox.faults([fault("dnc", status=409)])
+    assert api.list_phone() == Changed()
 
 
-def test_a_phone_that_is_none_is_refused(room: Room) -> None:
-    refused = room.list_phone("none")
+def test_a_phone_that_is_none_is_refused(api: LeadApi) -> None:
+    refused = api.list_phone("none")
     assert isinstance(refused, Refused)
     assert refused.reason == "http_400"
 
 
 # Asked again until it is answered
 
-CALLS: dict[str, Callable[[Room], Any]] = {
-    "patch": Room.change,
-    "action": lambda room: room.act(0),
-    "dnc": Room.list_phone,
+CALLS: dict[str, Callable[[LeadApi], Any]] = {
+    "patch": LeadApi.change,
+    "action": lambda api: api.act(0),
+    "dnc": LeadApi.list_phone,
 }
 EACH = pytest.mark.parametrize("kind", CALLS)
 
@@ -433,7 +433,7 @@ EACH = pytest.mark.parametrize("kind", CALLS)
         fault("", "html"),
     ],
 )
-def test_whatever_has_no_known_fate_is_repeated(loaded: Room, kind: str, mishap: dict[str, Any]) -> None:
+def test_whatever_has_no_known_fate_is_repeated(loaded: LeadApi, kind: str, mishap: dict[str, Any]) -> None:
     loaded.act(1)
     loaded.efforts.clear()
     loaded.sandbox.faults([mishap | {"on": kind, "times": 4}])
@@ -442,7 +442,7 @@ def test_whatever_has_no_known_fate_is_repeated(loaded: Room, kind: str, mishap:
 
 
 @EACH
-def test_what_was_done_twice_is_done_once(loaded: Room, kind: str) -> None:
+def test_what_was_done_twice_is_done_once(loaded: LeadApi, kind: str) -> None:
     loaded.sandbox.faults([fault(kind, "drop_after")])
     CALLS[kind](loaded)
     once = (loaded.names(), loaded.states(), loaded.sandbox.dnc())
@@ -451,7 +451,7 @@ def test_what_was_done_twice_is_done_once(loaded: Room, kind: str) -> None:
 
 
 @EACH
-def test_a_429_is_waited_out_and_counted(loaded: Room, kind: str) -> None:
+def test_a_429_is_waited_out_and_counted(loaded: LeadApi, kind: str) -> None:
     loaded.act(1)
     loaded.efforts.clear()
     loaded.sandbox.faults([fault(kind, status=429, body="rate", retry_after="25")])
@@ -462,7 +462,7 @@ def test_a_429_is_waited_out_and_counted(loaded: Room, kind: str) -> None:
 
 
 @EACH
-def test_a_request_that_was_not_sent_is_repeated(kind: str, loaded: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_was_not_sent_is_repeated(kind: str, loaded: LeadApi, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded.act(1)
     send, refused = loaded.desk.transport.send, [NotSent("Connection refused")] * 2
     monkeypatch.setattr(loaded.desk.transport, "send", lambda *a, **k: refused.pop() if refused else send(*a, **k))
@@ -476,36 +476,36 @@ def test_three_times_500_in_a_row_break_the_request_and_nothing_less(kind: str, 
     text = "".join("x" if status == 500 else "." for status in statuses)
     with desk() as made:
         made.client.directory()
-        room = Room(made)
-        room.load(*range(2))
-        room.act(1)
-        room.efforts.clear()
-        room.sandbox.faults([fault(kind, status=status) for status in statuses])
-        outcome = CALLS[kind](room)
-        assert len(room.sandbox.requests(kind)) - (kind == "action") == room.efforts["requests"]
+        api = LeadApi(made)
+        api.load(*range(2))
+        api.act(1)
+        api.efforts.clear()
+        api.sandbox.faults([fault(kind, status=status) for status in statuses])
+        outcome = CALLS[kind](api)
+        assert len(api.sandbox.requests(kind)) - (kind == "action") == api.efforts["requests"]
     broken = text.find("xxx")
     assert outcome == Refused("http_500", "HTTP 500") if broken >= 0 else isinstance(outcome, Changed)
-    assert room.efforts["requests"] == (broken + 3 if broken >= 0 else len(statuses) + 1)
-    assert room.efforts["retries"] == room.efforts["requests"] - 1
-    assert room.efforts["throttled"] == statuses[: room.efforts["requests"]].count(429)
+    assert api.efforts["requests"] == (broken + 3 if broken >= 0 else len(statuses) + 1)
+    assert api.efforts["retries"] == api.efforts["requests"] - 1
+    assert api.efforts["throttled"] == statuses[: api.efforts["requests"]].count(429)
 
 
 @EACH
 def test_a_request_that_is_never_answered_fails_in_time(kind: str) -> None:
     with desk(retry_max_seconds=90) as made:
         made.client.directory()
-        room = Room(made)
-        room.load(0, 1)
-        room.act(1)
-        room.sandbox.faults([fault(kind, status=503, times=FOREVER)])
-        began = room.clock.monotonic()
+        api = LeadApi(made)
+        api.load(0, 1)
+        api.act(1)
+        api.sandbox.faults([fault(kind, status=503, times=FOREVER)])
+        began = api.clock.monotonic()
         with pytest.raises(ServerError, match=r"within retry_max_seconds; the last problem was: HTTP 503.*run again"):
-            CALLS[kind](room)
-        assert room.clock.monotonic() - began <= 90
+            CALLS[kind](api)
+        assert api.clock.monotonic() - began <= 90
 
 
 @EACH
-def test_a_denial_says_what_to_check(loaded: Room, kind: str) -> None:
+def test_a_denial_says_what_to_check(loaded: LeadApi, kind: str) -> None:
     loaded.act(1)
     loaded.sandbox.faults([fault(kind, status=403, body='{"errorCode": "access.denied.exception"}')])
     with pytest.raises(ServerError, match=r"the server refuses the .*HTTP 403 access.denied.*permissions"):
@@ -513,7 +513,7 @@ def test_a_denial_says_what_to_check(loaded: Room, kind: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "what"), [("action", "lead action"), ("dnc", "do-not-call list")])
-def test_a_route_that_is_not_there_is_told(loaded: Room, kind: str, what: str) -> None:
+def test_a_route_that_is_not_there_is_told(loaded: LeadApi, kind: str, what: str) -> None:
     loaded.act(1)
     loaded.sandbox.faults([fault(kind, status=404)])
     with pytest.raises(ServerError, match=f"no {what} answers under"):
@@ -521,7 +521,7 @@ def test_a_route_that_is_not_there_is_told(loaded: Room, kind: str, what: str) -
 
 
 @EACH
-def test_a_stop_ends_the_waiting(loaded: Room, kind: str) -> None:
+def test_a_stop_ends_the_waiting(loaded: LeadApi, kind: str) -> None:
     loaded.act(1)
     loaded.sandbox.faults([fault(kind, status=503, retry_after="25")])
     sleep, began = loaded.clock.sleep, loaded.clock.monotonic()
@@ -530,7 +530,7 @@ def test_a_stop_ends_the_waiting(loaded: Room, kind: str) -> None:
         sleep(seconds)
         loaded.desk.halt.set(Interrupted("stopped"))
 
-    loaded.clock.sleep = stop_after_a_while  # type: ignore[method-assign]
+    loaded.clock.sleep = stop_after_a_while  # type: ignore[method-assign] # the clock stops the run while it sleeps
     with pytest.raises(Interrupted):
         CALLS[kind](loaded)
     assert loaded.clock.monotonic() - began < 1
@@ -539,7 +539,7 @@ def test_a_stop_ends_the_waiting(loaded: Room, kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "windows"), [("patch", CHANGE_WINDOWS), ("action", ACTION_WINDOWS), ("dnc", LIST_WINDOWS)]
 )
-def test_each_kind_keeps_its_own_pace(loaded: Room, kind: str, windows: tuple[Window, ...]) -> None:
+def test_each_kind_keeps_its_own_pace(loaded: LeadApi, kind: str, windows: tuple[Window, ...]) -> None:
     for _ in range(40):
         CALLS[kind](loaded)
     asked = loaded.sandbox.requests(kind)

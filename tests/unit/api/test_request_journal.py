@@ -135,14 +135,14 @@ def test_lines_of_many_threads_do_not_mix(path: Path) -> None:
 
 
 def test_the_clients_requests_are_noted(path: Path) -> None:
-    with desk() as room, closing(RequestJournal(path, room.clock)) as journal:
-        room.client._journal = room.client.admin._journal = journal
-        room.sandbox.faults([{"on": "load", "do": "status", "status": 502}])
-        room.load([lead(number) for number in range(3)])
-    told = [(one.kind, one.campaign_id, one.leads, one.status, one.retry) for one in read_requests(path).exchanges]
-    loads = [one for one in told if one[0] == "load"]
+    with desk() as api, closing(RequestJournal(path, api.clock)) as journal:
+        api.client._journal = api.client.admin._journal = journal
+        api.sandbox.faults([{"on": "load", "do": "status", "status": 502}])
+        api.load([lead(number) for number in range(3)])
+    kept = [(one.kind, one.campaign_id, one.leads, one.status, one.retry) for one in read_requests(path).exchanges]
+    loads = [one for one in kept if one[0] == "load"]
     assert loads == [("load", "1001", 3, 502, False), ("load", "1001", 3, 200, True)]
-    assert {one for one in told if one not in loads} == {("search", "1001", 3, 200, False)}
+    assert {one for one in kept if one not in loads} == {("search", "1001", 3, 200, False)}
 
 
 def test_a_journal_is_read_in_the_order_of_sending_without_a_line_that_broke_off(path: Path) -> None:

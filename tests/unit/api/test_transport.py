@@ -27,7 +27,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 
 
 
 class Server:
-    """Listens on loopback, reads each request whole, and then behaves as it is told."""
+    """Listens on loopback, reads each request whole, and then behaves as the test says."""
 
     def __init__(self, behave: Callable[[socket.socket], None]) -> None:
         self._behave = behave
@@ -255,25 +255,25 @@ def test_an_answer_teaches_the_servers_clock() -> None:
         assert transport._server_clock.earliest(now, 0.0) == 1_767_225_609
 
 
-def test_whoever_asked_is_told_when_the_request_has_left_and_before_the_answer() -> None:
-    told: list[str] = []
+def test_on_sent_is_called_after_the_request_is_written_and_before_the_answer() -> None:
+    sent: list[str] = []
 
     def behave(connection: socket.socket) -> None:
-        wait_until(lambda: told)
+        wait_until(lambda: sent)
         connection.sendall(ANSWER)
 
     with serving(behave) as (server, transport):
-        transport.send("POST", server.url, body=b"{}", on_sent=lambda: told.append("sent"))
-    assert told == ["sent"]
+        transport.send("POST", server.url, body=b"{}", on_sent=lambda: sent.append("sent"))
+    assert sent == ["sent"]
 
 
-def test_nobody_is_told_of_a_request_that_did_not_leave() -> None:
-    told: list[str] = []
+def test_on_sent_is_not_called_for_a_request_that_was_not_sent() -> None:
+    sent: list[str] = []
     transport = transport_to(FakeClock(), ServerClock(), "http://127.0.0.1:1")
-    answer = transport.send("POST", "http://127.0.0.1:1", body=b"{}", on_sent=lambda: told.append("sent"))
+    answer = transport.send("POST", "http://127.0.0.1:1", body=b"{}", on_sent=lambda: sent.append("sent"))
     transport.close()
     assert isinstance(answer, NotSent)
-    assert told == []
+    assert sent == []
 
 
 def test_connections_are_used_again() -> None:

@@ -335,7 +335,7 @@ def test_those_who_wait_do_not_wait_for_ever_when_the_renewing_thread_is_stopped
     def stopped() -> None:
         waiter.start()
         waiting.wait()
-        waiter.join(1)  # it can not end: it waits for this very sign-in
+        waiter.join(1)  # it cannot end: it waits for this very sign-in
         assert waiter.is_alive()
         raise KeyboardInterrupt
 

@@ -55,7 +55,7 @@ def test_retry_after(value: str | None, seconds: float | None) -> None:
     assert parse_retry_after(value, NEW_YEAR_2026) == seconds
 
 
-@given(st.datetimes(datetime(2026, 1, 1), datetime(2100, 1, 1)), st.integers(-12, 12))  # noqa: DTZ001
+@given(st.datetimes(datetime(2026, 1, 1), datetime(2100, 1, 1)), st.integers(-12, 12))  # noqa: DTZ001 - the zone comes with `hours`
 def test_retry_after_reads_every_date(when: datetime, hours: int) -> None:
     whole = when.replace(microsecond=0, tzinfo=timezone(timedelta(hours=hours)))
     now = whole.timestamp() - 77

@@ -153,7 +153,7 @@ def test_threads_take_different_slots() -> None:
 
 
 class PausedMidway(FakeClock):
-    """While somebody sleeps on it the server says 429."""
+    """A 429 arrives while a thread sleeps on this clock."""
 
     pace: Pace | None = None
 

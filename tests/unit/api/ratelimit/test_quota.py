@@ -91,7 +91,7 @@ class Account:
         return self.clock.run([self.sender] * SENDERS + list(others))
 
     def foreign(self, every: float, seconds: float) -> Callable[[], None]:
-        """Somebody else, who sends at a steady rate for a while and gives up what is refused."""
+        """Another program, which sends at a steady rate for a while and does not retry."""
 
         def act() -> None:
             end = self.clock.monotonic() + seconds
@@ -125,7 +125,7 @@ def hundred(seed: int) -> tuple[float, list[float]]:
 
 
 def test_alone_with_eight_senders_nothing_is_refused_and_hardly_anything_left_unused() -> None:
-    """Eight senders can not have the ten last batches under way at once: some of what is above 1 is theirs."""
+    """Eight senders cannot have the ten last batches in flight at once: some of what is above 1 comes from that."""
     ratios = []
     for seed in range(60):
         seconds, latencies = hundred(seed)
@@ -185,7 +185,7 @@ def test_those_who_wait_go_in_the_order_they_came() -> None:
             pace.wait(clock.sleep)
             order.append(number + 10 * turn)
 
-    clock.run([lambda number=number: come(number) for number in range(5)])  # type: ignore[misc]
+    clock.run([lambda number=number: come(number) for number in range(5)])  # type: ignore[misc] # mypy cannot infer a lambda with a default
     assert order == [0, 10, 1, 2, 3, 4, 20, 11, 12, 13, 14, 21, 22, 23, 24]
 
 
