@@ -1,10 +1,10 @@
-"""From the SDK's messages to this package's flow: the stream maps a record goes through, and the sink behind each."""
+"""The route of a stream's records: the stream maps they go through, and the sink behind each."""
 
 from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from singer_sdk import metrics
 from singer_sdk.mapper import SameRecordTransform
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from target_engagevoice.delivery.stream_versions import Versions
     from target_engagevoice.mapping.stream import Stream
     from target_engagevoice.outcomes.outcomes import Outcomes, ReadRecord
-    from target_engagevoice.run.load_run import LoadRun
+    from target_engagevoice.run.open_run import OpenRun
 
     Transform: TypeAlias = "Callable[[dict[str, Any]], dict[str, Any] | None]"
 
@@ -32,7 +32,7 @@ METADATA_PREFIX = b"_sdc_"
 """In the line of a record that may have the SDK's metadata; looking for it is cheaper than for the fields."""
 
 COUNTED_AT_ONCE = 100
-"""The SDK's counters are told of so many records together: each call asks for the time."""
+"""The SDK's counters count so many records in one call: each call asks for the time."""
 
 READ_RECORD = "read_record"
 """Key of the context under which the target hands over the record as it was read."""
@@ -43,10 +43,27 @@ def batch_timer(stream: str) -> metrics.Timer:
     return metrics.Timer(metrics.Metric.BATCH_PROCESSING_TIME, {metrics.Tag.STREAM: stream})
 
 
+class LeadTarget(Protocol):
+    """What a sink needs of its target: the SDK makes a sink of its class, and hands it nothing but the target."""
+
+    @property
+    def open_run(self) -> OpenRun:
+        """The run that the sink delivers to."""
+
+    def compiled(self, stream_name: str) -> Stream | None:
+        """The compiled stream; None for one that is skipped."""
+
+
 class LeadSink(Sink):
-    """Takes the records of one stream and sees each to its outcome, or into the buffer of its campaign.
+    """Gives each record of one stream its outcome, or puts its lead into the buffer of its campaign.
 
     Not one sink a campaign, as `get_sink` would allow: each would copy the schema, and there may be a thousand.
+
+    Args:
+        target: The SDK's, and a `LeadTarget`, which has compiled the stream already.
+        stream_name: As stream maps name it.
+        schema: Of its SCHEMA message.
+        key_properties: Its key.
     """
 
     def __init__(
@@ -57,21 +74,11 @@ class LeadSink(Sink):
         key_properties: Sequence[str] | None,
     ) -> None:
         super().__init__(target, stream_name, schema, key_properties)
-        self._load_run: LoadRun | None = None
-        self._stream: Stream | None = None
+        lead_target = cast("LeadTarget", target)
+        self._run = lead_target.open_run
+        self._stream = stream = lead_target.compiled(stream_name)
         self._buffers: dict[str, LeadBuffer] = {}  # by campaign id: a campaign's own hash is that of all it has
         self._uncounted = 0
-        self._quick: Callable[[Mapping[str, Any]], Lead | None] | None = None
-        self._only: Campaign | None = None
-
-    def bind(self, load_run: LoadRun, stream: Stream | None) -> None:
-        """Say what it is for.
-
-        Args:
-            load_run: The run it delivers to.
-            stream: The compiled stream; None for one that is skipped.
-        """
-        self._load_run, self._stream = load_run, stream
         self._quick = stream.quick if stream is not None else None
         self._only = stream.router.only if stream is not None else None
 
@@ -88,14 +95,13 @@ class LeadSink(Sink):
         return record
 
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
-        """See a record to its outcome, or into its buffer.
+        """Give a record its outcome, or put its lead into its buffer.
 
         Args:
             record: After stream maps.
             context: Holds the record as read under `READ_RECORD`.
         """
-        run, stream = self._load_run, self._stream
-        assert run is not None  # noqa: S101 - a mistake of this program, not of a user
+        run, stream = self._run, self._stream
         read: ReadRecord = context[READ_RECORD]
         self._uncounted += 1
         if self._uncounted >= COUNTED_AT_ONCE:
@@ -112,9 +118,9 @@ class LeadSink(Sink):
         if isinstance(outcome, Lead) and type(campaign) is Campaign:
             buffer = self._buffers.get(campaign.campaign_id)
             if buffer is None:
-                buffer = run.delivery.buffer(stream.name, campaign, stream.options)
+                buffer = run.destination.buffer(stream.name, campaign, stream.options)
                 self._buffers[campaign.campaign_id] = buffer
-            run.delivery.take(buffer, read, outcome)
+            run.destination.take(buffer, read, outcome)
             return
         known = None if isinstance(campaign, Rejection) else campaign
         if not isinstance(outcome, Outcome):
@@ -127,16 +133,16 @@ class LeadSink(Sink):
         if retirement is None:
             run.outcomes.settle(read, known, outcome)
         else:
-            run.delivery.retire(read, retirement)
+            run.destination.retire(read, retirement)
 
     def count_records(self) -> None:
-        """Tell the SDK's counters of the records since the last call."""
+        """Add the records since the last call to the SDK's counters."""
         self.tally_record_read(self._uncounted)
         self.record_counter_metric.increment(self._uncounted)
         self._uncounted = 0
 
     def clean_up(self) -> None:
-        """The stream is at its end, or has a new SCHEMA: let the SDK's counter say how many records there were."""
+        """The stream is at its end, or has a new SCHEMA: let the SDK's counter log how many records there were."""
         self.count_records()
         super().clean_up()
 
@@ -150,16 +156,16 @@ class LeadSink(Sink):
 
 
 @dataclass(frozen=True)
-class Way:
+class Route:
     """Where the records of a stream go, through one stream map.
 
     Attributes:
         alias: The stream's name behind the stream map.
-        outcomes: Where a record ends that the stream map lets go no further.
-        transform: The stream map; None for one that gives back the very record, which need not be copied nor asked.
+        outcomes: Where a record ends that the stream map removes or fails on.
+        transform: The stream map; None for one that returns the very record, which need not be copied or called.
         sink: Takes the records behind it.
         add_metadata: Whether the SDK's metadata are to be added.
-        versions: Told of a record on which the stream map fails.
+        versions: Notes a record on which the stream map fails; None unless `load_method` is `overwrite`.
     """
 
     alias: str
@@ -174,30 +180,30 @@ class Way:
         try:
             transformed = transform(copy.copy(record))
         except Exception as error:  # noqa: BLE001 - a user's expression may raise anything for one record
-            words = (
+            message = (
                 f"a stream map of {self.alias} fails on this record: {type(error).__name__}. Let its expression take "
                 "what this record holds, or lacks."
             )
             if self.versions is not None:
                 self.versions.doubt(self.alias, read)
-            self.outcomes.reject(read, None, Rejection(Stage.MAP, "stream_map", words))
+            self.outcomes.reject(read, None, Rejection(Stage.MAP, "stream_map", message))
             return None
         if transformed is None:
             self.outcomes.settle(read, None, Outcome.SKIPPED)
         return transformed
 
 
-def ways_of(
-    stream_maps: Sequence[StreamMap], sinks: Mapping[str, Sink], run: LoadRun, *, add_metadata: bool
-) -> tuple[Way, ...]:
-    """The ways of the records of a stream that has these stream maps, to the sinks of these names."""
+def routes_of(
+    stream_maps: Sequence[StreamMap], sinks: Mapping[str, Sink], run: OpenRun, *, add_metadata: bool
+) -> tuple[Route, ...]:
+    """The routes of the records of a stream that has these stream maps, to the sinks of these names."""
     alone = len(stream_maps) == 1
 
     def changes_nothing(each: StreamMap) -> bool:
         return alone and type(each) is SameRecordTransform and not each.flattening_enabled
 
     return tuple(
-        Way(
+        Route(
             each.stream_alias,
             run.outcomes,
             None if changes_nothing(each) else each.transform,

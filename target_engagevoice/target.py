@@ -1,4 +1,4 @@
-"""The composition root: configuration → run → SDK target."""
+"""The SDK's target: it takes the messages of a tap, and hands each record to the sink of its stream."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from target_engagevoice.errors import ConfigError, InputError
 from target_engagevoice.logger import NAME, logger
 from target_engagevoice.mapping.stream import compile_stream
 from target_engagevoice.outcomes.checkpoints import write_to_stdout
-from target_engagevoice.run.lifecycle import RunLife, RunReader
+from target_engagevoice.run.lifecycle import Lifecycle, RunReader
 from target_engagevoice.run.load_run import LoadRun
 from target_engagevoice.run.process import run_to_its_end
-from target_engagevoice.singer.reader import LineReader
-from target_engagevoice.sinks import METADATA_PREFIX, READ_RECORD, LeadSink, Way, batch_timer, ways_of
+from target_engagevoice.run.start import RunStart
+from target_engagevoice.sinks import METADATA_PREFIX, READ_RECORD, LeadSink, Route, batch_timer, routes_of
 from target_engagevoice.stream_maps import Mapper
 
 if TYPE_CHECKING:
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 
     import click
     from singer_sdk.singerlib.encoding.base import GenericSingerReader
-    from singer_sdk.sinks import Sink
 
     from target_engagevoice.mapping.stream import Stream
+    from target_engagevoice.run.lifecycle import NewRun
+    from target_engagevoice.run.open_run import OpenRun
 
 
 class RecordBeforeSchemaError(InputError, RecordsWithoutSchemaException):
@@ -48,7 +49,7 @@ class TargetEngageVoice(Target):
 
     name = NAME
     package_name = NAME
-    default_sink_class = LeadSink
+    default_sink_class: type[LeadSink] = LeadSink
     config_jsonschema: ClassVar[dict[str, Any]] = json_schema()
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,
@@ -58,21 +59,22 @@ class TargetEngageVoice(Target):
         TargetCapabilities.VALIDATE_RECORDS,
     ]
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, fate: str = "loaded", **options: Any) -> None:
         """Check the configuration; nothing is opened or read yet.
 
         Args:
+            fate: What becomes of the lines before one that is no message, see `LineReader`.
             options: The SDK's, such as `config`.
 
         Raises:
             ConfigError: A setting is wrong.
         """
         self._streams: dict[str, Stream | None] = {}
-        self._ways: dict[str, tuple[Way, ...]] = {}
+        self._routes: dict[str, tuple[Route, ...]] = {}
         self._good_keys: set[str] = set()
-        self._lines = LineReader(logger.warning)
-        self.run_life = RunLife(self.new_run, self._lines, self._clean_up)
-        options.setdefault("message_reader", cast("GenericSingerReader[str]", RunReader(self.run_life, self._lines)))
+        self.lifecycle = Lifecycle(self.new_run, self._clean_up, fate)
+        self._lines = self.lifecycle.lines
+        options.setdefault("message_reader", cast("GenericSingerReader[str]", RunReader(self.lifecycle)))
         super().__init__(**options)
 
     # What the SDK asks for before reading
@@ -91,27 +93,28 @@ class TargetEngageVoice(Target):
         """Prepare the stream maps.
 
         Raises:
-            ConfigError: They can not be understood.
+            ConfigError: They cannot be understood.
         """
         self._mapper = Mapper.of(self._config, self.logger)
 
     def _setup_signal_handlers(self) -> None:
-        """Leave the process's signals alone: `process.run_to_its_end` sets them."""
+        """Set none: `process.run_to_its_end` does."""
 
     # The run
 
-    def new_run(self) -> LoadRun:
+    def new_run(self) -> NewRun:
         """A run, not yet opened."""
-        return LoadRun(self._settings, SystemClock(), self.plugin_version, write_to_stdout, batch_timer)
+        start = RunStart.of(self._settings, SystemClock(), write_to_stdout)
+        return LoadRun(start, self.plugin_version, batch_timer)
 
     @property
-    def load_run(self) -> LoadRun:
-        """The run, see `RunLife.run`."""
-        return self.run_life.run
+    def open_run(self) -> OpenRun:
+        """The run, opened when first asked for; see `Lifecycle.run`."""
+        return self.lifecycle.run
 
     def process_endofpipe(self) -> None:
-        """Standard input is at its end: see every lead out, see `RunLife.finish`."""
-        self.run_life.finish()
+        """Standard input is at its end: deliver every lead, see `Lifecycle.finish`."""
+        self.lifecycle.finish()
 
     def _clean_up(self) -> None:
         for sink in self._sinks_active.values():
@@ -126,7 +129,7 @@ class TargetEngageVoice(Target):
         record: dict[str, Any] | None = None,
         schema: dict[str, Any] | None = None,
         key_properties: Sequence[str] | None = None,
-    ) -> Sink:
+    ) -> LeadSink:
         """The sink of a stream; a new one for a new SCHEMA message.
 
         Raises:
@@ -135,26 +138,28 @@ class TargetEngageVoice(Target):
         del record
         if schema is not None:
             return self._new_stream(stream_name, schema, key_properties)
-        return self._sinks_active[stream_name]
+        return cast("LeadSink", self._sinks_active[stream_name])
 
-    def _new_stream(self, name: str, schema: dict[str, Any], key_properties: Sequence[str] | None) -> Sink:
+    def _new_stream(self, name: str, schema: dict[str, Any], key_properties: Sequence[str] | None) -> LeadSink:
         keys = tuple(key_properties or ())
-        run = self.load_run
+        directory = self.open_run.directory
         stream = (
             None
             if cast("Mapper", self.mapper).removes(name)
-            else compile_stream(name, schema, keys, self._settings.stream_rules, run.directory)
+            else compile_stream(name, schema, keys, self._settings.stream_rules, directory)
         )
         for warning in stream.warnings if stream is not None else ():
             logger.warning("%s", warning)
         self._streams[name] = stream
         self._good_keys.discard(name)
-        self._ways.clear()
+        self._routes.clear()
         if name in self._sinks_active:
             self._sinks_active[name].clean_up()
-        sink = cast("LeadSink", self.add_sink(name, schema, keys))
-        sink.bind(run, stream)
-        return sink
+        return cast("LeadSink", self.add_sink(name, schema, keys))
+
+    def compiled(self, stream_name: str) -> Stream | None:
+        """The stream, compiled; None for one that is skipped."""
+        return self._streams[stream_name]
 
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
         keys = message_dict.get("key_properties")
@@ -166,7 +171,7 @@ class TargetEngageVoice(Target):
             )
             raise InputError(msg)
         super()._process_schema_message(message_dict)
-        self.load_run.rejects.keep_schema(message_dict["stream"], self._lines.line)
+        self.open_run.rejects.keep_schema(message_dict["stream"], self._lines.line)
 
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         try:
@@ -179,21 +184,21 @@ class TargetEngageVoice(Target):
             msg = f"line {line_number}: the record of stream {name} is not an object: the tap does not speak Singer."
             raise InputError(msg)
         line = self._lines.line
-        for way in self._ways.get(name) or self._ways_of(name):
-            read = way.outcomes.read(way.alias, line)
-            transformed = record if way.transform is None else way.transformed(way.transform, read, record)
+        for route in self._routes.get(name) or self._routes_of(name):
+            read = route.outcomes.read(route.alias, line)
+            transformed = record if route.transform is None else route.transformed(route.transform, read, record)
             if transformed is None:
                 continue
-            if way.add_metadata:
-                way.sink._add_sdc_metadata_to_record(transformed, message_dict, {})  # noqa: SLF001 - as the SDK does
-            elif way.transform is not None or METADATA_PREFIX in line:
-                way.sink._remove_sdc_metadata_from_record(transformed)  # noqa: SLF001 - as the SDK does
-            if way.alias not in self._good_keys:
-                self._check_key(way.alias, transformed)
-            way.sink.process_record(transformed, {READ_RECORD: read})
+            if route.add_metadata:
+                route.sink._add_sdc_metadata_to_record(transformed, message_dict, {})  # noqa: SLF001 - as the SDK does
+            elif route.transform is not None or METADATA_PREFIX in line:
+                route.sink._remove_sdc_metadata_from_record(transformed)  # noqa: SLF001 - as the SDK does
+            if route.alias not in self._good_keys:
+                self._check_key(route.alias, transformed)
+            route.sink.process_record(transformed, {READ_RECORD: read})
 
-    def _ways_of(self, name: str) -> tuple[Way, ...]:
-        """The ways of a stream's records, found once after each SCHEMA message.
+    def _routes_of(self, name: str) -> tuple[Route, ...]:
+        """The routes of a stream's records, found once after each SCHEMA message.
 
         Raises:
             RecordBeforeSchemaError: There was none for this stream.
@@ -203,14 +208,14 @@ class TargetEngageVoice(Target):
             raise RecordBeforeSchemaError(msg)
         add_metadata = bool(self._config.get("add_record_metadata"))
         stream_maps = self.mapper.stream_maps[name]
-        self._ways[name] = ways_of(stream_maps, self._sinks_active, self.load_run, add_metadata=add_metadata)
-        return self._ways[name]
+        self._routes[name] = routes_of(stream_maps, self._sinks_active, self.open_run, add_metadata=add_metadata)
+        return self._routes[name]
 
     def _check_key(self, name: str, record: Mapping[str, Any]) -> None:
-        """Tell a record without its key, which is rejected, from a stream without it, which ends the run.
+        """End the run where a stream lacks its key; a record that lacks it is rejected later.
 
         Raises:
-            KeyMissingError: No record of the stream had its key so far.
+            KeyMissingError: The first record of the stream has no key.
         """
         stream = self._streams[name]
         if stream is None:
@@ -226,7 +231,7 @@ class TargetEngageVoice(Target):
 
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, requires={"value"})
-        self.load_run.state(message_dict["value"])
+        self.open_run.state(message_dict["value"])
 
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
         """A version of a stream is whole: `load_method: overwrite` retires what it no longer holds."""
@@ -237,7 +242,7 @@ class TargetEngageVoice(Target):
             raise InputError(msg)
         for stream_map in self.mapper.stream_maps.get(name, ()):
             if self._streams.get(stream_map.stream_alias) is not None:
-                self.load_run.activate(stream_map.stream_alias, version)
+                self.open_run.activate(stream_map.stream_alias, version)
 
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
         msg = f"a BATCH message came on stream {message_dict.get('stream')}: remove batch_config from the tap."

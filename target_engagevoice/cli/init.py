@@ -69,8 +69,7 @@ def _schemas(source: IO[bytes]) -> dict[str, tuple[Mapping[str, Any], tuple[str,
         InputError: The input does not speak Singer.
     """
     schemas: dict[str, tuple[Mapping[str, Any], tuple[str, ...]]] = {}
-    reader = LineReader(logger.warning)
-    reader.fate = "read"
+    reader = LineReader(logger.warning, fate="read")
 
     def take(message: dict[str, Any]) -> None:
         reader.assert_line_requires(message, {"stream", "schema"})

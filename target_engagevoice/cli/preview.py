@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from target_engagevoice.cli.sheet import Sheet
-    from target_engagevoice.preflight.preview import MappedLead, Rehearsal
+    from target_engagevoice.preflight.preview import MappedLead, Preview
 
 EXAMPLES = """\b
 Examples:
@@ -52,7 +52,7 @@ def preview(sources: tuple[str, ...], file_input: IO[Any] | None, limit: int, of
     to the log.
     """
     from target_engagevoice.cli.sheet import Sheet  # noqa: PLC0415 - imports rich, which --help does not need
-    from target_engagevoice.preflight.preview import AnyDirectory, RehearsalTarget  # noqa: PLC0415 - imports the SDK
+    from target_engagevoice.preflight.preview import AnyDirectory, PreviewTarget  # noqa: PLC0415 - imports the SDK
 
     if file_input is None and sys.stdin is not None and sys.stdin.isatty():
         raise click.UsageError("nothing to read: pipe a tap into engagevoice preview, or give --input FILE.")
@@ -61,19 +61,19 @@ def preview(sources: tuple[str, ...], file_input: IO[Any] | None, limit: int, of
         config = without_sign_in(config)
     sheet = Sheet()
     leads = _Leads(sheet)
-    target = RehearsalTarget(config, limit=limit, show=leads.show, directory=AnyDirectory() if offline else None)
-    rehearsal = target.rehearsal
-    end_on_signals(target.run_life.stop)
+    target = PreviewTarget(config, limit=limit, show=leads.show, directory=AnyDirectory() if offline else None)
+    previewed = target.preview
+    end_on_signals(target.lifecycle.stop)
     failure: EngageVoiceError | None = None
     try:
-        _ = target.load_run
+        _ = target.open_run
         target.listen(file_input)
     except EngageVoiceError as error:
         failure = error
     finally:
-        rehearsal.close(failure)
-    if failure is None or rehearsal.run.read:
-        _show_counts(sheet, rehearsal, leads.number)
+        target.lifecycle.close(failure)
+    if failure is None or previewed.counts.read:
+        _show_counts(sheet, previewed, leads.number)
     if failure is not None:
         raise failure
 
@@ -100,10 +100,10 @@ def _campaign(lead: MappedLead) -> str:
     return f"{campaign.path} ({campaign.campaign_id})" if campaign.dial_group_id else f"campaign {campaign.name!r}"
 
 
-def _show_counts(sheet: Sheet, rehearsal: Rehearsal, leads_shown: int) -> None:
+def _show_counts(sheet: Sheet, previewed: Preview, leads_shown: int) -> None:
     from target_engagevoice.cli.sheet import shown  # noqa: PLC0415 - imports rich, see `preview`
 
-    record = rehearsal.run.record("", "ok", dry_run=True, error=None)
+    record = previewed.counts.record("", "ok", dry_run=True, error=None)
     totals = record["totals"]
     sheet.heading(f"Read {_number(totals['read'])}; nothing was sent")
     rows = [
@@ -115,7 +115,7 @@ def _show_counts(sheet: Sheet, rehearsal: Rehearsal, leads_shown: int) -> None:
         sheet.table(("stream", "campaign", *COLUMNS.values()), [*rows, ("total", "", *_counts(totals))])
     if totals["loaded"] > leads_shown:
         sheet.line(f"{leads_shown} of {totals['loaded']} leads are shown; --limit shows more.")
-    kinds = rehearsal.kept.kinds()
+    kinds = previewed.rejected.kinds()
     if kinds:
         sheet.heading("Rejected, one example of each kind")
     for kind in kinds:
@@ -125,8 +125,8 @@ def _show_counts(sheet: Sheet, rehearsal: Rehearsal, leads_shown: int) -> None:
         sheet.line(f"{rejection.reason}: {_number(kind.count)} {place}")
         sheet.line(rejection.message, indent=4)
         sheet.line(f"for example{key} {shown(_filled(kind.record))}", indent=4)
-    if rehearsal.would_stop:
-        sheet.line(f"A run would end with exit code 3: {rehearsal.would_stop}", style="bold")
+    if previewed.would_stop:
+        sheet.line(f"A run would end with exit code 3: {previewed.would_stop}", style="bold")
 
 
 def _number(records: int) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from target_engagevoice.model.campaign import Campaign
     from target_engagevoice.outcomes.checkpoints import Checkpoints, Epoch
     from target_engagevoice.outcomes.counts import Run
-    from target_engagevoice.outcomes.rejects import Rejects
+    from target_engagevoice.outcomes.rejects import RejectWriter
 
 CHECKED_FROM_RECORDS = 100
 """`max_rejected_percent` is not looked at before so many records: the first one of a run may well be a bad one."""
@@ -59,7 +59,7 @@ class ReadRecord(msgspec.Struct, frozen=True, eq=False, gc=False):
 class Outcomes:
     """The way out. Any thread may call it; the parts it calls have their own locks."""
 
-    def __init__(self, run: Run, rejects: Rejects, checkpoints: Checkpoints, max_rejected_percent: float) -> None:
+    def __init__(self, run: Run, rejects: RejectWriter, checkpoints: Checkpoints, max_rejected_percent: float) -> None:
         self._run = run
         self._rejects = rejects
         self._checkpoints = checkpoints

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 import simplejson
 
@@ -20,6 +20,32 @@ if TYPE_CHECKING:
 
     from target_engagevoice.clock import Clock
     from target_engagevoice.model.lead import Lead, Rejection
+
+
+class RejectWriter(Protocol):
+    """Where rejected records are written: `Rejects` in a run.
+
+    Attributes:
+        path: Of the rejects file.
+    """
+
+    @property
+    def path(self) -> Path:
+        """Of the rejects file."""
+
+    def keep_schema(self, source: str, line: bytes) -> None:
+        """Remember a SCHEMA message, see `Rejects.keep_schema`."""
+
+    def write(
+        self,
+        stream: str,
+        campaign_id: str | None,
+        rejection: Rejection,
+        record: Mapping[str, Any],
+        lead: Lead | None = None,
+        source: str | None = None,
+    ) -> None:
+        """Write one record, see `Rejects.write`."""
 
 
 class Rejects:

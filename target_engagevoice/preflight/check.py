@@ -18,7 +18,7 @@ from target_engagevoice.mapping.router import found
 from target_engagevoice.mapping.stream import compile_stream
 from target_engagevoice.model.lead import EXTENDED, LEAD_PHONE_E164
 from target_engagevoice.preflight.lineage import forbidding, origins
-from target_engagevoice.preflight.preview import AnyDirectory, RehearsalTarget
+from target_engagevoice.preflight.preview import AnyDirectory, PreviewTarget
 from target_engagevoice.private_files import make_state_dir
 from target_engagevoice.run.session import connect
 from target_engagevoice.singer.catalog import as_messages
@@ -130,7 +130,7 @@ def check(config: Mapping[str, Any], schemas: IO[Any] | None, clock: Clock, vers
         version: Of this package.
     """
     checkup = Checkup()
-    reading = read_in_parts(config, RehearsalTarget)
+    reading = read_in_parts(config, PreviewTarget)
     for mistake in reading.mistakes:
         checkup.fail(ConfigError(mistake))
     valid = reading.valid if reading.can_connect else offline(reading.valid)
@@ -239,7 +239,7 @@ def _look_at_streams(
             checkup.warn(f"mappings.{pattern}: no stream of the input is named like this.")
 
 
-class _SchemaTarget(RehearsalTarget):
+class _SchemaTarget(PreviewTarget):
     """Compiles every stream of its input as a run does, goes on after one that fails, and passes over the rest."""
 
     def __init__(self, config: dict[str, Any], directory: Directory, checkup: Checkup) -> None:
@@ -263,7 +263,7 @@ class _SchemaTarget(RehearsalTarget):
         for warning in stream.mapping.warnings if stream is not None else ():
             self._checkup.warn(warning)
         keys = tuple(key_properties or ())
-        shown = _checked(stream_name, mapping, self._settings, self.rehearsal.directory, schema or _UNKNOWN, keys)
+        shown = _checked(stream_name, mapping, self._settings, self.open_run.directory, schema or _UNKNOWN, keys)
         self._checkup.streams.append(shown)
         return sink
 

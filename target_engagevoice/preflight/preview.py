@@ -1,30 +1,40 @@
-"""A run that reads, routes and maps as every run does, and shows what it would send: nothing is sent or written."""
+"""A preview reads, routes and maps as a run does, and shows what a run would send: nothing is sent or written.
+
+It is the target of every run with another destination, which shows leads instead of sending them, and another reject
+writer, which keeps one example of each kind.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from target_engagevoice.api.ratelimit.pace import Pace
 from target_engagevoice.clock import SystemClock
 from target_engagevoice.delivery.buffer import LeadBuffer, VersionQueue
+from target_engagevoice.halt import Halt
 from target_engagevoice.mapping.config import StreamMapping
 from target_engagevoice.model.campaign import Campaign, Directory
 from target_engagevoice.model.lead import Outcome
+from target_engagevoice.outcomes.checkpoints import Checkpoints
+from target_engagevoice.outcomes.counts import Run
 from target_engagevoice.outcomes.outcomes import Outcomes
-from target_engagevoice.outcomes.rejects import Rejects
 from target_engagevoice.preflight.lineage import Lineage
-from target_engagevoice.run.load_run import LoadRun
+from target_engagevoice.run.builder import warn_of_campaigns
+from target_engagevoice.run.ending import Ending
+from target_engagevoice.run.open_run import OpenRun
 from target_engagevoice.run.session import connect
 from target_engagevoice.sinks import LeadSink
 from target_engagevoice.target import TargetEngageVoice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import ExitStack
+    from pathlib import Path
 
     from target_engagevoice.clock import Clock
     from target_engagevoice.config.settings import Settings
-    from target_engagevoice.errors import EngageVoiceError
     from target_engagevoice.model.lead import Lead, Rejection
     from target_engagevoice.model.list_options import ListOptions
     from target_engagevoice.model.retirement import FlaggedRecord
@@ -61,7 +71,7 @@ class RejectedKind:
 
 
 class AnyDirectory(Directory):
-    """Every campaign that a configuration or a record names, taken at its word: nobody is asked."""
+    """Every campaign that a configuration or a record names, without asking the server whether it exists."""
 
     def __init__(self) -> None:
         super().__init__(())
@@ -72,13 +82,20 @@ class AnyDirectory(Directory):
         return Campaign(reference, reference, "", "")
 
 
-class KeptRejects(Rejects):
-    """Counts rejects by kind and keeps the first of each; writes no file. The reading thread's own."""
+class RejectExamples:
+    """Counts rejects by kind and keeps the first of each; writes no file. The reading thread's own.
 
-    def __init__(self, rejects: Rejects, run: str, clock: Clock) -> None:
-        super().__init__(rejects.path, run, clock)
+    Args:
+        path: Where a run would write them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._first: dict[tuple[str, str, str], tuple[Rejection, Mapping[str, Any]]] = {}
+
+    def keep_schema(self, source: str, line: bytes) -> None:
+        """Nothing to do: only a rejects file needs the schemas."""
 
     def write(
         self,
@@ -89,7 +106,7 @@ class KeptRejects(Rejects):
         lead: Lead | None = None,
         source: str | None = None,
     ) -> None:
-        """Keep one record in mind; see `Rejects.write`."""
+        """Count one record, and keep it if it is the first of its kind; see `Rejects.write`."""
         del campaign_id, lead, source
         kind = (stream, rejection.stage.value, rejection.reason)
         self._counts[kind] += 1
@@ -103,50 +120,70 @@ class KeptRejects(Rejects):
         ]
 
 
-class LeadShow:
-    """Where leads go instead of out: the first ones are shown, all are counted as if they were loaded.
+class ShownLeads:
+    """A destination that shows the first leads, and counts all of them as if they were loaded.
 
     The reading thread's own.
 
-    Attributes:
-        record: The record that is being mapped, after stream maps.
-        lineages: Of each stream.
+    Args:
+        outcomes: Where leads are counted.
+        limit: So many are shown.
+        show: Shows one.
     """
 
     def __init__(self, outcomes: Outcomes, limit: int, show: Callable[[MappedLead], None]) -> None:
         self._outcomes = outcomes
-        self._left = limit
+        self._to_show = limit
         self._show = show
-        self.record: Mapping[str, Any] = {}
-        self.lineages: dict[str, Lineage] = {}
+        self._record: Mapping[str, Any] = {}
+        self._lineage: Lineage | None = None
+        self.under_way = 0
 
-    def retire(self, record: ReadRecord, flagged: FlaggedRecord) -> None:
-        """Only counted, as every record that must not be called."""
-        self._outcomes.settle(record, flagged.campaign, flagged.outcome)
+    def note(self, record: Mapping[str, Any], lineage: Lineage) -> None:
+        """The next lead is made of this record, which has been through the stream maps."""
+        self._record, self._lineage = record, lineage
 
     def buffer(self, stream: str, campaign: Campaign, options: ListOptions) -> LeadBuffer:
         """The buffer of a stream and campaign, which stays empty."""
         return LeadBuffer(stream=stream, lane=VersionQueue(), campaign=campaign, options=options)
 
-    def hand_over(self) -> None:
-        """Nothing is kept in hand."""
-
     def take(self, buffer: LeadBuffer, record: ReadRecord, lead: Lead) -> None:
-        """Show a lead, if not enough have been shown."""
-        if self._left > 0:
-            self._left -= 1
-            fed = self.lineages[buffer.stream].of(self.record, lead.fields)
-            self._show(MappedLead(buffer.stream, buffer.campaign, tuple(fed)))
+        """Show a lead, if not enough have been shown, and count it."""
+        if self._to_show > 0 and self._lineage is not None:
+            self._to_show -= 1
+            fields = self._lineage.of(self._record, lead.fields)
+            self._show(MappedLead(buffer.stream, buffer.campaign, tuple(fields)))
         self._outcomes.settle(record, buffer.campaign, Outcome.LOADED)
 
+    def retire(self, record: ReadRecord, flagged: FlaggedRecord) -> None:
+        """Count a record whose lead a run would retire."""
+        self._outcomes.settle(record, flagged.campaign, flagged.outcome)
 
-class Rehearsal(LoadRun):
-    """A run without ledger, rejects file, run record and STATE. Owned by the main thread.
+    def hand_over(self) -> None:
+        """Nothing to do: no lead is kept."""
+
+    def catch_up(self) -> None:
+        """Nothing to do: every lead has its outcome."""
+
+    def finish(self) -> None:
+        """Nothing to do: every lead has its outcome."""
+
+
+class Preview:
+    """A run without ledger, rejects file, run record and STATE; see `lifecycle.NewRun`. Owned by the main thread.
 
     Args:
+        settings: Those of the run.
+        clock: Time.
+        version: Of this package.
         limit: So many leads are shown.
         show: Shows one.
-        directory: The campaigns, when nobody is to be asked for them.
+        directory: The campaigns; None for those that the server lists.
+
+    Attributes:
+        counts: The numbers.
+        rejected: The rejects.
+        leads: Where leads go.
     """
 
     def __init__(
@@ -159,81 +196,98 @@ class Rehearsal(LoadRun):
         show: Callable[[MappedLead], None],
         directory: Directory | None,
     ) -> None:
-        super().__init__(replace(settings, dry_run=True), clock, version, _write_nothing)
+        self.settings = settings
+        self._clock = clock
+        self._version = version
         self._directory = directory
-        self.kept = self.rejects = KeptRejects(self.rejects, self.run.name, clock)
-        self.outcomes = Outcomes(self.run, self.rejects, self._checkpoints, max_rejected_percent=100.0)
-        self.leads = LeadShow(self.outcomes, limit, show)
+        self.halt = Halt(clock)
+        self.ending = Ending()
+        self.counts = Run(clock)
+        self.rejected = RejectExamples(settings.state_dir / "rejects" / f"{self.counts.name}.jsonl")
+        self._checkpoints = Checkpoints(make_durable=lambda: None, write=None)
+        self._outcomes = Outcomes(self.counts, self.rejected, self._checkpoints, max_rejected_percent=100.0)
+        self.leads = ShownLeads(self._outcomes, limit, show)
 
     @property
     def would_stop(self) -> str | None:
-        """Why a run of these records would end before its time, or with an error at its end."""
-        most = self._settings.max_rejected_percent
-        percent = self.run.rejected_percent()
+        """Why a run of these records would stop early, or end with an error; None when it would not."""
+        most = self.settings.max_rejected_percent
+        percent = self.counts.rejected_percent()
         if percent <= most:
             return None
         return f"{percent:.1f} % are rejected, and max_rejected_percent allows {most:g} %."
 
-    @property
-    def directory(self) -> Directory:
-        """The account's campaigns."""
-        return self._directory if self._directory is not None else super().directory
-
-    @property
-    def delivery(self) -> LeadShow:
-        """Where leads go."""
-        return self.leads
-
-    def open(self) -> None:
-        """Sign in and check every campaign the settings name, as a run does.
+    def open(self, closers: ExitStack) -> OpenRun:
+        """Sign in and check every campaign the settings name, as a run does; not where a directory was given.
 
         Raises:
             FatalError: A run could not begin.
         """
-        if self._directory is not None:
-            return
-        self._connection = connect(self._settings, self._clock, self.halt, self._version)
-        self._check_campaigns(self._connection.directory)
+        return OpenRun(
+            counts=self.counts,
+            outcomes=self._outcomes,
+            rejects=self.rejected,
+            checkpoints=self._checkpoints,
+            directory=self._directory if self._directory is not None else self._sign_in(closers),
+            destination=self.leads,
+            pace=Pace(self.settings.rate_limits, self._clock),
+            versions=None,
+            refusals=None,
+            ending=self.ending,
+        )
 
-    def finish(self, *, whole: bool = True) -> None:
-        """Standard input is at its end: there is nothing more to see out."""
-        del whole
+    def write_record(self) -> None:
+        """Nothing to do: only a run leaves a record."""
 
-    def close(self, error: EngageVoiceError | None) -> None:
-        """Sign off."""
-        del error
-        if self._connection is not None:
-            self._connection.close()
-
-
-def _write_nothing(_line: str) -> None:
-    """STATE is for runs that loaded something."""
+    def _sign_in(self, closers: ExitStack) -> Directory:
+        connection = connect(self.settings, self._clock, self.halt, self._version)
+        closers.callback(connection.close)
+        warn_of_campaigns(self.settings, connection.directory, self._clock)
+        return connection.directory
 
 
-class RehearsalSink(LeadSink):
-    """Lets the show see the record that is being mapped."""
+class PreviewSink(LeadSink):
+    """Passes each record to the preview as well, which shows where the fields of its lead come from.
+
+    Args:
+        target: Has the preview.
+        stream_name: See `LeadSink`.
+        schema: See `LeadSink`.
+        key_properties: See `LeadSink`.
+    """
+
+    def __init__(
+        self, target: PreviewTarget, stream_name: str, schema: dict[str, Any], key_properties: Sequence[str] | None
+    ) -> None:
+        super().__init__(target, stream_name, schema, key_properties)
+        preview = target.preview
+        mapping = preview.settings.mappings.find(stream_name) or StreamMapping(pattern=stream_name)
+        self._leads = preview.leads
+        self._lineage = Lineage(mapping, schema, tuple(key_properties or ()), preview.settings.phones)
 
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
-        """See a record to its outcome; see `LeadSink.process_record`."""
-        if isinstance(self._load_run, Rehearsal):
-            self._load_run.leads.record = record
+        """Give a record its outcome; see `LeadSink.process_record`."""
+        self._leads.note(record, self._lineage)
         super().process_record(record, context)
 
     def clean_up(self) -> None:
-        """Nothing was done that the SDK's metrics should tell of."""
+        """Log no metric of the SDK's: nothing was loaded."""
 
 
-class RehearsalTarget(TargetEngageVoice):
-    """The target, with a rehearsal for its run.
+class PreviewTarget(TargetEngageVoice):
+    """The target, with a preview for its run.
 
     Args:
         config: The configuration, as for a run.
         limit: So many leads are shown.
         show: Shows one.
-        directory: The campaigns, when nobody is to be asked for them.
+        directory: The campaigns; None for those that the server lists.
+
+    Attributes:
+        preview: The preview.
     """
 
-    default_sink_class = RehearsalSink
+    default_sink_class = PreviewSink
 
     def __init__(
         self,
@@ -243,29 +297,11 @@ class RehearsalTarget(TargetEngageVoice):
         show: Callable[[MappedLead], None] = lambda _lead: None,
         directory: Directory | None = None,
     ) -> None:
-        super().__init__(config=config)
-        self._lines.fate = "read"
-        self.rehearsal = Rehearsal(
+        super().__init__(config=config, fate="read")
+        self.preview = Preview(
             self._settings, SystemClock(), self.plugin_version, limit=limit, show=show, directory=directory
         )
 
-    def new_run(self) -> LoadRun:
-        """The rehearsal."""
-        return self.rehearsal
-
-    def get_sink(
-        self,
-        stream_name: str,
-        *,
-        record: dict[str, Any] | None = None,
-        schema: dict[str, Any] | None = None,
-        key_properties: Sequence[str] | None = None,
-    ) -> LeadSink:
-        """The sink of a stream; see `TargetEngageVoice.get_sink`."""
-        sink = super().get_sink(stream_name, record=record, schema=schema, key_properties=key_properties)
-        if schema is not None:
-            mapping = self._settings.mappings.find(stream_name) or StreamMapping(pattern=stream_name)
-            self.rehearsal.leads.lineages[stream_name] = Lineage(
-                mapping, schema, tuple(key_properties or ()), self._settings.phones
-            )
-        return cast("LeadSink", sink)
+    def new_run(self) -> Preview:
+        """The preview."""
+        return self.preview

@@ -4,73 +4,109 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import IO, TYPE_CHECKING, Any
+from contextlib import ExitStack
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from target_engagevoice.clock import SystemClock
 from target_engagevoice.errors import EngageVoiceError, InputError
 from target_engagevoice.logger import logger
 from target_engagevoice.reporting.monitor import Monitor, choose_view
 from target_engagevoice.reporting.progress import Position
+from target_engagevoice.singer.reader import LineReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from target_engagevoice.halt import Halt
     from target_engagevoice.reporting.progress import Snapshot
-    from target_engagevoice.run.load_run import LoadRun
-    from target_engagevoice.singer.reader import LineReader
+    from target_engagevoice.run.ending import Ending
+    from target_engagevoice.run.open_run import OpenRun
 
 
-class RunLife:
+class NewRun(Protocol):
+    """A run that is not open yet: `load_run.LoadRun`, or `preview.Preview`."""
+
+    @property
+    def halt(self) -> Halt:
+        """What stops it."""
+
+    @property
+    def ending(self) -> Ending:
+        """What ended it."""
+
+    def open(self, closers: ExitStack) -> OpenRun:
+        """Open it.
+
+        Args:
+            closers: Given what closes each part as soon as it is open.
+
+        Raises:
+            FatalError: It cannot begin.
+        """
+
+    def write_record(self) -> None:
+        """Everything is closed: write down what it did.
+
+        Raises:
+            StorageError: That cannot be written.
+        """
+
+
+class Lifecycle:
     """Opens the run when it is first asked for, and ends it once.
 
-    Owned by the main thread, where `stop` may come in the midst of anything.
+    Owned by the main thread, where a signal handler may call `stop` between any two instructions.
 
     Args:
         new_run: Makes the run, not yet opened.
-        lines: What it reads.
-        before_end: Called when an opened run is about to end.
+        before_end: Called when a run is about to end.
+        fate: What becomes of the lines before one that is no message, see `LineReader`.
+
+    Attributes:
+        lines: What the run reads.
     """
 
-    def __init__(self, new_run: Callable[[], LoadRun], lines: LineReader, before_end: Callable[[], None]) -> None:
+    def __init__(self, new_run: Callable[[], NewRun], before_end: Callable[[], None], fate: str) -> None:
+        self.lines = LineReader(logger.warning, fate=fate, before_waiting=self._hand_over)
         self._new_run = new_run
-        self._lines = lines
         self._before_end = before_end
-        self._run: LoadRun | None = None
+        self._new: NewRun | None = None
+        self._run: OpenRun | None = None
+        self._closers = ExitStack()
+        self._monitor: Monitor | None = None
         self._opening = False
-        lines.before_waiting = self._hand_over
 
     @property
-    def run(self) -> LoadRun:
+    def run(self) -> OpenRun:
         """The run, opened when first asked for.
 
         Raises:
-            FatalError: It can not begin.
+            FatalError: It cannot begin.
         """
         if self._run is None:
-            self._run = self._new_run()
+            self._new = self._new_run()
             self._opening = True
             try:
-                self._run.open()
+                self._run = self._new.open(self._closers)
             finally:
                 self._opening = False
         return self._run
 
     def watch(self) -> None:
         """Show how far the run is until it is over: live on a terminal, in the log elsewhere."""
-        run, lines = self.run, self._lines
+        run, lines = self.run, self.lines
 
         def look(at: float) -> Snapshot:
             return run.snapshot(at, Position(lines.bytes_read, lines.bytes_total))
 
-        monitor = Monitor(look, lambda: choose_view(sys.stderr, os.environ), SystemClock().monotonic)
-        run.when_settled = monitor.stop
-        monitor.start()
+        self._monitor = Monitor(look, lambda: choose_view(sys.stderr, os.environ), SystemClock().monotonic)
+        self._monitor.start()
 
     def finish(self) -> None:
-        """Standard input is at its end: see every lead out.
+        """Standard input is at its end: deliver every lead, and end the run.
 
         Raises:
-            EngageVoiceError: The run can not come to its end, or too many records were rejected.
+            EngageVoiceError: The run cannot deliver them, or too many records were rejected.
         """
         try:
             self.run.finish()
@@ -80,22 +116,28 @@ class RunLife:
         self.close(None)
 
     def close(self, error: EngageVoiceError | None) -> None:
-        """End the run and write its record; a second call does nothing.
+        """Close everything that is open and write the run record, whatever fails; a second call does nothing.
 
         Args:
-            error: What ended it; None when it came to its end.
+            error: What ended the run; None when it came to its end.
 
         Raises:
-            EngageVoiceError: What went wrong on the way out of a run that came to its end.
+            EngageVoiceError: What failed first while a run that came to its end was closed.
         """
-        run, self._run = self._run, None
-        if run is None:
+        new, self._new, self._run = self._new, None, None
+        if new is None:
             return
         self._before_end()
-        try:
-            run.close(error)
-        finally:
-            run.when_settled()
+        ending = new.ending
+        if error is not None:
+            ending.fail(error)
+        with ExitStack() as steps:  # each step is taken, whatever the one before raises
+            if self._monitor is not None:
+                steps.callback(self._monitor.stop)
+            steps.push(self._closers.pop_all())
+        ending.attempt(new.write_record)
+        if error is None and ending.error is not None:
+            raise ending.error
 
     def stop(self, error: EngageVoiceError) -> None:
         """Stop as soon as possible, whatever the program is doing. For signal handlers.
@@ -103,45 +145,44 @@ class RunLife:
         Raises:
             EngageVoiceError: At once, where nothing is lost by it: while a line is waited for, or a run is opening.
         """
-        if self._run is not None:
-            self._run.halt.set(error)
-        self._lines.stop(error)
+        if self._new is not None:
+            self._new.halt.set(error)
+        self.lines.stop(error)
         if self._opening:
             raise error
 
     def discard(self, source: IO[bytes]) -> None:
-        """Let the tap finish writing, to nobody; a signal ends it."""
-        self._lines.discard(source)
+        """Read what the tap still writes and throw it away, until its end or a signal."""
+        self.lines.discard(source)
 
     def _hand_over(self) -> None:
-        """Nothing may be kept in hand while the tap is waited for."""
-        if self._run is not None and not self._opening:
-            self._run.delivery.hand_over()
+        """The tap may be waited for now: no lead may stay with the reading thread meanwhile."""
+        if self._run is not None:
+            self._run.destination.hand_over()
 
 
 class RunReader:
-    """What the SDK reads with: our reader of lines, with the run ended when a message ends it."""
+    """What the SDK reads with: the reader of lines, and the end of the run where a message ends it."""
 
-    def __init__(self, life: RunLife, lines: LineReader) -> None:
-        self._life = life
-        self._lines = lines
-        self.assert_line_requires = lines.assert_line_requires
+    def __init__(self, lifecycle: Lifecycle) -> None:
+        self._lifecycle = lifecycle
+        self.assert_line_requires = lifecycle.lines.assert_line_requires
 
     def process_lines(self, file_input: IO[Any] | None, callbacks: Mapping[Any, Any]) -> Any:
         """Read everything; see `LineReader.process_lines`."""
         try:
-            return self._lines.process_lines(file_input, callbacks)
+            return self._lifecycle.lines.process_lines(file_input, callbacks)
         except InputError as error:
-            self._see_out(error)
+            self._finish_before(error)
             raise
         except EngageVoiceError as error:
-            self._life.close(error)
+            self._lifecycle.close(error)
             raise
 
-    def _see_out(self, error: InputError) -> None:
-        """What came before the line that can not be read is good: load it, and let STATE follow."""
+    def _finish_before(self, error: InputError) -> None:
+        """Deliver what came before the line that cannot be read, and write its STATE."""
         try:
-            self._life.run.finish(whole=False)
+            self._lifecycle.run.finish(whole=False)
         except EngageVoiceError as worse:
             logger.warning("%s", worse)
-        self._life.close(error)
+        self._lifecycle.close(error)

@@ -1,4 +1,4 @@
-"""The process around a run: its signals, its standard output, and the way out."""
+"""The process around a run: its signals, its standard output, its exit code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from target_engagevoice.run.lifecycle import RunLife
+    from target_engagevoice.run.lifecycle import Lifecycle
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -23,14 +23,14 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class Target(Protocol):
     """What the process is for."""
 
-    run_life: RunLife
+    lifecycle: Lifecycle
 
     def listen(self, file_input: IO[Any] | None = None) -> None:
         """Read a file, or standard input, to its end."""
 
 
 def run_to_its_end(make: Callable[[], Target], file_input: IO[bytes] | None) -> None:
-    """Make a target and let it read, from its first step to its last word.
+    """Make a target, let it read to the end of its input, and exit.
 
     Args:
         make: Makes it of a configuration that may be wrong.
@@ -43,9 +43,9 @@ def run_to_its_end(make: Callable[[], Target], file_input: IO[bytes] | None) -> 
     failure: EngageVoiceError | None = None
     try:
         target = make()
-        end_on_signals(target.run_life.stop)
-        _ = target.run_life.run
-        target.run_life.watch()
+        end_on_signals(target.lifecycle.stop)
+        _ = target.lifecycle.run
+        target.lifecycle.watch()
         target.listen(file_input)
     except EngageVoiceError as error:
         failure = error
@@ -54,14 +54,14 @@ def run_to_its_end(make: Callable[[], Target], file_input: IO[bytes] | None) -> 
         failure = from_mistake(error, NAME)
     if target is not None:
         try:
-            target.run_life.close(failure)
+            target.lifecycle.close(failure)
         except EngageVoiceError as error:
             failure = failure or error
-    let_go_of_stdout()
+    flush_stdout()
     if failure is None:
         return
     if file_input is None and sys.stdin is not None and not isinstance(failure, Interrupted):
-        (target.run_life.discard if target is not None else discard)(sys.stdin.buffer)
+        (target.lifecycle.discard if target is not None else discard)(sys.stdin.buffer)
     logger.error("%s", failure)
     sys.exit(failure.exit_code)
 
@@ -76,15 +76,15 @@ def end_on_signals(stop: Callable[[Interrupted], None]) -> None:
     def end(number: int, _frame: FrameType | None) -> None:
         for each in SIGNALS:
             signal.signal(each, lambda *_: os._exit(1))
-        words = f"stopped by {signal.Signals(number).name}: what was not loaded is not in STATE. Run again to go on."
-        stop(Interrupted(words))
+        name = signal.Signals(number).name
+        stop(Interrupted(f"stopped by {name}: what was not loaded is not in STATE. Run again to continue."))
 
     for each in SIGNALS:
         signal.signal(each, end)
 
 
-def let_go_of_stdout() -> None:
-    """Nobody may be reading any more; Python would complain of that after our last word, and change the exit code."""
+def flush_stdout() -> None:
+    """Flush what Python would flush on exit: where nothing reads it, Python would log that and change the exit code."""
     if sys.stdout is None:  # the process was started without one
         return
     try:

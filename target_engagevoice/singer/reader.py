@@ -25,20 +25,28 @@ DISCARD_BYTES = 1 << 20
 class LineReader:
     """Reads Singer messages. A signal handler may call `stop` at any moment; all else is the main thread's.
 
+    Args:
+        logger_warning: Logs a message with its arguments.
+        fate: What becomes of the lines before one that is no message, for the message about it.
+        before_waiting: Called each time before more is waited for; what it raises ends the reading.
+
     Attributes:
         line_number: Of the line that was read last, from 1.
         line: It, without its end.
-        fate: What becomes of the lines before one that is no message, for the words about it.
-        before_waiting: Called each time before more is waited for; what it raises ends the reading.
         bytes_read: Of what is read now, counted by the block.
         bytes_total: Of what is to be read, where that can be known: from a regular file.
     """
 
-    fate = "loaded"
-    before_waiting: Callable[[], None] = staticmethod(lambda: None)
-
-    def __init__(self, logger_warning: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        logger_warning: Callable[..., None],
+        *,
+        fate: str = "loaded",
+        before_waiting: Callable[[], None] = lambda: None,
+    ) -> None:
         self._warning = logger_warning
+        self._fate = fate
+        self._before_waiting = before_waiting
         self._waiting = False
         self._stop: EngageVoiceError | None = None
         self._unknown_types: set[str] = set()
@@ -131,7 +139,7 @@ class LineReader:
 
     def _block(self, source: IO[Any]) -> bytes:
         """What the source has, waiting for it where it has nothing; empty at its end."""
-        self.before_waiting()
+        self._before_waiting()
         self._waiting = True
         try:
             if self._stop is not None:
@@ -158,7 +166,7 @@ class LineReader:
             if not line.strip():
                 return None
             msg = (
-                f"line {self.line_number} is not JSON. Everything before it is {self.fate}. Does anything but the tap "
+                f"line {self.line_number} is not JSON. Everything before it is {self._fate}. Does anything but the tap "
                 "write to its standard output?"
             )
             raise InputError(msg) from None

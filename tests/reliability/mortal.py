@@ -7,11 +7,13 @@ a real `kill -9` does is shown in `test_kill.py`; this shows the same at every b
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from target_engagevoice.ledger.ledger import Ledger
 from target_engagevoice.run.load_run import LoadRun
 from target_engagevoice.run.session import Connection, connect
+from target_engagevoice.run.start import RunStart
 from target_engagevoice.target import TargetEngageVoice
 
 if TYPE_CHECKING:
@@ -81,20 +83,11 @@ class MortalTarget(TargetEngageVoice):
     life: Life
     clock: Clock
     write_state: Callable[[str], None]
-    run: LoadRun
-
-    def bury(self) -> None:
-        """Let go of what the system takes from a dead process: the ledger's lock, its connections and its files."""
-        self.run._journal.close()
-        if self.run._ledger is not None:
-            self.run._ledger.close()
-        if self.run._connection is not None:
-            self.run._connection.close()
 
     def new_run(self) -> LoadRun:
-        run = self.run = LoadRun(self._settings, self.clock, "0", self.life.around(self.write_state))
-        run.rejects.write = self.life.around(run.rejects.write)  # type: ignore[method-assign]  # that is what mortal means
-        return run
+        start = RunStart.of(self._settings, self.clock, self.life.around(self.write_state))
+        start.rejects.write = self.life.around(start.rejects.write)  # type: ignore[method-assign]  # that is what mortal means
+        return LoadRun(start, "0", nullcontext)
 
 
 LEDGER_STEPS = ("claim", "settle")
@@ -139,7 +132,7 @@ def make_mortal(monkeypatch: pytest.MonkeyPatch, *, whole_life: bool = False) ->
         return connection
 
     monkeypatch.setattr(Ledger, "open", mortal_open)
-    monkeypatch.setattr("target_engagevoice.run.load_run.connect", mortal_connect)
+    monkeypatch.setattr("target_engagevoice.run.builder.connect", mortal_connect)
 
 
 def _wrap(life: Life, owner: object, names: Iterable[str]) -> None:

@@ -177,10 +177,9 @@ def end_run(target: MortalTarget) -> list[str]:
     """Close what is left of a run; what must not be."""
     problems = []
     try:
-        target.run_life.close(EngageVoiceError("killed"))
+        target.lifecycle.close(EngageVoiceError("killed"))
     except (EngageVoiceError, Killed):
         problems.append("the run could not be closed")
-    target.bury()
     return problems
 
 
