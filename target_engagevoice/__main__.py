@@ -63,6 +63,6 @@ def _print_version(context: click.Context, _option: click.Parameter, asked: bool
 @click.pass_context
 def main(context: click.Context, /, **_options: Any) -> None:
     """Execute the Singer target."""
-    from target_engagevoice.target import TargetEngageVoice  # noqa: PLC0415 - brings in the SDK: see above
+    from target_engagevoice.target import TargetEngageVoice  # noqa: PLC0415 - imports the SDK, see above
 
     TargetEngageVoice.cli.invoke(context)  # the SDK's command: it sets up logging and calls `TargetEngageVoice.invoke`

@@ -197,22 +197,22 @@ def _header(progress: Progress, *, is_over: bool, folds: bool) -> Iterable[Rende
     if is_over:
         seconds = progress.seconds or 1.0
         yield line(
-            f"{duration(progress.seconds)} since the start",
+            f"{duration(progress.seconds)} elapsed",
             f"{snapshot.read / seconds:,.0f} records/s read",
         )
     else:
         yield line(
-            f"{duration(progress.seconds)} since the start",
+            f"{duration(progress.seconds)} elapsed",
             f"{progress.read_rate:,.0f} records/s read",
             f"{progress.loaded_rate:,.0f} leads/s loaded",
             f"{duration(progress.to_go)} to go" if progress.to_go is not None else "",
         )
     yield line(
         _counted(efforts["requests"], "request"),
-        f"{efforts['retries']:,} of them again" if efforts["retries"] else "",
+        _counted(efforts["retries"], "retry", "retries") if efforts["retries"] else "",
         f"{efforts['throttled']:,} throttled" if efforts["throttled"] else "",
         f"{_counted(snapshot.under_way, 'batch', 'batches')} under way" if snapshot.under_way else "",
-        f"{snapshot.waiting} wait for the quota" if snapshot.waiting else "",
+        f"{snapshot.waiting} waiting for the quota" if snapshot.waiting else "",
     )
     bars = Table.grid(padding=(0, 1))
     for each in snapshot.windows:

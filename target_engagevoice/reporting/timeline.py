@@ -1,7 +1,4 @@
-"""Requests against the account's quota, over the time of a run.
-
-Pure: what was sent when goes in, and out come curves of as many steps as a picture has room for.
-"""
+"""Requests against the account's quota, over the time of a run: from a list of requests to curves. Pure."""
 
 from __future__ import annotations
 
@@ -18,21 +15,23 @@ if TYPE_CHECKING:
     from target_engagevoice.api.request_journal import Exchange
 
 STEPS = 120
+"""The number of steps of a curve."""
+
 ROWS = 12
-"""Of the table that says the same in figures."""
+"""The number of rows in the table with the same numbers."""
 
 ROUNDING = 0.0001
-"""Seconds. One thread's next request must not seem to begin before its last one ended."""
+"""Seconds. Without this margin, a thread's next request could appear to begin before its last one ended."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """How a number went; the most of it in each step of time.
+    """A number over time: its highest value in each step.
 
     Attributes:
         name: What is counted.
-        limit: What it must not exceed.
-        steps: Equal parts of the run.
+        limit: The value that it must not exceed.
+        steps: The highest value in each of `STEPS` equal parts of the run.
     """
 
     name: str
@@ -47,7 +46,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Stretch:
-    """A part of the run, for the table.
+    """A row of the table: a part of the run.
 
     Attributes:
         start: Seconds since the run began; `end` likewise.
@@ -64,11 +63,11 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Timeline:
-    """All of it.
+    """The curves and the table.
 
     Attributes:
-        seconds: From the start of the run to the last answer, or its end.
-        throttled: Steps in which the server said that it was too much, with how often.
+        seconds: From the start of the run to its last answer or its end, whichever is later.
+        throttled: The number of 429 answers in each step.
     """
 
     seconds: float
@@ -78,7 +77,7 @@ class Timeline:
 
 
 class _Sent:
-    """The requests on the time line of the run, in seconds since it began."""
+    """The requests of the run, with their times in seconds since it began."""
 
     def __init__(self, loads: Sequence[Exchange], started: datetime, seconds: float) -> None:
         placed = [((datetime.fromisoformat(load.time) - started).total_seconds(), load) for load in loads]
@@ -91,15 +90,15 @@ class _Sent:
         self.seconds = max([seconds, *self.starts[-1:], *self.ends[-1:]]) or 1.0
 
     def in_window(self, length: float, moment: float) -> int:
-        """How many were sent in so many seconds up to a moment."""
+        """The number of requests sent in the `length` seconds up to a moment."""
         return bisect_right(self.starts, moment) - bisect_right(self.starts, moment - length)
 
     def in_flight(self, moment: float) -> int:
-        """How many were without an answer at a moment."""
+        """The number of requests without an answer at a moment."""
         return bisect_right(self.starts, moment) - bisect_left(self.ends, moment)
 
     def steps(self, value: Callable[[float], int]) -> tuple[int, ...]:
-        """The most of a number in each step; it can rise only when a request is sent."""
+        """The highest value of a number in each step; it can rise only when a request is sent."""
         most = [value(self.seconds * step / STEPS) for step in range(STEPS)]
         for start in self.starts:
             step = self.step(start)
@@ -107,7 +106,7 @@ class _Sent:
         return tuple(most)
 
     def step(self, moment: float) -> int:
-        """Which one a moment is in."""
+        """The step that a moment is in."""
         return min(STEPS - 1, int(moment / self.seconds * STEPS))
 
 
@@ -120,8 +119,8 @@ def timeline(
         loads: The requests to the loader.
         started: When the run began.
         seconds: How long it took.
-        windows: The account's, as set.
-        max_in_flight: As set.
+        windows: The windows of `rate_limits`.
+        max_in_flight: The setting.
     """
     sent = _Sent(loads, started, seconds)
     curves = tuple(

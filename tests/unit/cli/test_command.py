@@ -11,7 +11,7 @@ from target_engagevoice.cli import campaigns
 from target_engagevoice.cli.command import main
 
 
-def test_a_mistake_of_ours_ends_in_one_line_without_the_data_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_ends_in_one_line_without_the_data_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def break_down(*_: object) -> None:
         raise ValueError("Ada Abbott, 650 555 0100")
 

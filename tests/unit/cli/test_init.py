@@ -48,12 +48,12 @@ def test_yaml_and_json_propose_the_same(streams: dict[str, tuple[Any, list[str]]
     assert loader["config"] == as_json
 
 
-def test_what_is_no_schema_is_passed_over_and_the_last_schema_counts() -> None:
+def test_only_schema_messages_are_read_and_the_last_schema_counts() -> None:
     lines = [schema(properties={"id": {}}), record(1), state("x"), schema()]
     assert json.loads(proposed(lines, "--format", "json"))["mappings"]["leads"]["fields"]["leadPhone"] == "phone"
 
 
-def test_without_a_campaign_a_placeholder_says_so() -> None:
+def test_without_a_campaign_there_is_a_placeholder() -> None:
     assert '"Dial group/Campaign"  # replace it' in proposed([schema()])
 
 

@@ -1,4 +1,4 @@
-"""What is shown stays what it is: one line, unabridged or said to be abridged, and nothing a terminal obeys."""
+"""Texts are shown as one line without control characters; a cut value shows how much is left out."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def _no_width_given(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @given(st.text())
-def test_a_text_becomes_one_line_that_no_terminal_obeys(text: str) -> None:
+def test_a_text_becomes_one_line_without_control_characters(text: str) -> None:
     line = escaped(text)
     assert line.isprintable()
     line.encode()
 
 
 @given(st.text(st.characters(categories=["L", "N", "P", "S"])))
-def test_a_text_that_is_printable_stays_as_it_is(text: str) -> None:
+def test_a_printable_text_is_not_changed(text: str) -> None:
     assert escaped(text) == text
 
 
@@ -47,7 +47,7 @@ def test_a_value_is_shown_as_it_was_read(value: object, words: str) -> None:
     assert shown(value) == words
 
 
-def test_a_value_that_is_cut_says_so() -> None:
+def test_a_value_that_is_cut_shows_how_much_is_left_out() -> None:
     assert shown("x" * (LONGEST_SHOWN + 7)) == "x" * LONGEST_SHOWN + "… (7 more characters)"
 
 
@@ -65,7 +65,7 @@ def test_what_does_not_fit_is_wrapped_and_not_cut() -> None:
     assert max(map(len, text.splitlines())) <= PIPED_COLUMNS
 
 
-def test_what_is_said_behind_a_dash_is_wrapped_behind_it() -> None:
+def test_an_item_is_wrapped_after_its_dash() -> None:
     file = io.StringIO()
     Sheet(file).item("word " * 40)
     first, second = file.getvalue().splitlines()

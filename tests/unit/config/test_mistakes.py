@@ -1,4 +1,4 @@
-"""Every mistake of a configuration is found, and what is left without them is what a run would read."""
+"""Every mistake of a configuration is found, and the valid parts are kept."""
 
 from __future__ import annotations
 

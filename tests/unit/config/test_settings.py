@@ -1,4 +1,4 @@
-"""A configuration is right, or it is refused in one line that says what to type instead."""
+"""A configuration is valid, or it is refused in one line that says what to type instead."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ configs = (
 
 
 @given(configs)
-def test_what_fits_is_taken(config: dict[str, Any]) -> None:
+def test_a_valid_configuration_is_accepted(config: dict[str, Any]) -> None:
     parse(**config)
 
 
@@ -176,7 +176,7 @@ def test_every_setting_has_its_variable(setting: Setting) -> None:
     assert from_environment({f"TARGET_ENGAGEVOICE_{setting.name.upper()}": "x"}) == {setting.name: "x"}
 
 
-def test_an_empty_variable_does_not_hide_what_a_file_says(tmp_path: Path) -> None:
+def test_an_empty_variable_does_not_hide_the_value_of_a_file(tmp_path: Path) -> None:
     file = tmp_path / "config.json"
     file.write_text('{"campaign": "1001"}', "utf-8")
     config = read_config([str(file), "ENV"], lambda: from_environment({"TARGET_ENGAGEVOICE_CAMPAIGN": ""}))
@@ -199,7 +199,7 @@ def test_anything_else_is_a_config_error_of_one_line(config: dict[str, Any]) -> 
 
 
 @given(st.sampled_from(FREE), st.text(max_size=30))
-def test_any_text_is_taken_or_refused(setting: Setting, text: str) -> None:
+def test_any_text_is_accepted_or_refused(setting: Setting, text: str) -> None:
     message = complaint(SIGN_IN | {setting.name: text})
     assert message is None or message.startswith(setting.name)
 
@@ -249,7 +249,7 @@ def test_a_mistake_says_what_to_type(config: dict[str, Any], words: str) -> None
 
 
 @pytest.mark.parametrize("url", ["http://localhost:1/voice", "http://127.0.0.1", "http://[::1]:8000/voice"])
-def test_plain_http_to_this_machine_is_taken(url: str) -> None:
+def test_plain_http_to_this_machine_is_accepted(url: str) -> None:
     assert parse(base_url=url).base_url == url
 
 
@@ -403,6 +403,6 @@ def test_a_file_that_does_not_exist_is_named(tmp_path: Path) -> None:
         read_config([str(tmp_path / "none.json")], nothing)
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
         read_config([str(tmp_path)], nothing)

@@ -1,4 +1,4 @@
-"""One table of settings; what is written of it elsewhere must say the same."""
+"""Documents and `--about` describe the settings as their table does."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_about_names_every_setting_and_no_other(about: dict[str, Any]) -> None:
 
 
 @EVERY_SETTING
-def test_about_says_of_a_setting_what_the_table_says(setting: Setting, about: dict[str, Any]) -> None:
+def test_about_describes_a_setting_as_the_table_does(setting: Setting, about: dict[str, Any]) -> None:
     assert about[setting.name] == setting.json_schema()
 
 
@@ -78,7 +78,7 @@ def test_meltano_names_every_setting_in_the_same_order(meltano: dict[str, dict[s
 
 
 @EVERY_SETTING
-def test_meltano_says_of_a_setting_what_the_table_says(setting: Setting, meltano: dict[str, dict[str, Any]]) -> None:
+def test_meltano_describes_a_setting_as_the_table_does(setting: Setting, meltano: dict[str, dict[str, Any]]) -> None:
     row = meltano[setting.name]
     # Meltano's own kind for secrets gave way to `sensitive`.
     kind = "string" if setting.kind is Kind.PASSWORD else setting.kind.meltano
@@ -108,12 +108,12 @@ def test_the_page_has_a_row_for_a_setting_with_its_default(setting: Setting, pag
 
 
 @EVERY_SETTING
-def test_the_page_says_of_a_setting_what_the_table_says(setting: Setting, page: dict[str, tuple[str, str]]) -> None:
+def test_the_page_describes_a_setting_as_the_table_does(setting: Setting, page: dict[str, tuple[str, str]]) -> None:
     _, meaning = page[setting.name]
     assert meaning.replace("\\|", "|") == setting.description + (" Secret." if setting.secret else "")
 
 
-def test_the_page_has_no_row_for_a_setting_that_is_none(page: dict[str, tuple[str, str]]) -> None:
+def test_the_page_has_no_row_for_an_unknown_setting(page: dict[str, tuple[str, str]]) -> None:
     assert [name for name in page if name not in SETTINGS] == []
 
 

@@ -1,4 +1,4 @@
-"""Bars in proportion to what was read, no outcome too thin to be seen."""
+"""Bars are in proportion to the records read, and every outcome is visible."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def test_bars_are_in_proportion_and_the_longest_is_first() -> None:
     assert [(segment.start, segment.width) for segment in second.segments] == [(0, 250), (250, 250)]
 
 
-def test_a_bar_says_in_words_what_it_shows() -> None:
+def test_a_bar_has_its_counts_as_text() -> None:
     (bar,) = outcome_bars(record({"loaded": 1200, "do_not_call": 3}))
     assert (bar.campaign, bar.text) == ("Group/C0 (0)", "1,200 loaded, 3 do not call")
 
 
-def test_a_campaign_that_nothing_was_read_for_has_no_bar() -> None:
+def test_a_campaign_without_records_has_no_bar() -> None:
     assert outcome_bars(record({"loaded": 0})) == []

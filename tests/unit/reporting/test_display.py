@@ -1,4 +1,4 @@
-"""The picture that a terminal shows: it fits, whatever is counted, and nothing in it steers the terminal."""
+"""The live display: it fits the terminal with any counts, and nothing in it steers the terminal."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_thousand_campaigns_are_shown_as_the_busiest_and_the_rest(monkeypatch:
     assert any(line.startswith("Outbound/999 ") for line in lines)
 
 
-def test_a_narrow_terminal_shows_all_that_is_said_above_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_narrow_terminal_shows_all_lines_above_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINES", "24")
     monkeypatch.setenv("COLUMNS", "40")
     terminal = io.StringIO()
@@ -81,13 +81,13 @@ def test_a_narrow_terminal_shows_all_that_is_said_above_the_table(monkeypatch: p
     assert told.endswith("131,346 123,456 7,890 total 131,346 123,456 7,890")
 
 
-def test_one_of_a_kind_is_not_called_several(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_count_of_one_is_singular(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     terminal = io.StringIO()
     Display(terminal).end(progress([("Outbound/Renewals", {"loaded": 1})]))
     told = shown(terminal)
     assert "1 record read, 1 lead loaded" in told
-    assert "1 request, 1 of them again" in told
+    assert "1 request, 1 retry" in told
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Runs are found by their names, or by as much of them as is needed."""
+"""Runs are found by their names, or by a unique beginning of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_newest_is_first(tmp_path: Path, three: list[PastRun]) -> None:
     assert past_runs(tmp_path) == three
 
 
-def test_a_run_that_was_killed_is_known_by_what_it_left(tmp_path: Path, three: list[PastRun]) -> None:
+def test_a_killed_run_is_found_by_its_files(tmp_path: Path, three: list[PastRun]) -> None:
     killed = PastRun(tmp_path, "20270101T000000Z-abcdef")
     PastDay(tmp_path).reject(killed, {"id": 1})
     assert past_runs(tmp_path) == [killed, *three]
@@ -51,7 +51,7 @@ def test_a_beginning_that_several_share_names_them(tmp_path: Path, three: list[P
     assert three[0].name in str(error.value)
 
 
-def test_an_unknown_name_is_told_the_nearest_and_the_newest(tmp_path: Path, three: list[PastRun]) -> None:
+def test_an_unknown_name_is_an_error_with_the_nearest_and_the_newest_run(tmp_path: Path, three: list[PastRun]) -> None:
     mistyped = three[2].name.replace("Z", "X")
     with pytest.raises(UsageError, match="there is no run") as error:
         find_run(tmp_path, mistyped)
@@ -59,13 +59,13 @@ def test_an_unknown_name_is_told_the_nearest_and_the_newest(tmp_path: Path, thre
     assert f"The newest is {three[0].name}" in str(error.value)
 
 
-def test_a_folder_without_runs_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_runs_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there are no files of any run in"):
         find_run(tmp_path / "nowhere", None)
 
 
 @pytest.mark.parametrize(("content", "words"), [("{", "it is not JSON"), ("[]", "not a run record")])
-def test_a_record_that_is_none_is_told(tmp_path: Path, three: list[PastRun], content: str, words: str) -> None:
+def test_another_file_is_not_a_run_record(tmp_path: Path, three: list[PastRun], content: str, words: str) -> None:
     three[0].record_path.write_text(content)
     with pytest.raises(StorageError, match=words):
         _ = PastRun(tmp_path, three[0].name).record

@@ -1,4 +1,4 @@
-"""Rejects read again: by reason, and as the messages they came in."""
+"""Reading rejects: by reason, and as the messages they came in."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_of_several_versions_the_last_is_given(day: PastDay, run: PastRun) -> No
     assert records(run) == [{"id": 2, "v": 1}, {"id": 1, "v": 2}]
 
 
-def test_a_record_rejected_on_two_ways_is_given_once(day: PastDay, run: PastRun) -> None:
+def test_a_record_rejected_on_two_routes_is_given_once(day: PastDay, run: PastRun) -> None:
     day.reject(run, {"id": 1}, stream="people", source="Lead")
     day.reject(run, {"id": 1}, stream="partners", source="Lead")
     assert records(run) == [{"id": 1}]

@@ -55,7 +55,7 @@ def test_counters_that_a_later_version_adds_are_shown_as_well() -> None:
     assert campaign_lines(record)[0].endswith(", 5 retired")
 
 
-def test_a_line_for_each_campaign_says_what_is_not_zero() -> None:
+def test_a_line_for_each_campaign_has_the_counts_that_are_not_zero() -> None:
     assert campaign_lines(recorded(*TWO)) == [
         "people → Outbound/Renewals (1001): 1,200 read, 1,200 loaded",
         "people → Outbound/Winback (1002): 1 read, 1 rejected",
@@ -69,7 +69,7 @@ def test_the_closing_lines_name_the_files_to_look_into() -> None:
     assert run == "Run run: ok; 1,208 read, 1,200 loaded, 1 rejected, 7 skipped; 2.0 seconds. Record: runs/run.json"
 
 
-def test_a_run_that_read_nothing_says_so() -> None:
+def test_the_summary_of_a_run_that_read_nothing() -> None:
     (line,) = closing_lines(recorded(dry_run=True), RECORD, REJECTS)
     assert line.startswith("Run run: ok (dry run: nothing was sent); nothing read; ")
 

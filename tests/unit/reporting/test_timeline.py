@@ -1,4 +1,4 @@
-"""Requests over time: every curve is the most of its number, counted the slow way."""
+"""Requests over time: every curve has the highest values of its number, compared with a slow count."""
 
 from __future__ import annotations
 
