@@ -207,11 +207,13 @@ def _validate(compiled: Stream, read: Sequence[Mapping[str, Any]]) -> Step:
 def _map(compiled: Stream, read: Sequence[Mapping[str, Any]]) -> Step:
     """The checks of flags and the making of the lead."""
     mapping = compiled.mapping
-    flagged, _, lead_of = _given(mapping.quick)
+    flagged, _, lead_of = _given(mapping.fast_path)
     return Step(
         "map",
         lambda: [lead_of(record) for record in read if flagged(record) is None],
-        lambda: [mapping.plain_lead(record, single_phone=False) for record in read if mapping.screen(record) is None],
+        lambda: [
+            mapping.plain_lead(record, single_phone=False) for record in read if mapping.flags.screen(record) is None
+        ],
         inside=("phones", "digest", "encode"),
     )
 

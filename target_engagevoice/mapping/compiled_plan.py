@@ -37,10 +37,14 @@ import msgspec
 from target_engagevoice.mapping.lead_phones import number_aside, usable_numbers
 from target_engagevoice.mapping.plan import is_simple
 from target_engagevoice.model.lead import (
+    EXTENDED,
     EXTERN_ID,
     EXTERN_ID_MAX,
+    LEAD_FIELDS,
     LEAD_PHONE,
     LEAD_PHONE_E164,
+    PERSONA_PHONES,
+    FieldType,
     Lead,
     Outcome,
     Rejection,
@@ -49,10 +53,11 @@ from target_engagevoice.model.lead import (
 from target_engagevoice.model.values import BLANK, Unfit, is_flagged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from target_engagevoice.mapping.plain_mapping import PlainMapping
     from target_engagevoice.mapping.plan import Plan, Record, Sources, Value
-    from target_engagevoice.model.phone import PhonePolicy
+    from target_engagevoice.model.phone import Phone
 
 _CLEANED = re.compile(rb"\\[bfu]").search
 """Finds a control character that `values.clean` would have taken out; tab and line ends are written otherwise."""
@@ -69,20 +74,18 @@ class Unusual(Exception):  # noqa: N818 - no error: it never leaves `mapping`
     """The record is for the plan itself: to be rejected, or to be repaired."""
 
 
-def compile_plan(plan: Plan, phones: PhonePolicy, e164: PhonePolicy) -> Callable[[Record], Lead] | None:
-    """The function of a plan, for records that are to have one phone number.
+def compile_plan(plan: Plan, mapping: PlainMapping) -> Callable[[Record], Lead]:
+    """The function of a plan. With several phones for a lead, it is for campaigns that take several.
 
     Args:
         plan: What the stream's records become.
-        phones: How phone numbers are read and written.
-        e164: The same for `leadPhoneE164`.
+        mapping: Makes leads from the plan.
 
     Returns:
         Takes a record, gives the lead that the plan makes of it. Raises `Unusual` or `UnicodeEncodeError` for a
-        record that the plan must see. None for a plan with maps, and for numbers that are to be written in two ways.
+        record that the plan must see.
     """
-    two_ways = phones.with_e164 and phones.format != "e164"
-    return None if plan.maps or two_ways else _Writing(phones, e164).function(plan)
+    return _Writing(mapping).function(plan)
 
 
 def compile_flags(deleted: Sources, do_not_call: Sources) -> Callable[[Record], Outcome | None]:
@@ -129,9 +132,9 @@ def _function(lines: Iterable[str], named: dict[str, Any]) -> Any:
 class _Writing:
     """One function on its way: its lines, the objects they name, and the variable of each lead field."""
 
-    def __init__(self, phones: PhonePolicy, e164: PhonePolicy) -> None:
-        self._phones = phones
-        self._e164 = e164
+    def __init__(self, mapping: PlainMapping) -> None:
+        self._mapping = mapping
+        self._phones = mapping.phones
         self._lines = ["def lead(record):", "get = record.get"]
         self._named: dict[str, Any] = {"Unusual": Unusual, "lead_of": _lead_of}
         self._fields: dict[str, str] = {}
@@ -141,8 +144,10 @@ class _Writing:
         for at, source in enumerate(plan.aside, start=1):
             self._phone_aside(at, source)
         self._key(plan.extern_id)
-        for at, (name, source, field_name, alone) in enumerate(plan.values):
-            self._value(at, name, source, plain=field_name is not None, alone=alone)
+        for at, source in enumerate(plan.values):
+            self._value(at, source)
+        if plan.maps or self._mapping.extend_unmapped:
+            self._maps(plan)
         fields = sorted(self._fields)
         self._named["Row"] = msgspec.defstruct(
             "Row", [(name, Any, None) for name in fields], omit_defaults=True, gc=False
@@ -154,24 +159,36 @@ class _Writing:
         return function
 
     def _lead_phone(self, source: Value) -> None:
-        self._named["dialled0"] = self._phones.dialled
-        self._named["numbers_of"] = _fit(lambda record: usable_numbers(source, self._phones, record, only_one=True))
-        self._first("text0", source.names)
-        self._lines += [
-            "number0 = dialled0(text0) if type(text0) is str else None",
-            "phone = number0 or numbers_of(record)[0].dialled",
-        ]
+        only_one = self._phones.multiple != "all"
+        self._named["numbers_of"] = _fit(lambda record: usable_numbers(source, self._phones, record, only_one=only_one))
         self._fields[LEAD_PHONE] = "phone"
+        if not only_one:
+            self._named["joined"] = _joined
+            self._fields[LEAD_PHONE_E164] = "e164"
+            self._lines.append("phone, e164 = joined(numbers_of(record))")
+            return
+        self._named["dialled0"] = self._phones.dialled
+        self._first("text0", source.names)
+        self._lines.append("number0 = dialled0(text0) if type(text0) is str else None")
+        if self._phones.with_e164 and self._phones.format != "e164":
+            self._named |= {"e164_of": self._mapping.e164.dialled, "joined": _joined}
+            self._fields[LEAD_PHONE_E164] = "e164"
+            self._lines += [
+                "if number0 is None: phone, e164 = joined(numbers_of(record))",
+                "else: phone, e164 = number0, e164_of(text0)",
+            ]
+            return
+        self._lines.append("phone = number0 or numbers_of(record)[0].dialled")
         if self._phones.format == "e164":
             self._fields[LEAD_PHONE_E164] = "phone"
 
     def _phone_aside(self, at: int, source: Value) -> None:
-        policy = self._e164 if source.name == LEAD_PHONE_E164 else self._phones
+        policy = self._mapping.policy_of(source)
         self._named[f"dialled{at}"] = policy.dialled
         self._named[f"number_of{at}"] = _fit(lambda record: number_aside(source, policy, record))
         self._first(f"text{at}", source.names)
         read = f"dialled{at}(text{at}) if type(text{at}) is str else None"
-        if policy is self._phones:
+        if policy is self._phones and policy.multiple != "all":
             read = f"number0 if text{at} is text0 else {read}"
         self._lines += [f"number{at} = {read}", f"if number{at} is None{_if_any(f'text{at}', source)}:"]
         self._lines += [f"    number{at} = number_of{at}(record)"]
@@ -189,12 +206,13 @@ class _Writing:
         ]
         self._fields[EXTERN_ID] = "key"
 
-    def _value(self, at: int, name: str, source: Value, *, plain: bool, alone: bool) -> None:
-        variable = self._fields[name] = f"value{at}"
+    def _value(self, at: int, source: Value) -> None:
+        variable = self._fields[source.name] = f"value{at}"
+        plain = bool(source.names) and LEAD_FIELDS[source.name] is FieldType.STRING
         if plain:
             self._first(variable, source.names)
             self._lines.append(f"if not (type({variable}) is str and {variable} > '!'){_if_any(variable, source)}:")
-        if alone:
+        if plain and source.alone:
             self._named[f"converted{at}"] = _fit(source.convert)
             self._lines.append(
                 f"    {variable} = None if type({variable}) is str and not {variable} else converted{at}({variable})"
@@ -203,10 +221,27 @@ class _Writing:
             self._named[f"value_of{at}"] = _fit(source.of)
             self._lines.append(f"{'    ' if plain else ''}{variable} = value_of{at}(record)")
 
+    def _maps(self, plan: Plan) -> None:
+        """The plan makes the maps. Their labels are sorted here, as `Lead.of` sorts them."""
+        self._named |= {"maps_of": _fit(lambda record: self._mapping.maps(plan, record)), "by_label": _by_label}
+        self._lines.append("maps = maps_of(record)")
+        for at, name in enumerate((EXTENDED, PERSONA_PHONES)):
+            self._lines.append(f"map{at} = by_label(maps[{name!r}]) if {name!r} in maps else None")
+            self._fields[name] = f"map{at}"
+
     def _first(self, variable: str, names: Iterable[str]) -> None:
         """Read the first of the record's fields that is not null."""
         first, *others = [f"{variable} = get({_literal(name)})" for name in names] or [f"{variable} = None"]
         self._lines += [first, *(f"if {variable} is None: {other}" for other in others)]
+
+
+def _joined(numbers: Sequence[Phone]) -> tuple[str, str | None]:
+    """`leadPhone` of these numbers, and `leadPhoneE164`."""
+    return "|".join([number.dialled for number in numbers]), numbers[0].e164
+
+
+def _by_label(labels: dict[str, str]) -> dict[str, str]:
+    return dict(sorted(labels.items()))
 
 
 def _if_any(variable: str, source: Value) -> str:

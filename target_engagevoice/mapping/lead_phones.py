@@ -11,15 +11,6 @@ if TYPE_CHECKING:
     from target_engagevoice.mapping.plan import Record, Value
 
 
-def plain_number(source: Value, policy: PhonePolicy, record: Record) -> Phone | None:
-    """The first number given, if it is written in one of the usual ways: the short way of most records."""
-    for name in source.names:
-        value = record.get(name)
-        if value is not None:
-            return policy.plain(value) if type(value) is str else None
-    return None
-
-
 def usable_numbers(source: Value, policy: PhonePolicy, record: Record, *, only_one: bool) -> list[Phone] | Rejection:
     """The usable numbers, best first; when there is none, the rejection of the first that was given."""
     numbers: dict[str, Phone] = {}
@@ -41,8 +32,6 @@ def number_aside(source: Value, policy: PhonePolicy, record: Record) -> str | Re
     Without a usable number it is left out. Only `leadPhoneE164` rejects the record: accounts that need it
     accept a lead without it and then do not load it (reference, section 4).
     """
-    if plain := plain_number(source, policy, record):
-        return plain.dialled
     numbers = usable_numbers(source, policy, record, only_one=True)
     if isinstance(numbers, list):
         return numbers[0].dialled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from target_engagevoice.mapping import presets
@@ -37,6 +37,7 @@ Sources: TypeAlias = "Sequence[PresetSource | Constant]"
 Used: TypeAlias = "dict[str, Used | None]"
 """The fields of a record that some source reads: a name to None, or to what is read inside of it."""
 
+_PLANS_MAX = 256
 _PHONES_ASIDE = (LEAD_PHONE_E164, AUX_PHONE)
 _BY_THEMSELVES = frozenset({EXTERN_ID, LEAD_PHONE, *_PHONES_ASIDE})
 _CONVERT: Mapping[FieldType, tuple[Convert, Convert]] = {
@@ -68,7 +69,8 @@ class Value:
     def compile(cls, name: str, paths: Sources, convert: Convert, *, guessed: bool) -> Value:
         """Prepare a value of these sources."""
         simple: Iterator[Any] = itertools.takewhile(is_simple, paths)
-        return cls(name, reads(paths), convert, guessed, tuple(path.parts[0] for path in simple))
+        reads = tuple(map(_read, paths))
+        return cls(name, reads, convert, guessed, tuple(path.parts[0] for path in simple))
 
     @property
     def alone(self) -> bool:
@@ -107,15 +109,14 @@ class Plan:
 
     Attributes:
         aside: `leadPhoneE164` and `auxPhone`.
-        values: The fields that are neither key, phone nor map, with their names. Of a text out of a field of the
-            record itself, the name of that field, and whether it is the only source; None and False for any other.
+        values: The fields that are neither key, phone nor map.
         maps: `extendedLeadData` and `personaPhoneConfig`: name to the labels.
     """
 
     extern_id: Value
     lead_phone: Value
     aside: tuple[Value, ...]
-    values: tuple[tuple[str, Value, str | None, bool], ...]
+    values: tuple[Value, ...]
     maps: Mapping[str, tuple[Value, ...]]
     _used: Used
 
@@ -140,11 +141,7 @@ class Plan:
             extern_id=values[EXTERN_ID],
             lead_phone=values[LEAD_PHONE],
             aside=tuple(values[name] for name in _PHONES_ASIDE if name in read),
-            values=tuple(
-                (name, value, *_text_of(value))
-                for name, value in values.items()
-                if name in read and name not in _BY_THEMSELVES
-            ),
+            values=tuple(values[name] for name in values if name in read and name not in _BY_THEMSELVES),
             maps={
                 name: tuple(Value.compile(label, paths, text, guessed=False) for label, paths in labels.items())
                 for name, labels in mapping.maps.items()
@@ -166,14 +163,43 @@ class Plan:
         return rest
 
 
+@dataclass(frozen=True)
+class StreamPlans:
+    """The plans for the records of one stream. Safe to use from one thread at a time.
+
+    Attributes:
+        only: The plan for every record; None where preset `auto` goes by the fields of each record, since the schema
+            names none.
+    """
+
+    only: Plan | None
+    _mapping: StreamMapping
+    _key_properties: tuple[str, ...]
+    _by_names: dict[tuple[str, ...], Plan] = field(default_factory=dict)
+
+    @classmethod
+    def compile(cls, mapping: StreamMapping, names: Sequence[str], key_properties: Sequence[str]) -> StreamPlans:
+        """Prepare the plans; the arguments are those of `Plan.compile`."""
+        by_record = mapping.preset == "auto" and not names
+        only = None if by_record else Plan.compile(mapping, names, key_properties)
+        return cls(only, mapping, tuple(key_properties))
+
+    def of(self, record: Record) -> Plan:
+        """The plan for a record; made when the first record with its fields comes."""
+        if self.only is not None:
+            return self.only
+        names = tuple(record)
+        plan = self._by_names.get(names)
+        if plan is None:
+            if len(self._by_names) >= _PLANS_MAX:
+                self._by_names.clear()
+            plan = self._by_names[names] = Plan.compile(self._mapping, sorted(names), self._key_properties)
+        return plan
+
+
 def sources(mapping: StreamMapping, names: Iterable[str], key_properties: Sequence[str]) -> dict[str, Sources]:
     """What feeds each lead field that is no map: the user's sources, else the preset's."""
     return {**presets.sources(mapping.preset, names, key_properties), **mapping.fields}
-
-
-def reads(paths: Iterable[PresetSource | Constant]) -> tuple[Read, ...]:
-    """How the sources are read."""
-    return tuple(_read(path) for path in paths)
 
 
 def converter(name: str) -> Convert:
@@ -190,19 +216,13 @@ def _converter(name: str, guessed: bool) -> Convert:
     return key_text if name == EXTERN_ID else _CONVERT[LEAD_FIELDS[name]][guessed]
 
 
-def _text_of(value: Value) -> tuple[str | None, bool]:
-    if value.names and LEAD_FIELDS[value.name] is FieldType.STRING:
-        return value.names[0], value.alone
-    return None, False
-
-
 def is_simple(path: PresetSource | Constant) -> TypeGuard[FieldPath]:
     """Whether a source is a field of the record itself without a default."""
     return isinstance(path, FieldPath) and len(path.parts) == 1 and path.default is None
 
 
 def _read(path: PresetSource | Constant) -> Read:
-    """The source's own `read`, or a shorter way for the common one."""
+    """How a source is read. What is empty is left out by the conversion, so a field itself needs no more than `get`."""
     if is_simple(path):
         name = path.parts[0]
         return lambda record: record.get(name)

@@ -75,7 +75,7 @@ class Stream:
             Takes a record, gives its lead; None for a record that has to go through `outcome`. None where all have to.
         """
         judge = self.schema.quick if self.schema is not None else _fits
-        parts = self.mapping.quick
+        parts = self.mapping.fast_path
         if parts is None or judge is None or self.personas.misfit is not None:
             return None
         flagged, names, make = parts
@@ -104,7 +104,7 @@ class Stream:
             campaign: Where it is bound for, or why that can not be told; asked last, since a record that must not be
                 loaded, or is none, needs no campaign.
         """
-        screened = self.mapping.screen(record)
+        screened = self.mapping.flags.screen(record)
         if screened is not None:
             return screened
         wrong = self.check(record)

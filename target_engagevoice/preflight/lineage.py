@@ -151,7 +151,7 @@ class Lineage:
         paths = sources(self._mapping, names, self._key_properties)
         compiled = {EXTERN_ID: plan.extern_id, LEAD_PHONE: plan.lead_phone}
         compiled |= {value.name: value for value in plan.aside}
-        compiled |= {name: value for name, value, _, _ in plan.values}
+        compiled |= {value.name: value for value in plan.values}
         fed: list[Fed] = []
         for name in LEAD_FIELDS:
             if name not in lead:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +106,7 @@ POLICIES = st.builds(
     st.sampled_from(["national", "e164", "as_is"]),
     st.sampled_from(["valid", "possible", "off"]),
     st.sampled_from(["first", "all"]),
+    st.booleans(),
 )
 PATHS = st.one_of(
     st.sampled_from([name for name in NAMES if name and "\\" not in name]),
@@ -115,10 +115,13 @@ PATHS = st.one_of(
     st.just({"value": "12"}),
 )
 SOURCES = st.one_of(PATHS, st.lists(PATHS, min_size=1, max_size=3))
+LABELS = st.dictionaries(st.sampled_from(["Z", "a", "é", "x\x00", "phone"]), SOURCES, max_size=3)
 FIELDS = st.fixed_dictionaries(
     {"externId": SOURCES},
     optional={
-        name: SOURCES for name, kind in LEAD_FIELDS.items() if kind is not FieldType.STRING_MAP and name != "externId"
+        name: LABELS if kind is FieldType.STRING_MAP else SOURCES
+        for name, kind in LEAD_FIELDS.items()
+        if name != "externId"
     },
 )
 OWN_SCHEMAS = st.sampled_from([SALESFORCE, HUBSPOT, POSTGRES, CSV, dict.fromkeys(NAMES)])
@@ -141,13 +144,6 @@ def compiled(
         phones=phones or PhonePolicy(),
         extend_unmapped=extended,
     )
-
-
-def by_the_plan(mapping: RecordMapping) -> RecordMapping:
-    """The mapping without its compiled function."""
-    plain = replace(mapping)
-    vars(plain)["_quick"] = None
-    return plain
 
 
 @st.composite
@@ -182,7 +178,7 @@ RECORDS = st.one_of(
 def test_the_compiled_function_and_the_plan_come_to_the_same(
     mapping: RecordMapping, record: Json, single_phone: bool
 ) -> None:
-    plainly_mapped = by_the_plan(mapping).lead(record, single_phone=single_phone)
+    plainly_mapped = mapping.plain_lead(record, single_phone=single_phone)
     assert mapping.lead(record, single_phone=single_phone) == plainly_mapped
 
 
@@ -199,7 +195,7 @@ ONE_TEXT = compiled(
 @example("\u2007", "a")
 def test_any_text_in_any_place_becomes_what_the_plan_makes_of_it(text: str, name: str) -> None:
     record = {"Id": "1", "phone": "6505550100", "a": "x", name: text}
-    plainly_mapped = by_the_plan(ONE_TEXT).lead(record, single_phone=True)
+    plainly_mapped = ONE_TEXT.plain_lead(record, single_phone=True)
     assert ONE_TEXT.lead(record, single_phone=True) == plainly_mapped
 
 
@@ -208,23 +204,41 @@ def test_any_text_in_any_place_becomes_what_the_plan_makes_of_it(text: str, name
 def test_every_odd_character_becomes_what_the_plan_makes_of_it(code: int, text: str) -> None:
     written = text.format(chr(code))
     for record in ({"Id": written, "phone": "6505550100"}, {"Id": "1", "phone": "6505550100", "a": written}):
-        assert ONE_TEXT.lead(record, single_phone=True) == by_the_plan(ONE_TEXT).lead(record, single_phone=True)
+        assert ONE_TEXT.lead(record, single_phone=True) == ONE_TEXT.plain_lead(record, single_phone=True)
 
 
 @pytest.mark.parametrize(
     ("preset", "record", "key"), [("salesforce", SALESFORCE, "Id"), ("auto", POSTGRES, "id"), ("auto", CSV, "ID")]
 )
 def test_a_record_as_sources_send_it_needs_no_plan(preset: str, record: Json, key: str) -> None:
-    quick = compiled({"preset": preset}, record, key=(key,))._quick
-    assert quick is not None
-    assert isinstance(quick(record), Lead)
+    lead_of = compiled({"preset": preset}, record, key=(key,)).compiled
+    assert lead_of is not None
+    assert isinstance(lead_of(record), Lead)
+
+
+@pytest.mark.parametrize(
+    ("fields", "extended", "phones"),
+    [
+        ({"extendedLeadData": {"Rating": "Rating", "City": ["City", "State"]}}, False, PhonePolicy()),
+        ({"personaPhoneConfig": {"Work": "Phone", "Home": "HomePhone"}}, False, PhonePolicy()),
+        ({}, True, PhonePolicy()),
+        ({}, False, PhonePolicy(with_e164=True)),
+    ],
+)
+def test_maps_unread_fields_and_a_second_format_need_no_plan(
+    fields: Json, phones: PhonePolicy, *, extended: bool
+) -> None:
+    mapping = compiled({"preset": "salesforce", "fields": fields}, SALESFORCE, phones, extended=extended)
+    lead_of = mapping.compiled
+    assert lead_of is not None
+    assert lead_of(SALESFORCE) == mapping.plain_lead(SALESFORCE, single_phone=False)
 
 
 @pytest.mark.parametrize("value", [7, Decimal("1234.50"), True, "", " ", None, "Zoë", "a\nb", " x "])
 def test_a_value_that_is_no_plain_text_needs_no_plan(value: Any) -> None:
-    quick = ONE_TEXT._quick
-    assert quick is not None
-    assert isinstance(quick({"Id": 7, "phone": "6505550100", "a": value}), Lead)
+    lead_of = ONE_TEXT.compiled
+    assert lead_of is not None
+    assert isinstance(lead_of({"Id": 7, "phone": "6505550100", "a": value}), Lead)
 
 
 @pytest.mark.parametrize(
@@ -239,10 +253,10 @@ def test_a_value_that_is_no_plain_text_needs_no_plan(value: Any) -> None:
     ],
 )
 def test_what_is_to_be_rejected_or_repaired_is_left_to_the_plan(record: Json) -> None:
-    quick = ONE_TEXT._quick
-    assert quick is not None
+    lead_of = ONE_TEXT.compiled
+    assert lead_of is not None
     with pytest.raises(Unusual):
-        quick(record)
+        lead_of(record)
 
 
 def test_a_rejected_record_is_told_why_by_the_plan() -> None:
@@ -289,8 +303,8 @@ def test_the_function_shown_is_the_one_written(monkeypatch: pytest.MonkeyPatch) 
     }
     mapping = compiled({"preset": "none", "fields": sources}, SALESFORCE)
     written.clear()
-    assert mapping._plan is not None
-    compile_plan(mapping._plan, PhonePolicy(), PhonePolicy(format="e164"))
+    assert mapping.plans.only is not None
+    compile_plan(mapping.plans.only, mapping.plain)
     shown = (compiled_plans.__doc__ or "").split("\n\n")[2]
     assert "\n    ".join(written) == textwrap.dedent(shown)
 
