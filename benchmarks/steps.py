@@ -198,7 +198,7 @@ def _given(part: _Part | None) -> _Part:
 
 def _validate(compiled: Stream, read: Sequence[Mapping[str, Any]]) -> Step:
     schema = _given(compiled.schema)
-    fits = _given(schema.quick)
+    fits = _given(schema.fits)
     return Step(
         "validate", lambda: [fits(record) for record in read], lambda: [schema.check_plainly(record) for record in read]
     )

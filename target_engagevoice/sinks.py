@@ -79,7 +79,7 @@ class LeadSink(Sink):
         self._stream = stream = lead_target.compiled(stream_name)
         self._buffers: dict[str, LeadBuffer] = {}  # by campaign id: a campaign's own hash is that of all it has
         self._uncounted = 0
-        self._quick = stream.quick if stream is not None else None
+        self._fast_lead = stream.fast_lead if stream is not None else None
         self._only = stream.router.only if stream is not None else None
 
     def get_validator(self) -> None:
@@ -111,8 +111,8 @@ class LeadSink(Sink):
             return
         campaign = self._only or stream.route(record)
         outcome: Lead | Rejection | Outcome | None = None
-        if self._quick is not None and type(campaign) is Campaign:
-            outcome = self._quick(record)
+        if self._fast_lead is not None and type(campaign) is Campaign:
+            outcome = self._fast_lead(record)
         if outcome is None:
             outcome = stream.outcome(record, campaign)
         if isinstance(outcome, Lead) and type(campaign) is Campaign:

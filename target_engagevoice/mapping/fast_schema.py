@@ -34,7 +34,7 @@ _TYPES = frozenset({"null", "boolean", "string", "integer", "number", "object", 
 
 
 @dataclass(frozen=True)
-class QuickSchema:
+class FastSchema:
     """What can be told of a record in a moment.
 
     Attributes:
@@ -49,18 +49,18 @@ class QuickSchema:
     _arrays: bool
 
     @classmethod
-    def cut(cls, schema: Mapping[str, Any]) -> QuickSchema | None:
+    def cut(cls, schema: Mapping[str, Any]) -> FastSchema | None:
         """Take the part out of a schema; None when the schema as a whole is for the plain validator."""
         cutting = _Cutting()
         try:
-            quick = cutting.record(schema)
-            validator = jsonschema_rs.Draft7Validator(quick, validate_formats=False, offline=True)
+            copy = cutting.record(schema)
+            validator = jsonschema_rs.Draft7Validator(copy, validate_formats=False, offline=True)
         except (_PlainOnly, RecursionError, ValueError):  # ValueError: a name with half a surrogate pair
             return None
         return cls(tuple(cutting.left), not cutting.left, validator.is_valid, tuple(cutting.numbers), cutting.arrays)
 
     @property
-    def judge(self) -> Callable[[Mapping[str, Any]], bool]:
+    def fit_test(self) -> Callable[[Mapping[str, Any]], bool]:
         """What tells whether a record fits for sure, in as few steps as may be.
 
         Raises when called: `ValueError` or `RecursionError` for a record of which it can not be told.
@@ -102,7 +102,7 @@ def is_multiple(number: Decimal, factor: Decimal) -> bool:
 
 
 class _PlainOnly(Exception):  # noqa: N818 - no error: it never leaves this room
-    """A rule that is not for the quick validator."""
+    """A rule that is not for the fast validator."""
 
 
 class _Cutting:

@@ -11,7 +11,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from target_engagevoice.errors import InputError
-from target_engagevoice.mapping.fast_schema import QuickSchema, is_multiple
+from target_engagevoice.mapping.fast_schema import FastSchema, is_multiple
 from target_engagevoice.model.lead import Rejection, Stage
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ class RecordSchema:
             InputError: It is not a JSON schema.
         """
         mended = mend(schema)
-        self._quick = QuickSchema.cut(mended)
+        self._fast = FastSchema.cut(mended)
         try:
-            if self._quick is None or not self._quick.whole:
+            if self._fast is None or not self._fast.whole:
                 jsonschema.Draft7Validator.check_schema(mended)
         except jsonschema.SchemaError as error:
             place = ".".join(map(str, error.absolute_path)) or "its top"
@@ -44,13 +44,13 @@ class RecordSchema:
         self._validator = _Validator(mended, registry=Registry())
         self._left = {
             name: self._validator.evolve(schema=mended["properties"][name])
-            for name in (self._quick.left if self._quick else ())
+            for name in (self._fast.left if self._fast else ())
         }
 
     @property
-    def quick(self) -> Callable[[Mapping[str, Any]], bool] | None:
-        """See `QuickSchema.judge`; None where each record has to be checked field by field."""
-        return None if self._quick is None or self._left else self._quick.judge
+    def fits(self) -> Callable[[Mapping[str, Any]], bool] | None:
+        """See `FastSchema.fit_test`; None where each record has to be checked field by field."""
+        return None if self._fast is None or self._left else self._fast.fit_test
 
     def check(self, record: Mapping[str, Any]) -> Rejection | None:
         """What is wrong with a record; None for nothing. The message names fields and rules, never a value.
@@ -58,12 +58,12 @@ class RecordSchema:
         Raises:
             InputError: The schema refers to something that it does not hold.
         """
-        if self._quick is not None and self._quick.fits(record) and not (self._left and self._misfits(record)):
+        if self._fast is not None and self._fast.fits(record) and not (self._left and self._misfits(record)):
             return None
         return self.check_plainly(record)
 
     def _misfits(self, record: Mapping[str, Any]) -> bool:
-        """Whether a field that the quick validator may not judge does not fit; the plain check will say why."""
+        """Whether a field that the fast validator may not judge does not fit; the plain check will say why."""
         try:
             return not all(field.is_valid(record[name]) for name, field in self._left.items() if name in record)
         except (Unresolvable, RecursionError):

@@ -68,33 +68,33 @@ class Stream:
         return self.router.route(record)
 
     @cached_property
-    def quick(self) -> Callable[[Mapping[str, Any]], Lead | None] | None:
+    def fast_lead(self) -> Callable[[Mapping[str, Any]], Lead | None] | None:
         """What makes the lead of most records, whatever their campaign: all of `outcome` in one step.
 
         Returns:
             Takes a record, gives its lead; None for a record that has to go through `outcome`. None where all have to.
         """
-        judge = self.schema.quick if self.schema is not None else _fits
+        fits = self.schema.fits if self.schema is not None else _unchecked
         parts = self.mapping.fast_path
-        if parts is None or judge is None or self.personas.misfit is not None:
+        if parts is None or fits is None or self.personas.misfit is not None:
             return None
         flagged, names, make = parts
         keys = frozenset(self.key_properties)
 
-        def quick(record: Mapping[str, Any]) -> Lead | None:
+        def lead_of(record: Mapping[str, Any]) -> Lead | None:
             try:
                 if (
                     flagged(record) is None
                     and (names is None or record.keys() <= names)
                     and keys <= record.keys()
-                    and judge(record)
+                    and fits(record)
                 ):
                     return make(record)
             except (Unusual, ValueError, RecursionError):
                 return None  # ValueError: what is no JSON, or no UTF-8
             return None
 
-        return quick
+        return lead_of
 
     def outcome(self, record: Mapping[str, Any], campaign: Campaign | Rejection) -> Lead | Rejection | Outcome:
         """What becomes of a record: a lead, or an end.
@@ -151,7 +151,7 @@ def _checked(name: str, schema: Mapping[str, Any], rules: StreamRules) -> Record
     return RecordSchema(name, schema)
 
 
-def _fits(_record: Mapping[str, Any]) -> bool:
+def _unchecked(_record: Mapping[str, Any]) -> bool:
     """For a stream whose records are not checked."""
     return True
 

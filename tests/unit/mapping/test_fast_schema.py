@@ -1,4 +1,4 @@
-"""The quick validator never lets a record through that the plain one rejects, and takes what taps send."""
+"""The fast validator never lets a record through that the plain one rejects, and takes what taps send."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, assume, example, given, reject, settings
 from hypothesis import strategies as st
 
 from target_engagevoice.errors import InputError
-from target_engagevoice.mapping.fast_schema import NOTES, PLAIN_ONLY, QuickSchema, _Cutting
+from target_engagevoice.mapping.fast_schema import NOTES, PLAIN_ONLY, FastSchema, _Cutting
 from target_engagevoice.mapping.record_schema import RecordSchema
 from tests.support.source_records import values
 
@@ -31,14 +31,14 @@ def field(schema: Any) -> Json:
     return {"type": "object", "properties": {"a": schema}}
 
 
-def cut(schema: Json) -> QuickSchema:
-    quick = QuickSchema.cut(schema)
-    assert quick is not None
-    return quick
+def cut(schema: Json) -> FastSchema:
+    fast = FastSchema.cut(schema)
+    assert fast is not None
+    return fast
 
 
 def fits(schema: Any, value: Any) -> bool:
-    """Whether the quick validator takes a field's value."""
+    """Whether the fast validator takes a field's value."""
     return cut(field(schema)).fits({"a": value})
 
 
@@ -59,11 +59,11 @@ def test_every_word_of_draft_7_is_in_one_table() -> None:
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
-def test_the_records_of_our_samples_take_the_quick_way(sample: Path) -> None:
+def test_the_records_of_our_samples_take_the_fast_path(sample: Path) -> None:
     messages = [json.loads(line, parse_float=Decimal) for line in sample.read_text().splitlines()]
-    quick = {each["stream"]: cut(each["schema"]) for each in messages if each["type"] == "SCHEMA"}
-    assert all(schema.whole for schema in quick.values())
-    assert all(quick[each["stream"]].fits(each["record"]) for each in messages if each["type"] == "RECORD")
+    fast = {each["stream"]: cut(each["schema"]) for each in messages if each["type"] == "SCHEMA"}
+    assert all(schema.whole for schema in fast.values())
+    assert all(fast[each["stream"]].fits(each["record"]) for each in messages if each["type"] == "RECORD")
 
 
 @pytest.mark.parametrize(
@@ -82,17 +82,17 @@ def test_the_records_of_our_samples_take_the_quick_way(sample: Path) -> None:
         (True, "x"),
     ],
 )
-def test_a_field_as_taps_describe_it_takes_the_quick_way(schema: Any, value: Any) -> None:
+def test_a_field_as_taps_describe_it_takes_the_fast_path(schema: Any, value: Any) -> None:
     assert cut(field(schema)).whole
     assert fits(schema, value)
 
 
 @pytest.mark.parametrize("rule", [{"pattern": "^x"}, {"oneOf": [{}]}, {"not": {"type": "null"}}, {"$ref": "#"}])
 def test_a_field_with_another_rule_is_left_and_the_others_are_not(rule: Json) -> None:
-    quick = cut({"properties": {"a": rule, "b": {"type": "string"}}})
-    assert (quick.left, quick.whole) == (("a",), False)
-    assert quick.fits({"a": 1, "b": "x"})
-    assert not quick.fits({"a": 1, "b": 7})
+    fast = cut({"properties": {"a": rule, "b": {"type": "string"}}})
+    assert (fast.left, fast.whole) == (("a",), False)
+    assert fast.fits({"a": 1, "b": "x"})
+    assert not fast.fits({"a": 1, "b": 7})
 
 
 @pytest.mark.parametrize(
@@ -106,14 +106,14 @@ def test_a_field_with_another_rule_is_left_and_the_others_are_not(rule: Json) ->
     ],
 )
 def test_a_rule_of_the_whole_record_leaves_all_to_the_plain_validator(rule: Json) -> None:
-    assert QuickSchema.cut(rule) is None
+    assert FastSchema.cut(rule) is None
 
 
 def test_a_schema_nested_without_end_is_for_the_plain_validator() -> None:
     deep: Json = {}
     for _ in range(2000):
         deep = {"items": deep}
-    assert QuickSchema.cut(deep) is None
+    assert FastSchema.cut(deep) is None
 
 
 # Where the two are known to part
@@ -141,7 +141,7 @@ def test_a_schema_nested_without_end_is_for_the_plain_validator() -> None:
         ({"maxLength": 2}, "e\u0301e"),
     ],
 )
-def test_what_the_plain_validator_rejects_or_might_does_not_take_the_quick_way(schema: Json, value: Any) -> None:
+def test_what_the_plain_validator_rejects_or_might_does_not_take_the_fast_path(schema: Json, value: Any) -> None:
     assert not fits(schema, value)
 
 
@@ -163,7 +163,7 @@ def test_what_the_plain_validator_takes_is_taken_either_way(schema: Json, value:
 
 def test_a_schema_with_definitions_is_left_to_the_plain_validator() -> None:
     schema = {"definitions": {"id": {"type": "string"}}, "properties": {"a": {"$ref": "#/definitions/id"}}}
-    assert QuickSchema.cut(schema) is None
+    assert FastSchema.cut(schema) is None
     assert verdicts(schema, {"a": 7})[0] is not None
 
 
@@ -263,7 +263,7 @@ _any_record = st.dictionaries(_words, _near, max_size=4)
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(schemas, _any_record)
 @example({"properties": {"a": {"minimum": 1}}}, {"a": float("nan")})
-def test_the_quick_and_the_plain_check_say_the_same(schema: Json, record: Json) -> None:
+def test_the_fast_and_the_plain_check_say_the_same(schema: Json, record: Json) -> None:
     try:
         checked, plainly = verdicts(schema, record)
     except InputError:  # no JSON schema, or a reference that leads nowhere
@@ -273,12 +273,12 @@ def test_the_quick_and_the_plain_check_say_the_same(schema: Json, record: Json) 
 
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(_words, st.one_of(st.just({"type": "integer"}), field_schemas), max_size=3), st.data())
-def test_what_is_quickly_taken_is_plainly_taken(properties: Json, data: st.DataObject) -> None:
-    quick = QuickSchema.cut({"properties": properties})
-    assume(quick is not None and quick.whole)
-    assert quick is not None
+def test_what_the_fast_check_takes_the_plain_check_takes(properties: Json, data: st.DataObject) -> None:
+    fast = FastSchema.cut({"properties": properties})
+    assume(fast is not None and fast.whole)
+    assert fast is not None
     record = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(properties, _near)))
-    assert not quick.fits(record) or RecordSchema("s", {"properties": properties}).check_plainly(record) is None
+    assert not fast.fits(record) or RecordSchema("s", {"properties": properties}).check_plainly(record) is None
 
 
 _whatever: st.SearchStrategy[Any] = st.one_of(
@@ -290,8 +290,8 @@ _whatever: st.SearchStrategy[Any] = st.one_of(
 @given(st.dictionaries(st.sampled_from(sorted(jsonschema.Draft7Validator.META_SCHEMA["properties"])), _whatever))
 def test_a_schema_that_is_whole_is_a_json_schema(schema: Json) -> None:
     for each in (schema, field(schema)):
-        quick = QuickSchema.cut(each)
-        if quick is not None and quick.whole:
+        fast = FastSchema.cut(each)
+        if fast is not None and fast.whole:
             jsonschema.Draft7Validator.check_schema(each)
 
 

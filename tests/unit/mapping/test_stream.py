@@ -69,16 +69,16 @@ def test_what_the_short_way_makes_is_what_the_whole_way_makes(
     case: tuple[Stream, dict[str, Any]], campaign: Campaign
 ) -> None:
     stream, record = case
-    if stream.quick is not None:
-        made = stream.quick(record)
+    if stream.fast_lead is not None:
+        made = stream.fast_lead(record)
         assert made is None or made == stream.outcome(record, campaign)
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_usual_record_goes_the_short_way(source: str) -> None:
-    quick = stream_of(source).quick
-    assert quick is not None
-    assert isinstance(quick(PLAIN[source]), Lead)
+    fast_lead = stream_of(source).fast_lead
+    assert fast_lead is not None
+    assert isinstance(fast_lead(PLAIN[source]), Lead)
 
 
 @pytest.mark.parametrize(
@@ -93,20 +93,20 @@ def test_a_usual_record_goes_the_short_way(source: str) -> None:
 )
 def test_a_record_that_is_no_lead_goes_the_whole_way(source: str, change: Mapping[str, Any]) -> None:
     stream, record = stream_of(source), {**SOURCES[source], **change}
-    assert stream.quick is not None
-    assert stream.quick(record) is None
+    assert stream.fast_lead is not None
+    assert stream.fast_lead(record) is None
     assert not isinstance(stream.outcome(record, RENEWALS), Lead)
 
 
 def test_a_record_without_its_key_goes_the_whole_way() -> None:
     stream = stream_of("postgres")
     record = {name: value for name, value in POSTGRES.items() if name != "id"}
-    assert stream.quick is not None
-    assert stream.quick(record) is None
+    assert stream.fast_lead is not None
+    assert stream.fast_lead(record) is None
 
 
 def test_several_numbers_of_a_lead_are_for_the_whole_way() -> None:
-    assert stream_of("salesforce", multiple_phones="all").quick is None
+    assert stream_of("salesforce", multiple_phones="all").fast_lead is None
 
 
 def test_a_flag_is_told_before_anything_else() -> None:
