@@ -1,4 +1,4 @@
-"""Leads that are changed in place, or put back into the dialer: looked up in bulk, then one request each."""
+"""Changes leads in place and puts them back into the dialer: looked up together, then one request each."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 _PHONES = frozenset({LEAD_PHONE, PERSONA_PHONES})
-"""The fields that are dialled."""
+"""The fields that hold numbers to dial."""
 
 PROBES = 2
-"""So many leads from elsewhere in a batch are asked for a second opinion before the server is blamed."""
+"""Leads from other places in the batch that are sent before the server is blamed for refusing every change."""
 
 
 class LeadChanges:
@@ -46,13 +46,13 @@ class LeadChanges:
         self._probes = 0
 
     def change(self) -> list[BufferedLead]:
-        """Bring every lead to its outcome, but those that are not there any more.
+        """Bring every lead to its outcome, except leads that the campaign does not hold any more.
 
         Returns:
-            Those: they are to be loaded anew.
+            The leads that are gone: they are to be loaded again.
 
         Raises:
-            EngageVoiceError: The run can not go on; leads without an outcome stay claimed in the ledger.
+            EngageVoiceError: The run cannot continue; leads without an outcome stay claimed in the ledger.
         """
         context, stream, campaign_id = self._context, self._batch.stream, self._campaign.campaign_id
         waiting = {buffered.lead.extern_id: buffered for buffered in self._batch.leads}
@@ -67,23 +67,24 @@ class LeadChanges:
         return gone
 
     def _change(self, claimed: Sequence[BufferedLead]) -> list[BufferedLead]:
+        """Change claimed leads; returns those that are gone."""
         context, campaign_id = self._context, self._campaign.campaign_id
         held = context.ledger.leads.of_campaign(campaign_id, [buffered.lead.extern_id for buffered in claimed])
-        there = [each for each in claimed if context.policy.skip_unchanged and self._is_there(each, held)]
-        if there:
-            context.ledger.settle(self._batch.stream, campaign_id, {}, [each.lead.extern_id for each in there], 0.0)
-            context.outcomes.settle_all([each.record for each in there], self._campaign, Outcome.UNCHANGED)
-        todo = [each for each in claimed if each not in there]
+        done = [each for each in claimed if context.policy.skip_unchanged and self._is_done(each, held)]
+        if done:
+            context.ledger.settle(self._batch.stream, campaign_id, {}, [each.lead.extern_id for each in done], 0.0)
+            context.outcomes.settle_all([each.record for each in done], self._campaign, Outcome.UNCHANGED)
+        todo = [each for each in claimed if each not in done]
         ids = self._lead_ids([held[each.lead.extern_id] for each in todo if each.lead.extern_id in held])
-        off = self._to_keep_off(todo, held, ids)
-        if off:
-            self._keep_off(off, held, ids)
-            todo = [each for each in todo if each not in off]
-        self._blur(todo, held)
+        listed = self._with_listed_phone(todo, held, ids)
+        if listed:
+            self._suppress(listed, held, ids)
+            todo = [each for each in todo if each not in listed]
+        self._note_fields(todo, held)
         gone: list[BufferedLead] = []
         revived: dict[Retire, list[BufferedLead]] = {}
         while todo:
-            buffered = todo.pop(self._next(len(todo)))
+            buffered = todo.pop(self._next_index(len(todo)))
             extern_id = buffered.lead.extern_id
             lead_id, known = ids.get(extern_id), held.get(extern_id)
             if lead_id is None or known is None or not self._patch(buffered, known, lead_id, ids):
@@ -102,10 +103,10 @@ class LeadChanges:
             context.ledger.leads.record_gone(self._batch.stream, campaign_id, [each.lead.extern_id for each in gone])
         return gone
 
-    def _to_keep_off(
+    def _with_listed_phone(
         self, todo: Sequence[BufferedLead], held: Mapping[str, LedgerLead], ids: Mapping[str, str]
     ) -> list[BufferedLead]:
-        """Those that would get a phone that is on the do-not-call list by our doing, which a load would not insert."""
+        """Leads that would get a phone which this target put on the do-not-call list: a load would not insert them."""
         if not self._context.policy.list_phones:
             return []
         listed = self._context.ledger.phones.leads_with_listed_phone([each.lead for each in todo])
@@ -117,8 +118,8 @@ class LeadChanges:
             and not _PHONES.isdisjoint(differences(each.lead, held[key].content))
         ]
 
-    def _keep_off(self, leads: Sequence[BufferedLead], held: Mapping[str, LedgerLead], ids: Mapping[str, str]) -> None:
-        """Suppress leads in place of a change, until their records come with another phone."""
+    def _suppress(self, leads: Sequence[BufferedLead], held: Mapping[str, LedgerLead], ids: Mapping[str, str]) -> None:
+        """Suppress leads instead of changing them, until their records come with another phone."""
         context, campaign_id, how = self._context, self._campaign.campaign_id, Retire.SUPPRESS
         keys = [each.lead.extern_id for each in leads]
         self._actions.claim(campaign_id, dict.fromkeys(keys, how))
@@ -132,8 +133,13 @@ class LeadChanges:
         else:
             self._reject(leads, refusal)
 
-    def _blur(self, todo: Sequence[BufferedLead], held: Mapping[str, LedgerLead]) -> None:
-        """Note before a change which fields it touches: killed in between, the next run must know what to blank."""
+    def _note_fields(self, todo: Sequence[BufferedLead], held: Mapping[str, LedgerLead]) -> None:
+        """Note which fields the changes touch, before they are sent.
+
+        Example: lead `A7` holds an e-mail, and its record comes without one. The change sends an empty e-mail. If the
+        run is killed behind the request, the next run cannot tell which content `A7` has. The note says that it may
+        hold an e-mail, so the next change sends the empty e-mail again.
+        """
         blurs = {
             each.lead.extern_id: blurred(each.lead, known.content)
             for each in todo
@@ -142,31 +148,37 @@ class LeadChanges:
         if blurs:
             self._context.ledger.leads.record_uncertain_fields(self._campaign.campaign_id, blurs)
 
-    def _is_there(self, buffered: BufferedLead, held: Mapping[str, LedgerLead]) -> bool:
-        """Whether another run has done it meanwhile."""
+    def _is_done(self, buffered: BufferedLead, held: Mapping[str, LedgerLead]) -> bool:
+        """Whether another run has made the same change meanwhile."""
         known = held.get(buffered.lead.extern_id)
         return known is not None and known.retired is None and known.digest == buffered.lead.digest
 
     def _is_same(self, buffered: BufferedLead, known: LedgerLead) -> bool:
-        """Whether a lead has this content already; one that may be deleted must be asked for all the same."""
+        """Whether a lead has this content already. A lead that may be deleted is sent in any case, to find out."""
         same = self._context.policy.skip_unchanged and known.digest == buffered.lead.digest
         return same and known.how is not Retire.DELETE
 
     def _lead_ids(self, held: Sequence[LedgerLead]) -> dict[str, str]:
-        """`externId` to the id of the lead at the server; those that are not there are absent.
+        """`externId` to the id of the lead at the server, without the leads that are gone.
 
-        One that is out of the dialer is looked up: what is to revive it does not say whether it is still there.
+        A lead that is out of the dialer is looked up, since the action that revives it does not say whether it exists.
         """
         ids = {each.extern_id: each.lead_id for each in held if each.lead_id is not None and each.retired is None}
         found = newest(self._access.lookups.find([each for each in held if each.extern_id not in ids]))
-        self._note(found)
+        self._note_ids(found)
         return ids | {lead.extern_id: lead.lead_id for lead in found}
 
     def _patch(self, buffered: BufferedLead, known: LedgerLead, lead_id: str, ids: dict[str, str]) -> bool:
-        """Send what differs; a lead that the server refuses to change is put with the refusals, and leaves `ids`.
+        """Send the fields of a lead that differ.
+
+        Args:
+            buffered: The lead.
+            known: What the ledger holds of it.
+            lead_id: Its id at the server.
+            ids: All ids; a lead that the server refuses to change is removed, and handed to `Refusals`.
 
         Returns:
-            False when it is not there any more.
+            False when the campaign does not hold the lead any more.
         """
         lead = buffered.lead
         if self._is_same(buffered, known):
@@ -177,13 +189,13 @@ class LeadChanges:
         )
         if isinstance(answer, Gone):
             again = newest(self._access.lookups.find([known]))
-            if again and again[0].lead_id == lead_id:  # the search may still show what was deleted just now
+            if again and again[0].lead_id == lead_id:  # the search may still show a lead that was just deleted
                 again = newest(self._access.lookups.find_later([known]))
             if not again:
                 return False
             if again[0].lead_id != lead_id:
                 ids[lead.extern_id] = again[0].lead_id
-                self._note(again)
+                self._note_ids(again)
                 return self._patch(buffered, known, again[0].lead_id, ids)
             answer = answers.Refused("not_found", f"{answer.what}, of a lead that the search shows")
         if isinstance(answer, answers.Refused):
@@ -191,18 +203,20 @@ class LeadChanges:
             self._refuse(buffered, answer)
         return True
 
-    def _note(self, found: Iterable[FoundLead]) -> None:
+    def _note_ids(self, found: Iterable[FoundLead]) -> None:
+        """Note the ids of leads, and nothing of their states."""
         notes = {lead.extern_id: (lead.lead_id, None) for lead in found}
         self._context.ledger.leads.record_lookup(self._campaign.campaign_id, notes)
 
     def _options(self, fields: Mapping[str, object]) -> dict[str, str]:
-        """With another phone the server is told again how to find its time zone, and what duplicates are."""
+        """The list options that a change of the phone needs again: for its time zone, and for duplicates."""
         if LEAD_PHONE not in fields and LEAD_PHONE_E164 not in fields:
             return {}
         options = self._batch.options
         return {"timezoneOption": options.time_zone_option, "duplicateHandling": options.duplicate_handling}
 
     def _revive(self, how: Retire, leads: Sequence[BufferedLead], ids: Mapping[str, str]) -> None:
+        """Put leads back into the dialer that were retired in this way, and settle or reject them."""
         lead_ids = [ids[each.lead.extern_id] for each in leads]
         campaign_id = self._campaign.campaign_id
         refusal = self._actions.revive(how, campaign_id, lead_ids, self._effort)
@@ -226,14 +240,17 @@ class LeadChanges:
 
     @property
     def _suspicious(self) -> bool:
-        """Whether so many changes were refused in a row that it may not be the leads."""
+        """Whether so many changes were refused in a row that the leads may not be the cause."""
         return self._context.refusals.are_suspicious(self._campaign, took=self._took)
 
-    def _next(self, count: int) -> int:
-        """Which of the leads left is next: when all lately was refused, a few from elsewhere among them.
+    def _next_index(self, count: int) -> int:
+        """Position of the lead to change next: the first, or, where too many were refused in a row, one further back.
+
+        Args:
+            count: How many leads are left.
 
         Raises:
-            ServerError: They were refused as well: it is not the leads.
+            ServerError: The leads further back were refused as well, so the leads are not the cause.
         """
         if not self._suspicious:
             return 0
@@ -243,7 +260,7 @@ class LeadChanges:
         return (count - 1) * (PROBES - self._probes) // (PROBES - 1)
 
     def _done(self, leads: Sequence[BufferedLead]) -> None:
-        """Ledger first, so that STATE never passes what is not written there."""
+        """Settle changed leads: in the ledger first, so that STATE never passes a record that is not written there."""
         context = self._context
         digests = {each.lead.extern_id: each.lead.digest for each in leads}
         contents = {each.lead.extern_id: content_of(each.lead) for each in leads} if context.policy.change else {}
@@ -254,7 +271,11 @@ class LeadChanges:
 
 
 def _revival(known: LedgerLead) -> Retire | None:
-    """How a lead was retired, when that is to be undone."""
+    """How a lead was retired, where that is to be undone; None where nothing is.
+
+    A lead goes back to the state it had before this target retired it: one that was suppressed before stays
+    suppressed, and one that was not `READY` before is not made ready.
+    """
     how = known.how
     if how is None or how not in REVIVALS:
         return None

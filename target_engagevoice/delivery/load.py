@@ -1,12 +1,12 @@
-"""One batch, from the first request until every lead in it has its outcome: retried, looked up, bisected.
+"""Loads one batch: from the first request until every lead in it has its outcome.
 
 A request can end in five ways, and each has one consequence:
 
-* counted: the server says how many it took; what the counts do not cover is looked up;
-* throttled, or never sent: nothing is stored, the same leads are sent again later;
-* unknown: what the server holds is looked up, and only what is missing is sent again;
-* refused as a whole: the batch is halved until the lead that the server does not like stands alone;
-* denied, or no route: the run can not go on.
+* counted: the server says how many leads it accepted; leads that the counts leave open are looked up;
+* throttled, or never sent: nothing is stored, and the same leads are sent again later;
+* unknown: the campaign is searched for the leads, and only the missing ones are sent again;
+* refused as a whole: the batch is halved until the lead that the server refuses is alone;
+* denied, or no route: the run cannot continue.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ if TYPE_CHECKING:
     from target_engagevoice.outcomes.counts import Run
 
 PROBES = 3
-"""So many leads from elsewhere are asked for a second opinion before all that is refused is blamed on the server."""
+"""Leads from other places in the batch that are sent before the server is blamed for refusing every lead."""
 
 
 @dataclass(frozen=True)
 class RefusedLeads:
-    """Leads that the server refused together; nothing of them is stored."""
+    """Leads that the server refused together; none of them is stored."""
 
     leads: Leads
     refusal: answers.Refused
 
 
 class BatchLoad:
-    """One batch on its way. Owned by the thread that runs it."""
+    """Loads the leads of one batch. Owned by the thread that runs it."""
 
     def __init__(self, context: BatchContext, loader: LoaderAccess, access: LeadAccess, batch: Batch) -> None:
         self._context = context
@@ -64,15 +64,16 @@ class BatchLoad:
         self._slot = Slot(0.0, 0.0)
 
     def load(self) -> list[BufferedLead]:
-        """Bring every lead of the batch to its outcome, but those that are to be changed.
+        """Bring every lead of the batch to its outcome, except leads that the campaign turns out to hold.
 
         Returns:
-            Those: where leads are changed in place, the campaign may have some that the ledger does not know of.
+            Leads to compare with the ledger again, since they are to be changed: where leads are changed in place,
+            the campaign is searched for leads that the ledger does not hold.
 
         Raises:
-            EngageVoiceError: The run can not go on; leads without an outcome stay claimed in the ledger.
+            EngageVoiceError: The run cannot continue; leads without an outcome stay claimed in the ledger.
         """
-        held = self._held() if self._context.policy.change else set()
+        held = self._adopt() if self._context.policy.change else set()
         waiting = self._batch.leads
         if held:
             waiting = tuple(each for each in waiting if each.lead.extern_id not in held)
@@ -84,8 +85,8 @@ class BatchLoad:
                 wait_for_others(self._context)
         return [each for each in self._batch.leads if each.lead.extern_id in held] if held else []
 
-    def _held(self) -> set[str]:
-        """The `externId`s new to the ledger that the campaign has all the same; now the ledger has them too."""
+    def _adopt(self) -> set[str]:
+        """Note leads that the campaign holds and the ledger does not, and return their `externId`s."""
         context, campaign_id = self._context, self._campaign.campaign_id
         new = [each.lead.extern_id for each in self._batch.leads if not each.not_before]
         found = newest(self._find([campaign_id], new))
@@ -96,6 +97,7 @@ class BatchLoad:
         return {lead.extern_id for lead in found}
 
     def _load(self, claimed: Leads) -> None:
+        """Send claimed leads until each has its outcome."""
         todo: list[Leads | RefusedLeads] = [claimed]
         while todo:
             leads = todo.pop()
@@ -116,13 +118,25 @@ class BatchLoad:
                 todo.append(left)
 
     def _isolate(self, refused: RefusedLeads) -> Leads | RefusedLeads:
-        """Halve refused leads until one stands alone; put it with the refusals and give back the rest.
+        """Halve refused leads until the one at fault is alone; hand it to `Refusals` and return the others.
 
-        A first half that is taken leaves the blame with the second, which need not be sent to be known as refused:
-        a poison lead costs one request a halving, and one for the rest.
+        Only the first half of the suspects is sent. If it is accepted, its leads are loaded, and the fault is in the
+        second half, which need not be sent to be known as refused. If it is refused, the fault is in the first half,
+        and nothing is known of the second: it joins the rest. So one bad lead costs one request for each halving, and
+        one for the rest.
+
+        Example: leads 1 to 8 are refused together, and lead 6 is at fault.
+
+            send 1 2 3 4    accepted: suspects are 5 6 7 8
+            send 5 6        refused:  suspects are 5 6, the rest is 7 8
+            send 5          accepted: lead 6 is left; it need not be sent alone
+
+        Lead 6 goes to `Refusals`, and 7 8 are sent next, together: four requests after the first, not eight. Lead 6
+        need not be sent alone, since `5 6` was refused for the same reason as all eight after a larger request had
+        been accepted. Where that cannot be said, `_blame` sends the last suspect alone.
 
         Returns:
-            Leads of which nothing is known, or that are known to be refused together; none when all are done.
+            Leads that are still to be sent, or that are known to be refused together; none when all have an outcome.
         """
         suspects, refusal = refused.leads, refused.refusal
         rest: Leads = ()
@@ -143,12 +157,16 @@ class BatchLoad:
     def _blame(
         self, suspect: Leads, refusal: answers.Refused, rest: Leads, *, sure: bool, breakable: bool
     ) -> Leads | RefusedLeads:
-        """Put the lead that stands alone with the refusals, unless it was a bad moment of the server's.
+        """Hand the last suspect to `Refusals`, unless the refusals had another cause than the lead.
 
-        When no request was refused after a larger one was taken it may be the size, and when the refusals differ, or
-        the server broke, it may be a bad moment: then it is asked once more, alone. Where leads are known that break
-        the server, the rest is asked instead, which is to be sent anyway: what was refused with the rest and the
-        suspect in it, and is taken without the suspect, was refused for the suspect.
+        If no half was accepted, the cause may have been the size of the requests. If the refusals differ, or the
+        server broke, the server may have had trouble for a moment. In both cases the suspect is sent once more, alone.
+
+        Where this run knows leads on which the server breaks, the rest is sent instead, which must be sent anyway. If
+        it is accepted without the suspect, and was refused together with it, the suspect is at fault.
+
+        Returns:
+            As of `_isolate`.
         """
         context = self._context
         left: Leads | RefusedLeads = rest
@@ -166,10 +184,13 @@ class BatchLoad:
         return left
 
     def _probe(self, rest: Leads) -> Leads:
-        """When all that was sent lately was refused, ask with a few leads from elsewhere in the batch, each alone.
+        """Where too many leads were refused in a row, send a few from other places in the batch, each alone.
+
+        Returns:
+            The leads that are still to be sent.
 
         Raises:
-            ServerError: They are refused as well: it is not the leads.
+            ServerError: They are refused as well, so the leads are not the cause.
         """
         context = self._context
         probes = 0
@@ -186,21 +207,21 @@ class BatchLoad:
 
     @property
     def _patience(self) -> int:
-        """Whether a server that breaks may just have a bad moment: not once a lead is known that breaks it."""
+        """Answers of 500 in a row that count as a refusal: one, where a lead is known on which the server breaks."""
         return 1 if self._context.refusals.server_breaks else PATIENCE_WITH_500
 
     def _send(self, leads: Leads, patience: int) -> RefusedLeads | None:
-        """Send leads until the server takes or refuses them.
+        """Send leads until the server accepts or refuses them.
 
         Args:
             leads: What to send.
-            patience: So many answers of 500 in a row, with nothing stored, count as a refusal.
+            patience: This many answers of 500 in a row, with nothing stored, count as a refusal.
 
         Returns:
-            None when each has its outcome; else those the server refuses.
+            None when each lead has its outcome; otherwise the leads that the server refuses.
 
         Raises:
-            EngageVoiceError: The run can not go on.
+            EngageVoiceError: The run cannot continue.
         """
         clock = self._context.clock
         unsettled = leads
@@ -264,12 +285,12 @@ class BatchLoad:
         return self._loader.client.load(self._campaign.campaign_id, self._envelope, bodies, self._mark_sent, about)
 
     def _mark_sent(self) -> None:
-        """The request is on its way: its slot counts from now."""
+        """The request was sent: its slot counts from now."""
         self._slot = self._loader.pace.mark_sent(self._slot)
 
 
 def list_names(batch: Batch, run: Run) -> dict[str, str]:
-    """What the placeholders of a list description stand for in this batch."""
+    """Placeholder of a list description to its value in this batch."""
     return {
         "stream": batch.stream,
         "campaign": batch.campaign.name,

@@ -1,4 +1,4 @@
-"""Leads that the ledger knows, looked up at the server: where a fresh one may not be found yet."""
+"""Looks up leads of the ledger at the server, where a lead that was just loaded may not be shown yet."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class Lookups:
-    """Looks leads up. Any thread may call it; its lock guards which leads were put back into the dialer.
+    """Looks up leads. Any thread may call it; its lock guards which leads were put back into the dialer.
 
     Args:
         client: Searches.
         server_earliest: Epoch seconds that the server's clock shows at least.
-        search_delay_seconds: How long a freshly loaded lead may take to be found.
+        search_delay_seconds: Seconds until the search shows what was done just now.
     """
 
     def __init__(
@@ -34,19 +34,19 @@ class Lookups:
         self._revived: dict[str, float] = {}  # lead id to when, in epoch seconds of the server's clock
 
     def revived(self, lead_ids: Collection[str]) -> None:
-        """Leads are back in the dialer: the search may show for a moment more that they are not."""
+        """Note leads that are back in the dialer: the search may show for a moment more that they are not."""
         now = self._now()
         with self._lock:
             self._revived = {key: at for key, at in self._revived.items() if at + self._delay > now}
             self._revived |= dict.fromkeys(lead_ids, now)
 
     def find(self, held: Sequence[LedgerLead]) -> list[FoundLead]:
-        """Those of these leads that are at the server; a lead that was loaded just now is waited for.
+        """The leads that the server holds. A lead that was just loaded and is not shown yet is waited for.
 
         Raises:
-            ServerError: The search keeps failing, or its answer can not be read.
+            ServerError: The search keeps failing, or its answer cannot be read.
         """
-        fresh = [each for each in held if self.settles_in([each]) > 0]  # before the look: it may take its time
+        fresh = [each for each in held if self.settles_in([each]) > 0]  # before the search, which may take some time
         found = self.look(held)
         seen = {(lead.campaign_id, lead.extern_id) for lead in found}
         missing = [each for each in fresh if (each.campaign_id, each.extern_id) not in seen]
@@ -56,19 +56,19 @@ class Lookups:
         return found + self.look(missing)
 
     def find_later(self, held: Sequence[LedgerLead]) -> list[FoundLead]:
-        """Those of these leads that the search shows once it shows all that was done so far.
+        """The leads that the search shows after the search delay, when it shows everything that was done so far.
 
         Raises:
-            ServerError: The search keeps failing, or its answer can not be read.
+            ServerError: The search keeps failing, or its answer cannot be read.
         """
         self._halt.sleep(self._delay)
         return self.look(held)
 
     def look(self, held: Sequence[LedgerLead]) -> list[FoundLead]:
-        """Those of these leads that the search shows now; without the state of one that was just put back.
+        """The leads that the search shows now, without the state of a lead that was just put back into the dialer.
 
         Raises:
-            ServerError: The search keeps failing, or its answer can not be read.
+            ServerError: The search keeps failing, or its answer cannot be read.
         """
         wanted = {(each.campaign_id, each.extern_id) for each in held}
         campaigns, extern_ids = ({pair[place] for pair in wanted} for place in (0, 1))
@@ -83,12 +83,12 @@ class Lookups:
         ]
 
     def settles_in(self, held: Iterable[LedgerLead]) -> float:
-        """Seconds until the search shows all that was loaded of these leads; 0 or less for at once."""
+        """Seconds until the search shows the last load of each of these leads; 0 or less for now."""
         return max((each.at + self._delay - self._now() for each in held), default=0.0)
 
 
 def newest(found: Iterable[FoundLead]) -> list[FoundLead]:
-    """Of several leads with the same `externId` in a campaign, the one that was loaded last."""
+    """The last loaded of the leads with the same `externId` in a campaign."""
     best: dict[tuple[str, str], FoundLead] = {}
     for lead in found:
         key = (lead.campaign_id, lead.extern_id)

@@ -1,4 +1,4 @@
-"""Leads that the server refused alone, kept back until it is plain that it is the leads."""
+"""Leads that the server refused alone: rejected once it is clear that the leads are the cause."""
 
 from __future__ import annotations
 
@@ -16,25 +16,34 @@ if TYPE_CHECKING:
     from target_engagevoice.outcomes.outcomes import Outcomes
 
 FEW = 5
-"""So many lone refusals in a row, with nothing taken in between, are suspicious: it may not be the leads."""
+"""This many leads refused in a row, with none accepted in between, are suspicious: the cause may be the campaign."""
 
 FEW_AMONG_TAKEN = 50
-"""The same where the campaign is known to take leads: from this very batch, or from the killed run before this one."""
+"""The same for a campaign that is known to accept leads: others of this batch, or of the killed run before this one."""
 
 BROKEN = "http_500"
-"""The reason of leads that make the server itself break."""
+"""The reason of leads on which the server itself breaks."""
 
 
 class Refusals:
-    """Refused leads per campaign since it last took one. Any thread may call it; its lock guards everything.
+    """Leads that the server refused when each was sent alone. Any thread may call it; its lock guards all its state.
 
-    A refused lead is rejected as soon as its campaign takes another lead, or when the run ends with no more than a
-    few refused. When everything is refused it is not the leads: the run fails and none of them is rejected. A lead
-    that was refused before with the same content, while others were taken, is known and is rejected at once.
+    A lead is not rejected at once, because its refusal has two possible causes: the lead itself, or a campaign that
+    refuses every lead (a setting, a list option, a mapping). What happens next tells the two apart:
+
+    * The campaign accepts another lead. Then the refused leads are at fault, and each is rejected.
+    * The run ends with only a few refusals. They are rejected as well.
+    * Too many are refused in a row. Then the run fails, and none of them is rejected.
+
+    Example: 100 records are read for a campaign, and the mapping makes an invalid phone for three of them. Three
+    refusals wait here until the next batch is accepted; then three records are in the rejects file. Had all 100
+    been refused, the run would have failed after a few of them, with an empty rejects file and STATE where it was.
+
+    A lead that an earlier run rejected with the same content, while others were accepted, is rejected at once.
 
     Attributes:
-        most_rows: So many leads may be in one request; None for any number.
-        breakable: Whether a lead is known in this run that makes the server break.
+        max_rows: The largest number of leads that one request may hold; None for no limit.
+        server_breaks: Whether this run has met a lead on which the server breaks.
     """
 
     def __init__(self, outcomes: Outcomes, ledger: Ledger) -> None:
@@ -47,12 +56,12 @@ class Refusals:
         self.server_breaks = False
 
     def add(self, campaign: Campaign, buffered: BufferedLead, refusal: Refused) -> None:
-        """A lead was refused alone: it is not stored, so its claim ends here and leaves room for a later version.
+        """Keep a lead that was refused alone. It is not stored, so its claim ends and a later version may be sent.
 
         Raises:
-            LedgerError: That can not be noted.
-            StorageError: It is known, and can not be put aside.
-            RejectedTooMany: It is known, and more were rejected than allowed.
+            LedgerError: The refusal cannot be noted.
+            StorageError: The lead is rejected at once and cannot be written to the rejects file.
+            RejectedTooMany: The lead is rejected at once, and more were rejected than allowed.
         """
         lead = buffered.lead
         self._ledger.settle(buffered.record.stream, campaign.campaign_id, {}, [lead.extern_id], 0.0, refused=True)
@@ -64,11 +73,11 @@ class Refusals:
             self._waiting.setdefault(campaign, []).append((buffered, refusal))
 
     def are_suspicious(self, campaign: Campaign, *, took: bool) -> bool:
-        """Whether the campaign refused too many in a row.
+        """Whether a campaign refused so many leads in a row that the leads may not be the cause.
 
         Args:
-            campaign: It.
-            took: Whether it took others of the batch that they are from.
+            campaign: The campaign.
+            took: Whether it accepted other leads of the same batch.
         """
         with self._lock:
             waiting = len(self._waiting.get(campaign, ()))
@@ -77,15 +86,15 @@ class Refusals:
         return waiting >= FEW_AMONG_TAKEN or not (took or self._ledger.loaded_by_dead_runs(campaign.campaign_id))
 
     def record_taken(self, campaign: Campaign, rows: int = 0) -> None:
-        """The campaign took a lead: those it refused before were at fault themselves.
+        """Reject the leads that wait: their campaign accepted another lead, so they are at fault themselves.
 
         Args:
-            campaign: It.
-            rows: How many it took in one request.
+            campaign: The campaign.
+            rows: How many leads it accepted in one request.
 
         Raises:
-            LedgerError: It can not be noted.
-            StorageError: One can not be put aside.
+            LedgerError: The refusals cannot be noted.
+            StorageError: A lead cannot be written to the rejects file.
             RejectedTooMany: More were rejected than allowed.
         """
         with self._lock:
@@ -98,11 +107,11 @@ class Refusals:
             self._reject(campaign, buffered, refusal)
 
     def finish(self) -> None:
-        """The run ends: the few that wait are rejected.
+        """Reject the few leads that wait at the end of the run.
 
         Raises:
-            LedgerError: It can not be noted.
-            StorageError: One can not be put aside.
+            LedgerError: The refusals cannot be noted.
+            StorageError: A lead cannot be written to the rejects file.
             RejectedTooMany: More were rejected than allowed.
         """
         for campaign in list(self._waiting):
@@ -112,22 +121,22 @@ class Refusals:
         self._outcomes.reject(buffered.record, campaign, rejection_of(refusal), buffered.lead)
 
     def all_refused(self, campaign: Campaign) -> ServerError:
-        """The error for a campaign that refuses everything."""
+        """The error for a campaign that refuses every lead."""
         with self._lock:
             waiting = self._waiting.get(campaign, [])
         reason = waiting[-1][1].reason if waiting else "refused"
         return ServerError(
-            f"campaign {campaign.campaign_id} refused each of {len(waiting)} leads sent alone ({reason}), so it is not "
-            "the leads. Nothing was rejected for it. Check the campaign, its list settings and the mapping, e.g. with "
-            "`dry_run: true`, then run again.",
+            f"campaign {campaign.campaign_id} refused each of {len(waiting)} leads sent alone ({reason}), so the leads "
+            "are not the cause. None of them was rejected. Check the campaign, its list settings and the mapping, "
+            "e.g. with `dry_run: true`, then run again.",
         )
 
     def shrink(self, rows: int) -> bool:
-        """A request of so many leads was called too large: send at most half of it for the rest of the run.
+        """The server called a request of this many leads too large: send at most half for the rest of the run.
 
         Returns:
-            False when it can not be that: it was a single lead, or as many were taken before. Then it is a lead of
-            which something is too large.
+            False where the number is not the cause: it was a single lead, or as many were accepted before. Then one
+            of the leads is too large.
         """
         with self._lock:
             if rows <= max(1, self._most_taken):

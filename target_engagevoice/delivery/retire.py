@@ -1,4 +1,4 @@
-"""Leads are taken out of the dialer, many a request, and phones put on the do-not-call list."""
+"""Takes leads out of the dialer, many in one request, and puts phones on the do-not-call list."""
 
 from __future__ import annotations
 
@@ -34,12 +34,13 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to become of a lead.
+    """What is to be done for a lead.
 
     Attributes:
-        how: What is done where it is in the dialer.
-        stays: The campaign it stays in, and moved to; None for none.
-        flagged: Whether it must not be called, also once a campaign is seen again that can not be seen now.
+        how: How it is retired in each campaign that has it in the dialer.
+        stays: Id of the campaign that it moved to, where it is not retired; None where it is retired everywhere.
+        flagged: Whether it must not be called. Then it must also be retired in a campaign that the account does not
+            show now, once that is shown again.
     """
 
     how: Retire
@@ -55,17 +56,16 @@ class LeadRetirements:
         self._access = access
         self._actions = LeadActions(context, access, stream)
         self._stream = stream
-        self._out_of_sight: list[LedgerLead] = []  # flagged, and as they are in the ledger now
+        self._hidden: list[LedgerLead] = []  # flagged leads that cannot be retired now, as the ledger has them
 
     def handle(self, batch: RetireBatch | MoveBatch) -> list[BufferedLead]:
-        """Retire what a batch asks for.
+        """Retire the leads of a batch.
 
         Returns:
             Leads that left the other campaigns: they are to be compared with the ledger again, and loaded.
 
         Raises:
-            EngageVoiceError: The run cannot go on; leads of which it is not known whether they are retired stay
-                claimed in the ledger.
+            EngageVoiceError: The run cannot continue; leads that may or may not be retired stay claimed in the ledger.
         """
         if isinstance(batch, MoveBatch):
             return self._move(batch)
@@ -79,7 +79,7 @@ class LeadRetirements:
             for each in batch.retirements
             if isinstance(each.flagged, Retirement)
         }
-        self._end(batch.retirements, self.retire(wanted))
+        self._settle(batch.retirements, self.retire(wanted))
 
     def _move(self, batch: MoveBatch) -> list[BufferedLead]:
         """Retire leads in every campaign but the one they go to; reject those that another campaign still has.
@@ -99,40 +99,42 @@ class LeadRetirements:
         return moved
 
     def retire(self, wanted: Mapping[str, Wanted]) -> dict[str, answers.Refused]:
-        """Take leads out of the dialer of every campaign that has them, but of the one they stay in.
+        """Take leads out of the dialer in every campaign that has them, except the one they stay in.
+
+        Looks into the ledger again after each round: another run may hold a lead, or load it meanwhile.
 
         Args:
             wanted: By `externId`.
 
         Returns:
-            Those that the server would not retire, and why.
+            `externId`s that the server did not retire, and why.
 
         Raises:
-            EngageVoiceError: The run can not go on.
+            EngageVoiceError: The run cannot continue.
         """
         refused: dict[str, answers.Refused] = {}
         while held := [
             each
-            for each in self._dialled({key: each for key, each in wanted.items() if key not in refused})
-            if not wanted[each.extern_id].flagged or each not in self._out_of_sight
+            for each in self._in_dialer({key: each for key, each in wanted.items() if key not in refused})
+            if not wanted[each.extern_id].flagged or each not in self._hidden
         ]:
             claimed = self._claim(held, wanted)
             if not claimed:
-                wait_for_others(self._context)  # or they have done it
+                wait_for_others(self._context)  # they retire the leads, or their claims end
                 continue
             for how in Retire:
-                group = [each for each in claimed if _way(each, wanted[each.extern_id].how) is how]
+                group = [each for each in claimed if _how_now(each, wanted[each.extern_id].how) is how]
                 for start in range(0, len(group), LEADS_AT_ONCE):
                     part = group[start : start + LEADS_AT_ONCE]
                     refused |= {key[1]: why for key, why in self._retire(how, part, wanted).items()}
         return refused
 
-    def _dialled(self, wanted: Mapping[str, Wanted]) -> list[LedgerLead]:
+    def _in_dialer(self, wanted: Mapping[str, Wanted]) -> list[LedgerLead]:
         held = self._context.ledger.leads.locate(self._stream, list(wanted)) if wanted else []
         return [each for each in held if each.in_dialer and each.campaign_id != wanted[each.extern_id].stays]
 
     def _claim(self, held: Sequence[LedgerLead], wanted: Mapping[str, Wanted]) -> list[LedgerLead]:
-        """Those that are this run's to retire now."""
+        """Claim leads, and return those that this run is to retire now."""
         claimed: list[LedgerLead] = []
         for campaign_id in sorted({each.campaign_id for each in held}):
             leads = [each for each in held if each.campaign_id == campaign_id]
@@ -141,8 +143,8 @@ class LeadRetirements:
         return self._without_what_others_retired(claimed, wanted) if self._context.ledger.shared else claimed
 
     def _without_what_others_retired(self, claimed: list[LedgerLead], wanted: Mapping[str, Wanted]) -> list[LedgerLead]:
-        """Another run may have retired a lead between our look into the ledger and our claim, or changed it."""
-        now = self._dialled({each.extern_id: wanted[each.extern_id] for each in claimed})
+        """Drop leads that another run retired or changed between this run's look into the ledger and its claim."""
+        now = self._in_dialer({each.extern_id: wanted[each.extern_id] for each in claimed})
         mine = {(each.campaign_id, each.extern_id) for each in claimed}
         still = [each for each in now if (each.campaign_id, each.extern_id) in mine]
         done = mine - {(each.campaign_id, each.extern_id) for each in still}
@@ -153,12 +155,19 @@ class LeadRetirements:
     def _retire(
         self, how: Retire, held: Sequence[LedgerLead], wanted: Mapping[str, Wanted]
     ) -> dict[Key, answers.Refused]:
-        """Look up, act, and look once more for what was loaded just before and may not have been found."""
+        """Retire claimed leads in one way, and note what came of it.
+
+        The search shows a lead only some seconds after its load. Where one of the leads was loaded later than that,
+        it is waited for, and the search and the action are repeated for the leads that were not found before.
+
+        Returns:
+            Leads that the server did not retire, and why.
+        """
         refused: dict[Key, answers.Refused] = {}
         known = [each for each in held if self._access.directory.by_id(each.campaign_id) is not None]
         if len(known) < len(held):
             logger.warning(
-                "%d leads are in campaigns that can not be seen any more; they can not be retired there.",
+                "%d leads are in campaigns that the account does not show any more; they cannot be retired there.",
                 len(held) - len(known),
             )
         acted: set[str] = set()
@@ -174,24 +183,28 @@ class LeadRetirements:
                 break
         kept = [each for each in held if (each.campaign_id, each.extern_id) in refused]
         hidden = [each for each in held if each not in known and wanted[each.extern_id].flagged]
-        self._put_off(how, hidden)
-        self._noted_as_retired(how, [each for each in held if each not in (*kept, *hidden)], wanted)
+        self._postpone(how, hidden)
+        self._record_retired(how, [each for each in held if each not in (*kept, *hidden)], wanted)
         for each in kept:
             refusal = refused[each.campaign_id, each.extern_id]
             self._actions.record_retirement(how, each.campaign_id, [each.extern_id], refusal, moved=False)
         return refused
 
-    def _put_off(self, how: Retire, hidden: Sequence[LedgerLead]) -> None:
-        """Leads that can not be retired now are to be when their records are read again: they may be in the dialer."""
+    def _postpone(self, how: Retire, hidden: Sequence[LedgerLead]) -> None:
+        """Note leads as uncertain that cannot be retired now, so that their next records retire them."""
         leads = self._context.ledger.leads
         for campaign_id in sorted({each.campaign_id for each in hidden}):
             keys = [each.extern_id for each in hidden if each.campaign_id == campaign_id]
             leads.record_uncertain(campaign_id, keys, how)
             leads.record_not_retired(self._stream, campaign_id, keys)
-            self._out_of_sight += leads.of_campaign(campaign_id, keys).values()
+            self._hidden += leads.of_campaign(campaign_id, keys).values()
 
     def _act(self, how: Retire, found: Sequence[FoundLead]) -> dict[Key, answers.Refused]:
-        """One request for all of them; where the server refuses that, one each."""
+        """Retire leads in one request, or in one request each where the server refuses that.
+
+        Returns:
+            Leads that the server did not retire, and why.
+        """
         if not found:
             return {}
         campaigns = sorted({lead.campaign_id for lead in found})
@@ -210,7 +223,7 @@ class LeadRetirements:
             refused |= self._act(how, [lead])
         return refused
 
-    def _noted_as_retired(self, how: Retire, held: Sequence[LedgerLead], wanted: Mapping[str, Wanted]) -> None:
+    def _record_retired(self, how: Retire, held: Sequence[LedgerLead], wanted: Mapping[str, Wanted]) -> None:
         for campaign_id in sorted({each.campaign_id for each in held}):
             for moved in (False, True):
                 leads = [
@@ -221,13 +234,13 @@ class LeadRetirements:
                 if leads:
                     self._actions.record_retirement(how, campaign_id, leads, None, moved=moved)
 
-    def _end(self, retirements: Sequence[BufferedRetirement], refused: Mapping[str, answers.Refused]) -> None:
-        """Put their phones on the list; then these records have their outcome."""
+    def _settle(self, retirements: Sequence[BufferedRetirement], refused: Mapping[str, answers.Refused]) -> None:
+        """List the phones of records, and bring each record to its outcome."""
         context = self._context
         ended: list[BufferedRetirement] = []
         for each in retirements:
             flagged = each.flagged
-            unlisted = self._list(flagged)
+            unlisted = self._list_phones(flagged)
             refusal = refused.get(flagged.extern_id) or unlisted
             if refusal is None:
                 ended.append(each)
@@ -240,11 +253,11 @@ class LeadRetirements:
         for each in ended:
             context.outcomes.settle(each.record, each.flagged.campaign, each.flagged.outcome)
 
-    def _list(self, flagged: FlaggedRecord) -> answers.Refused | None:
-        """Put the phones of a record on the do-not-call list, those that are not there by our doing.
+    def _list_phones(self, flagged: FlaggedRecord) -> answers.Refused | None:
+        """Put the phones of a record on the do-not-call list, except those that this target listed before.
 
         Returns:
-            Why the server would not list one of them; None when all are there.
+            Why the server refused one of them; None when all are listed.
         """
         phones = self._context.ledger.phones
         listed = phones.listed([phone.digest for phone in flagged.phones])
@@ -265,10 +278,19 @@ class LeadRetirements:
         return partial(self._context.run.count_effort, self._stream, self._access.directory.by_id(campaign_id))
 
 
-def _way(held: LedgerLead, how: Retire) -> Retire:
-    """How a lead is to be retired: one that may be retired in another way already in that way, which can be undone.
+def _how_now(held: LedgerLead, how: Retire) -> Retire:
+    """How a lead is retired now: as asked for, or as an earlier run may have retired it already.
 
-    Otherwise it might be retired in both, and only one of them be undone later.
+    The fate of an earlier retirement is uncertain if the run was killed behind the request, or the server broke on it.
+    The lead must be retired again, and in the same way: otherwise it could be retired in two ways, and a later record
+    that puts it back into the dialer would undo only the one that the ledger holds.
+
+    Example: a run with `on_delete: pause` is killed while it pauses lead `A7`; the ledger holds `pause?`. The next run
+    has `on_delete: suppress` and reads that `A7` is deleted. It pauses `A7` once more, and the ledger holds `pause`.
+    When `A7` comes back at the source, `READY_LEADS` undoes all there is. Had the run suppressed it, the ledger would
+    hold `suppress`, `UNSUPPRESS_LEADS` would be sent, and `A7` could stay paused.
+
+    A lead that is to be deleted is deleted in any case: it is loaded again where it comes back.
     """
-    perhaps = held.how
-    return perhaps if perhaps is not None and perhaps in REVIVALS and how is not Retire.DELETE else how
+    uncertain = held.how
+    return uncertain if uncertain is not None and uncertain in REVIVALS and how is not Retire.DELETE else how

@@ -1,4 +1,4 @@
-"""The values that travel: a lead, the outcome of a record, the reason of a rejection.
+"""A lead, the outcome of a record, and the reason of a rejection.
 
 Field names and types are those of `reference/ENGAGE_VOICE_API.md`, section 4, "Lead fields worth writing".
 """
@@ -109,8 +109,8 @@ class Rejection:
     Attributes:
         stage: Where it failed.
         reason: A short stable code, fit for counting.
-        message: What is wrong, for a person; the rejects file may hold the server's own words here.
-        extern_id: The lead's key, where the mapping got so far.
+        message: What is wrong, for a person; in the rejects file it may be the text of the server.
+        extern_id: The lead's key, where it is known.
     """
 
     stage: Stage
@@ -120,14 +120,14 @@ class Rejection:
 
 
 class Lead(msgspec.Struct, frozen=True, gc=False):
-    """One lead as it goes to the server: only non-empty fields, each in the API's type, in the order of their names.
+    """One lead as it is sent: only non-empty fields, each in the API's type, in the order of their names.
 
-    Tens of thousands may wait in buffers: it holds what is sent, not the fields it was made of.
+    It holds the JSON that is sent, not the fields it was made of, since tens of thousands may wait in buffers.
 
     Attributes:
-        extern_id: The caller's own key of the lead, the only handle to find it again; never empty.
+        extern_id: The key of the lead at the source, by which it is found again; never empty.
         phone: Its `leadPhone`.
-        body: The lead as JSON, UTF-8; the request body is these joined, so its size is known before it is built.
+        body: The lead as JSON, UTF-8; a request body joins these, so its size is known before it is built.
         digest: SHA-256 of the content, the same for the same fields in any order; 64 hex digits.
     """
 
@@ -144,7 +144,7 @@ class Lead(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """Lead field name to value, read out of the body."""
+        """Lead field name to value, decoded from the body."""
         fields: dict[str, Any] = msgspec.json.decode(self.body)
         return fields
 
@@ -152,7 +152,7 @@ class Lead(msgspec.Struct, frozen=True, gc=False):
 _encode: Callable[[Mapping[str, Any]], bytes] = msgspec.json.Encoder(order="sorted").encode
 
 _ESCAPED = "target-engagevoice-json"
-"""Name of the codec error handler that writes what is not ASCII as JSON escapes."""
+"""Name of the codec error handler that writes characters outside ASCII as JSON escapes."""
 
 _quoted = json.JSONEncoder().encode
 
@@ -166,9 +166,9 @@ codecs.register_error(_ESCAPED, _escape)
 
 
 def digest_of(body: bytes) -> str:
-    """SHA-256 of the body as `json.dumps(…, ensure_ascii=True, sort_keys=True)` writes it; ledgers hold it.
+    """SHA-256 of the body as `json.dumps(…, ensure_ascii=True, sort_keys=True)` writes it; ledgers hold this digest.
 
-    The two differ in what is not ASCII, and in DEL, which both can only have inside of strings.
+    The body differs from that in DEL and in characters outside ASCII, which occur only inside strings.
     """
     canonical = body if body.isascii() else body.decode().encode("ascii", _ESCAPED)
     return hashlib.sha256(canonical.replace(b"\x7f", rb"\u007f")).hexdigest()

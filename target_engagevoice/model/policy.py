@@ -1,4 +1,4 @@
-"""What the settings say of leads that are there already, and of records that must not be loaded."""
+"""What the settings say about leads that a campaign holds, and about records that must not be loaded."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from target_engagevoice.model.retirement import Retire
 
 @dataclass(frozen=True)
 class Policy:
-    """What the settings say of leads that a campaign has.
+    """What the settings say about leads that a campaign holds.
 
     Attributes:
-        skip_unchanged: `dedupe: changed`; otherwise everything is sent but what a killed run had loaded.
+        skip_unchanged: `dedupe: changed`. Otherwise every lead is sent, except those that a killed run had loaded.
         change: Whether an earlier version is changed in place (`load_method: upsert` or `overwrite`).
-        move: How a lead is retired in the campaign it left (`on_delete`); None for not at all.
-        list_phones: Whether phones are put on the do-not-call list, and leads of theirs not back into the dialer.
+        move: How a lead is retired in the campaign that it left (`on_delete`); None where it stays there.
+        list_phones: Whether phones are put on the do-not-call list, which also keeps their leads out of the dialer.
     """
 
     skip_unchanged: bool = True
@@ -26,12 +26,12 @@ class Policy:
 
 @dataclass(frozen=True)
 class FlagPolicy:
-    """What the settings say of flagged records.
+    """What the settings say about flagged records.
 
     Attributes:
-        deleted: What becomes of the leads of a deleted record (`on_delete`); None for nothing.
-        do_not_call: What becomes of the leads of somebody who must not be called.
-        list_phones: Whether their phones go on the account's do-not-call list.
+        deleted: How the leads of a deleted record are retired (`on_delete`); None where they stay.
+        do_not_call: How the leads of a record flagged do-not-call are retired.
+        list_phones: Whether their phones are put on the do-not-call list of the account.
     """
 
     deleted: Retire | None = None

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RETIRED = "retired"
-"""Stands for the digest of a lead that is out of the dialer."""
+"""What the ledger holds in place of a digest for a lead that is out of the dialer."""
 
 UNCERTAIN = "?"
-"""Behind a retirement that a killed run may or may not have done."""
+"""Ends the name of a retirement that may or may not have been done: the run was killed, or the server broke."""
 
 
 class Retire(str, enum.Enum):
@@ -39,7 +39,7 @@ ACTIONS: Mapping[Retire, str] = MappingProxyType(
         Retire.DELETE: "DELETE_LEADS",
     },
 )
-"""What the API calls it (reference, section 5)."""
+"""`leadAction` of each (reference, section 5)."""
 
 REVIVALS: Mapping[Retire, str] = MappingProxyType(
     {
@@ -48,23 +48,23 @@ REVIVALS: Mapping[Retire, str] = MappingProxyType(
         Retire.SUPPRESS: "UNSUPPRESS_LEADS",
     },
 )
-"""What undoes it. A lead that was deleted is loaded anew."""
+"""`leadAction` that undoes each. A deleted lead is loaded again instead."""
 
 REVIVABLE_STATES = frozenset({"READY"})
-"""Lead states from which a lead that was cancelled or paused may go back to READY: what was over before stays over."""
+"""States before a cancel or a pause that are restored by `READY_LEADS`. A lead that was finished before stays so."""
 
 
 SUPPRESSED = "SUPPRESSED"
-"""Stands for the state of a lead that somebody had suppressed before: it stays so."""
+"""Noted as the state of a lead that was suppressed before this target suppressed it: it stays suppressed."""
 
 
 class DncPhone(msgspec.Struct, frozen=True, gc=False):
     """A number for the do-not-call list.
 
     Attributes:
-        number: As leads carry it.
+        number: In the form that leads carry.
         country: ISO 3166, three letters.
-        digest: SHA-256 of it, by which the ledger knows it.
+        digest: SHA-256 of the number; the ledger holds this instead of the number.
     """
 
     number: str
@@ -111,5 +111,5 @@ FlaggedRecord: TypeAlias = "Retirement | PhoneListing"
 
 
 def phone_digest(number: str) -> str:
-    """SHA-256 of a number as leads carry it: the ledger knows no numbers."""
+    """SHA-256 of a number in the form that leads carry: the ledger holds no numbers."""
     return hashlib.sha256(number.encode()).hexdigest()

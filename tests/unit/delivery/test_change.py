@@ -432,7 +432,7 @@ def test_after_a_refused_change_the_next_one_is_whole(room: Room) -> None:
 def test_five_refused_in_a_row_and_two_others_are_not_the_leads(room: Room, number: int, asked: int) -> None:
     room.load(*map(lead, range(number)))
     refusing(room)
-    with pytest.raises(ServerError, match="it is not the leads"):
+    with pytest.raises(ServerError, match="the leads are not the cause"):
         room.desk.change([lead(each, firstName="Bea") for each in range(number)])
     assert (len(room.sent), room.desk.outcome()) == (asked, {"loaded": number})
 

@@ -484,7 +484,7 @@ def test_everything_refused_in_batches_of_one_is_not_the_leads_either(room: Desk
     room.sandbox.faults([on_load("status", status=422, body="no", times=FOREVER)])
     for number in range(4):
         room.load([lead(number)])
-    with pytest.raises(ServerError, match="it is not the leads"):
+    with pytest.raises(ServerError, match="the leads are not the cause"):
         room.load([lead(4)])
     assert (rejects(room), room.states) == ([], [])
 

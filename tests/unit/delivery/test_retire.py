@@ -180,7 +180,7 @@ def test_a_campaign_that_can_not_be_seen_any_more_stops_nobody(room: Room, caplo
     room.desk.directory = Directory([RENEWALS])
     room.retire(0)
     assert (room.dialled(), room.dialled(WINBACK)) == ([], ["L0"])
-    assert "1 leads are in campaigns that can not be seen any more" in caplog.text
+    assert "1 leads are in campaigns that the account does not show any more" in caplog.text
 
 
 def test_a_flagged_lead_is_retired_once_its_campaign_is_seen_again(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
