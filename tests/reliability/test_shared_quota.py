@@ -106,7 +106,7 @@ def test_a_429_of_one_slows_and_pauses_the_other(database_url: str) -> None:
     second.close()
 
 
-def test_a_request_that_left_late_counts_from_then(database_url: str) -> None:
+def test_a_request_that_was_sent_late_counts_from_then(database_url: str) -> None:
     quota = opened(database_url, (Window(1, 60),))
     slot = quota.take().at
     quota.move(slot, 0.5)

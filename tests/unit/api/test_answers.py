@@ -176,7 +176,7 @@ def test_a_count_that_is_no_count_says_nothing(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [None, "none", 3, {"message": "x"}, [None, "x", 7]])
-def test_rejected_rows_that_are_none_name_nobody(value: Any) -> None:
+def test_rejected_rows_that_are_none_match_no_lead(value: Any) -> None:
     assert answered({"rejectedRows": value}) == Counted()
 
 

@@ -70,7 +70,7 @@ def test_several_accounts_are_listed() -> None:
     )
 
 
-def test_no_account_is_said_so(api: Desk) -> None:
+def test_that_there_is_no_account_is_reported(api: Desk) -> None:
     api.sandbox.faults([fault("accounts", status=200, body="[]")])
     with pytest.raises(ConfigError, match="the accounts this user can see are: none"):
         api.client.resolve_account("~")
@@ -275,7 +275,7 @@ def test_the_search_finds_what_is_asked_for(loaded: Desk) -> None:
     assert found(loaded, "L1", "L3", "L9") == ["L1", "L3"]
 
 
-def test_the_search_tells_when_a_lead_was_loaded(loaded: Desk) -> None:
+def test_the_search_shows_when_a_lead_was_loaded(loaded: Desk) -> None:
     (held,) = loaded.client.search("1001", ["L1"], 0)
     assert (held.loaded_at, held.campaign_id) == (NEW_YEAR_2026, "1001")
 

@@ -258,7 +258,7 @@ def test_once_a_change_was_answered_the_route_is_known(loaded: LeadApi, fields: 
 
 
 @pytest.mark.parametrize("option", ["NPA_NXX", "COUNTRY"])
-def test_a_time_zone_that_only_loads_know_is_left_out(loaded: LeadApi, option: str) -> None:
+def test_a_time_zone_that_only_loads_take_is_left_out(loaded: LeadApi, option: str) -> None:
     options = {"timezoneOption": option, "duplicateHandling": "RETAIN_ALL"}
     done = loaded.client.change("1001", loaded.ids(0)[0], {"leadPhone": "6505550177"}, options, loaded.effort)
     assert done == Changed()
@@ -513,7 +513,7 @@ def test_a_denial_says_what_to_check(loaded: LeadApi, kind: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "what"), [("action", "lead action"), ("dnc", "do-not-call list")])
-def test_a_route_that_is_not_there_is_told(loaded: LeadApi, kind: str, what: str) -> None:
+def test_a_missing_route_is_reported(loaded: LeadApi, kind: str, what: str) -> None:
     loaded.act(1)
     loaded.sandbox.faults([fault(kind, status=404)])
     with pytest.raises(ServerError, match=f"no {what} answers under"):

@@ -45,7 +45,7 @@ def test_whatever_is_kept_is_made_of_plain_words(words: list[str], between: str)
     assert set(filter(None, re.split(r"[._ ]", code.lower()))) <= set(PLAIN_WORDS.split())
 
 
-def test_a_routine_answer_is_told_by_its_counts_alone() -> None:
+def test_only_the_counts_of_a_routine_answer_are_kept() -> None:
     answer = {"leadsSupplied": 3, "leadsInserted": 2, "quotaCount": 0, "message": "", "processingResult": "OK"}
     assert kept(**answer, processingStatus="DEFAULT_NOT_A_FAILURE") == {
         "counts": {"leadsSupplied": 3, "leadsInserted": 2}

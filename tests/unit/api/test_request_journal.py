@@ -54,7 +54,7 @@ def test_a_line_says_when_what_and_what_came_of_it(path: Path) -> None:
 
 
 @pytest.mark.parametrize("reply", [NotSent("Connection refused"), Unknown("no answer in time")])
-def test_what_came_in_place_of_an_answer_is_noted(path: Path, reply: NotSent | Unknown) -> None:
+def test_what_happened_instead_of_an_answer_is_recorded(path: Path, reply: NotSent | Unknown) -> None:
     with closing(RequestJournal(path, FakeClock())) as journal:
         journal.begin("load").end(reply)
     (line,) = lines(path)

@@ -225,11 +225,11 @@ def test_broken_tls_may_have_broken_after_the_request(monkeypatch: pytest.Monkey
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_what_failed_is_told_without_the_url(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_failed_is_reported_without_the_url(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "s3cret" not in repr(failing(error, monkeypatch))
 
 
-def test_the_user_agent_is_ours() -> None:
+def test_the_user_agent_is_that_of_the_target() -> None:
     with serving(say(ANSWER)) as (server, transport):
         transport.send("POST", server.url, body=b"{}")
     assert f"User-Agent: {USER_AGENT}".encode() in server.requests[0]

@@ -193,7 +193,7 @@ def test_trouble_that_outlasts_the_deadline_fails(retry_max_seconds: float) -> N
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_broken_connections_are_retried_and_told_without_their_text(
+def test_broken_connections_are_retried_and_reported_without_their_text(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -237,7 +237,7 @@ def test_credentials_do_not_follow_a_redirect(given: Credentials, status: int) -
         (400, ["s3cret-jwt"], "HTTP 400)"),
     ],
 )
-def test_a_refusal_is_final_and_told_by_its_code_only(
+def test_a_refusal_is_final_and_reported_by_its_code_only(
     status: int, body: Any, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -294,7 +294,7 @@ def test_the_password_of_netrc_is_not_sent(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("token", ["", " ", "Bearer s3cret", "s3cret\nX-Evil: 1", "s3crét", '"s3cr et"'])
 @pytest.mark.parametrize("kind", [ApiToken, AccessToken])
-def test_a_given_token_that_can_not_be_one(kind: Callable[[str], Credentials], token: str) -> None:
+def test_a_given_token_that_cannot_be_one(kind: Callable[[str], Credentials], token: str) -> None:
     message = Stage(kind(token), SIGNED_IN).failure()
     assert "Bearer" in message
     assert "s3cr" not in message
@@ -306,7 +306,7 @@ def test_a_given_token_may_come_with_white_space_around_it() -> None:
     assert request.headers["X-Auth-Token"] == "aws80:1"
 
 
-def test_credentials_that_can_not_be_encoded() -> None:
+def test_credentials_that_cannot_be_encoded() -> None:
     stage = Stage(LegacyLogin("ada", "s3cret\ud800"), SIGNED_IN)
     message = stage.failure()
     assert "characters" in message

@@ -305,7 +305,7 @@ def test_a_server_that_answers_401_to_everything_is_not_hammered(desk: Desk, ref
 
 
 @pytest.mark.parametrize("method", RENEWABLE)
-def test_wrong_credentials_are_told_without_them(desk: Desk, method: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_wrong_credentials_are_reported_without_them(desk: Desk, method: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     auth = desk.authentication(credentials(method, desk.sandbox.origin, "-wrong"))
     with pytest.raises(SignInError) as caught:

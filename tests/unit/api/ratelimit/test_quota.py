@@ -210,7 +210,7 @@ def test_who_gives_up_waiting_does_not_hold_up_the_others() -> None:
     assert went == [pytest.approx(1000 + 10 + JITTER_MARGIN_SECONDS, abs=0.01)]
 
 
-def test_a_request_that_left_late_counts_from_then() -> None:
+def test_a_request_that_was_sent_late_counts_from_then() -> None:
     clock = FakeClock()
     pace = Pace([Window(2, 10)], clock)
     late = pace.wait()
