@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from target_engagevoice.api.client import load_body
 from target_engagevoice.delivery.buffer import Batch, BufferLimits
-from target_engagevoice.delivery.load import list_names
+from target_engagevoice.delivery.send import list_names
 from target_engagevoice.errors import FatalError, Interrupted, LedgerError, ServerError, StorageError
 from target_engagevoice.ledger.ledger import Ledger
 from target_engagevoice.model.campaign import Campaign
