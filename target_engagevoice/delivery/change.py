@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from target_engagevoice.api.lead_client import FoundLead
-    from target_engagevoice.delivery.buffer import Batch, BufferedLead
+    from target_engagevoice.delivery.batch import Batch
+    from target_engagevoice.delivery.buffer import BufferedLead
     from target_engagevoice.delivery.context import BatchContext, LeadAccess
     from target_engagevoice.ledger.entries import LedgerLead
 

@@ -9,7 +9,8 @@ from target_engagevoice.delivery.reconcile import recover
 from target_engagevoice.model.lead import Outcome
 
 if TYPE_CHECKING:
-    from target_engagevoice.delivery.buffer import Batch, BufferedLead
+    from target_engagevoice.delivery.batch import Batch
+    from target_engagevoice.delivery.buffer import BufferedLead
     from target_engagevoice.delivery.context import BatchContext, Leads
 
 OTHERS_WAIT_SECONDS = 0.5
@@ -39,8 +40,7 @@ class Claims:
         while True:
             self._wait_until_past(not_before)
             self.since = self._parts.server_time.earliest()
-            whole = leads is self._batch.leads
-            digests = self._batch.digests if whole else {each.lead.extern_id: each.lead.digest for each in leads}
+            digests = self._batch.digests_of(leads)
             mine = parts.ledger.claim(stream, campaign_id, digests, self.since)
             claimed, others = leads, leads[:0]
             if len(mine) < len(leads):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from target_engagevoice.delivery.buffer import Work
+from target_engagevoice.delivery.batch import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
     from target_engagevoice.api.lead_search import FoundLead
-    from target_engagevoice.delivery.buffer import Batch, MoveBatch, RetireBatch
+    from target_engagevoice.delivery.batch import Batch, MoveBatch, RetireBatch
     from target_engagevoice.ledger.ledger import Ledger
     from target_engagevoice.model.campaign import Directory
     from target_engagevoice.outcomes.counts import Run

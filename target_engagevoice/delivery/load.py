@@ -13,7 +13,8 @@ from target_engagevoice.delivery.settlement import Settlement
 
 if TYPE_CHECKING:
     from target_engagevoice.api.answers import Refused
-    from target_engagevoice.delivery.buffer import Batch, BufferedLead
+    from target_engagevoice.delivery.batch import Batch
+    from target_engagevoice.delivery.buffer import BufferedLead
     from target_engagevoice.delivery.context import BatchContext, LeadAccess, Leads, LoaderAccess
 
 PROBES = 3

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from target_engagevoice.api import answers
 from target_engagevoice.api.lead_client import MOST_ACTED_ON
-from target_engagevoice.delivery.buffer import MoveBatch, RetireBatch
+from target_engagevoice.delivery.batch import MoveBatch, RetireBatch
 from target_engagevoice.delivery.claims import wait_for_others
 from target_engagevoice.delivery.lead_action import LeadActions
 from target_engagevoice.delivery.refusals import rejection_of

@@ -22,7 +22,7 @@ from target_engagevoice.errors import ServerError
 
 if TYPE_CHECKING:
     from target_engagevoice.api.retry import Attempt
-    from target_engagevoice.delivery.buffer import Batch
+    from target_engagevoice.delivery.batch import Batch
     from target_engagevoice.delivery.context import BatchContext, Leads, LoaderAccess
     from target_engagevoice.delivery.settlement import Settlement
     from target_engagevoice.outcomes.counts import Run

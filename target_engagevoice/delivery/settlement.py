@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from target_engagevoice.api import answers
-    from target_engagevoice.delivery.buffer import Batch, BufferedLead
+    from target_engagevoice.delivery.batch import Batch
+    from target_engagevoice.delivery.buffer import BufferedLead
     from target_engagevoice.delivery.context import BatchContext, Leads
 
 NOT_ACCEPTED = "The server accepted fewer leads than it was sent, named none, and does not hold this one."
@@ -109,8 +110,7 @@ class Settlement:
         """
         parts = self._parts
         at = parts.server_time.latest()
-        whole = len(leads) == len(self._batch.leads)
-        digests = self._batch.digests if whole else {each.lead.extern_id: each.lead.digest for each in leads}
+        digests = self._batch.digests_of(leads)
         gone = [buffered.lead.extern_id for buffered in cleared]
         contents = {each.lead.extern_id: content_of(each.lead) for each in leads} if parts.policy.change else {}
         stream, campaign_id = self._batch.stream, self._campaign.campaign_id

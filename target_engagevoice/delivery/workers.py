@@ -1,4 +1,4 @@
-"""The threads that send, and the queue of batches before them."""
+"""The threads that handle batches, and the queue of batches before them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from target_engagevoice.delivery.backlog import Backlog
     from target_engagevoice.delivery.buffer import BufferedLead
     from target_engagevoice.halt import Halt
 
@@ -18,38 +19,38 @@ B = TypeVar("B")
 
 
 class WorkerPool(Generic[B]):
-    """Sees batches of one kind of work through, several at a time. Its threads are started with the first batch.
+    """Handles batches of one kind, several at a time. Its threads are started with the first batch.
 
-    Its lock is that of the `Delivery` that owns it, and held by whoever calls it: whether a lead waits, is queued, is
-    on its way or is done must be one truth.
+    The lock of the backlog guards the queue. It is held by the caller of every method but `stop` and `join`: whether a
+    lead waits, is queued, is on its way or is done must be one consistent state.
 
     Args:
         name: Of its threads.
-        work: Sees one batch through, and gives back the leads of it that are to be compared with the ledger again;
-            runs on a sending thread, without the lock.
-        done: Told of each batch that came back, and of those leads, with the lock held, whatever became of it.
+        handle: Brings the leads of a batch to their outcomes, and returns those that are to be compared with the
+            ledger again. Runs on a thread of the pool, without the lock.
+        done: Receives each batch that came back, and those leads, also when the batch failed. Called with the lock.
         number: Batches on their way at the same time.
-        moved: Of that lock; told when a batch leaves the queue or comes back.
+        backlog: Its `changed` is notified when a batch leaves the queue or comes back.
+        halt: Stops the run when a batch fails.
     """
 
-    def __init__(  # noqa: PLR0913 - what it works with
+    def __init__(
         self,
         name: str,
-        work: Callable[[B], Collection[BufferedLead]],
+        handle: Callable[[B], Collection[BufferedLead]],
         done: Callable[[B, Collection[BufferedLead]], None],
         *,
         number: int,
-        lock: threading.RLock,
-        moved: threading.Condition,
+        backlog: Backlog,
         halt: Halt,
     ) -> None:
         self._name = name
-        self._work = work
+        self._handle = handle
         self._done = done
         self._halt = halt
-        self._lock = lock
-        self._queued = threading.Condition(lock)
-        self._moved = moved
+        self._lock = backlog.lock
+        self._queued = threading.Condition(backlog.lock)
+        self._changed = backlog.changed
         self._queue: deque[B] = deque()
         self._under_way = 0
         self._closing = False
@@ -75,25 +76,25 @@ class WorkerPool(Generic[B]):
         """Queue batches."""
         if batches and not self._threads and not self._closing:
             names = [f"{self._name}-{count}" for count in range(self.number)]
-            self._threads = [threading.Thread(target=self._send, name=name, daemon=True) for name in names]
+            self._threads = [threading.Thread(target=self._work, name=name, daemon=True) for name in names]
             for thread in self._threads:
                 thread.start()
         self._queue.extend(batches)
         self._queued.notify(len(batches))
 
     def stop(self) -> None:
-        """Tell the threads to end, without the lock; batches that wait are not sent."""
+        """Make the threads end; batches that wait are not handled. Called without the lock."""
         with self._lock:
             self._closing = True
             self._queue.clear()
             self._queued.notify_all()
 
     def join(self, end: float) -> None:
-        """Wait for batches on their way, until a moment in monotonic seconds of the machine, without the lock."""
+        """Wait for batches on their way, until a moment in the machine's monotonic seconds. Called without the lock."""
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
 
-    def _send(self) -> None:
+    def _work(self) -> None:
         while True:
             with self._lock:
                 while not self._queue and not self._closing:
@@ -102,15 +103,15 @@ class WorkerPool(Generic[B]):
                     return
                 batch = self._queue.popleft()
                 self._under_way += 1
-                self._moved.notify_all()
+                self._changed.notify_all()
             again: Collection[BufferedLead] = ()
             try:
                 self._halt.check()
-                again = self._work(batch)
-            except BaseException as error:  # noqa: BLE001 - whatever it is, the run must hear of it
+                again = self._handle(batch)
+            except BaseException as error:  # noqa: BLE001 - every error must stop the run
                 self._halt.set_for(error)
             finally:
                 with self._lock:
                     self._under_way -= 1
                     self._done(batch, again)
-                    self._moved.notify_all()
+                    self._changed.notify_all()

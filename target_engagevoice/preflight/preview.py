@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.api.ratelimit.pace import Pace
 from target_engagevoice.clock import SystemClock
-from target_engagevoice.delivery.buffer import LeadBuffer, VersionQueue
+from target_engagevoice.delivery.buffer import LeadBuffer
 from target_engagevoice.halt import Halt
 from target_engagevoice.mapping.config import StreamMapping
 from target_engagevoice.model.campaign import Campaign, Directory
@@ -145,7 +145,7 @@ class ShownLeads:
 
     def buffer(self, stream: str, campaign: Campaign, options: ListOptions) -> LeadBuffer:
         """The buffer of a stream and campaign, which stays empty."""
-        return LeadBuffer(stream=stream, lane=VersionQueue(), campaign=campaign, options=options)
+        return LeadBuffer(stream=stream, campaign=campaign, options=options)
 
     def take(self, buffer: LeadBuffer, record: ReadRecord, lead: Lead) -> None:
         """Show a lead, if not enough have been shown, and count it."""

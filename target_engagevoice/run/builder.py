@@ -12,7 +12,8 @@ from target_engagevoice.delivery.buffer import BufferLimits
 from target_engagevoice.delivery.change import LeadChanges
 from target_engagevoice.delivery.context import BatchContext, LeadAccess, LoaderAccess, ServerTime
 from target_engagevoice.delivery.dedupe import Dedupe
-from target_engagevoice.delivery.delivery import BatchHandlers, Delivery
+from target_engagevoice.delivery.delivery import Delivery
+from target_engagevoice.delivery.dispatch import BatchHandlers
 from target_engagevoice.delivery.drain import Drainer
 from target_engagevoice.delivery.dry_run import DryRun
 from target_engagevoice.delivery.load import BatchLoad
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 
     from target_engagevoice.clock import Clock
     from target_engagevoice.config.settings import Settings
-    from target_engagevoice.delivery.buffer import Batch, BufferedLead
+    from target_engagevoice.delivery.batch import Batch
+    from target_engagevoice.delivery.buffer import BufferedLead
     from target_engagevoice.model.campaign import Directory
     from target_engagevoice.model.retirement import Retire
     from target_engagevoice.run.session import Connection

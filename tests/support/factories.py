@@ -18,7 +18,8 @@ from target_engagevoice.api.ratelimit.pace import Pace
 from target_engagevoice.api.ratelimit.windows import Window
 from target_engagevoice.api.server_clock import ServerClock
 from target_engagevoice.api.transport import Transport
-from target_engagevoice.delivery.buffer import Batch, BufferedLead, BufferedRetirement, MoveBatch, RetireBatch, Work
+from target_engagevoice.delivery.batch import Batch, MoveBatch, RetireBatch, Work
+from target_engagevoice.delivery.buffer import BufferedLead, BufferedRetirement
 from target_engagevoice.delivery.change import LeadChanges
 from target_engagevoice.delivery.context import BatchContext, LeadAccess, LoaderAccess, ServerTime
 from target_engagevoice.delivery.load import BatchLoad

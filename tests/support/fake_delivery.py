@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from target_engagevoice.delivery.buffer import Batch, BufferedLead, BufferLimits, MoveBatch, RetireBatch
+from target_engagevoice.delivery.batch import Batch, MoveBatch, RetireBatch
+from target_engagevoice.delivery.buffer import BufferedLead, BufferLimits
 from target_engagevoice.delivery.dedupe import Dedupe
-from target_engagevoice.delivery.delivery import BatchHandlers, Delivery
+from target_engagevoice.delivery.delivery import Delivery
+from target_engagevoice.delivery.dispatch import BatchHandlers
 from target_engagevoice.delivery.drain import Drainer
 from target_engagevoice.delivery.dry_run import DryRun
 from target_engagevoice.halt import Halt
@@ -72,14 +74,15 @@ class FakeDelivery:
         self.retirements: list[RetireBatch | MoveBatch] = []
         self._extra = load
         self._extra_change = change
+        self.drainer = Drainer(
+            Dedupe(self.ledger, policy or Policy(skip_unchanged=skip_unchanged)),
+            self.outcomes,
+            DryRun(self.run, self.ledger, Directory([RENEWALS, WINBACK])) if dry_run else None,
+            versions,
+        )
         self.delivery = Delivery(
             handlers=BatchHandlers(self.load, self.change, self.retire_batch),
-            drainer=Drainer(
-                Dedupe(self.ledger, policy or Policy(skip_unchanged=skip_unchanged)),
-                self.outcomes,
-                DryRun(self.run, self.ledger, Directory([RENEWALS, WINBACK])) if dry_run else None,
-                versions,
-            ),
+            drainer=self.drainer,
             limits=limits,
             threads=threads,
             clock=self.clock,

@@ -18,7 +18,8 @@ from target_engagevoice.delivery.buffer import BufferLimits
 from target_engagevoice.delivery.change import LeadChanges
 from target_engagevoice.delivery.context import BatchContext, LeadAccess, LoaderAccess, ServerTime
 from target_engagevoice.delivery.dedupe import Dedupe
-from target_engagevoice.delivery.delivery import BatchHandlers, Delivery
+from target_engagevoice.delivery.delivery import Delivery
+from target_engagevoice.delivery.dispatch import BatchHandlers
 from target_engagevoice.delivery.drain import Drainer
 from target_engagevoice.delivery.load import BatchLoad
 from target_engagevoice.delivery.lookups import Lookups

@@ -1,4 +1,4 @@
-"""Buffers never cut a batch too large, lanes never let two versions of a lead go at once."""
+"""Buffers never cut a batch too large, two versions of a lead are never on the way at once."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from target_engagevoice.api.client import load_body
 from target_engagevoice.delivery.buffer import (
     AnyBuffer,
-    Batch,
     BufferedLead,
     BufferedRetirement,
     BufferLimits,
     LeadBuffer,
     RetirementBuffer,
-    VersionQueue,
 )
+from target_engagevoice.delivery.version_queue import VersionQueue
 from target_engagevoice.model.lead import Outcome
 from target_engagevoice.model.list_options import ListOptions
 from target_engagevoice.model.retirement import Retire, Retirement
@@ -31,6 +30,8 @@ from tests.support.factories import RENEWALS, WINBACK, lead
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from target_engagevoice.delivery.batch import Batch
+
 ENVELOPE = ListOptions().envelope({"stream": "people", "started": "2026-01-01 00:00:00"})
 OVERHEAD = len(load_body(ENVELOPE, ()))
 
@@ -39,8 +40,8 @@ def buffered(number: int, length: int = 1, at: float = 0.0) -> BufferedLead:
     return BufferedLead.of(ReadRecord("people", {}, Epoch()), lead(number, auxData1="x" * length), at)
 
 
-def buffer(lane: VersionQueue | None = None) -> LeadBuffer:
-    return LeadBuffer(stream="people", campaign=RENEWALS, options=ListOptions(), lane=lane or VersionQueue())
+def buffer() -> LeadBuffer:
+    return LeadBuffer(stream="people", campaign=RENEWALS, options=ListOptions())
 
 
 def filled(lengths: Sequence[int]) -> LeadBuffer:
@@ -133,10 +134,10 @@ def test_a_buffer_is_full_by_bytes() -> None:
 
 
 def test_a_buffer_is_full_when_too_many_wait_for_an_earlier_version() -> None:
-    made = buffer()
+    made, versions = buffer(), VersionQueue()
     for _ in range(4):
         one = buffered(0)
-        made.lane.enter(made, one, one.extern_id, one.size)
+        versions.enter(made, one, one.extern_id, one.size)
     assert (len(made), made.is_full(BufferLimits(3, 10_000, 60))) == (1, True)
 
 
@@ -148,7 +149,7 @@ def test_the_oldest_is_the_first_of_either_part() -> None:
     assert made.oldest() == 5.0
 
 
-# Lanes
+# Versions
 
 
 @dataclass
@@ -157,7 +158,7 @@ class Version:
 
     number: int
     buffer: AnyBuffer
-    out: bool = False  # in its buffer or further
+    pending: bool = False  # in its buffer, or on its way
 
 
 class AnyTraffic(RuleBasedStateMachine):
@@ -167,14 +168,13 @@ class AnyTraffic(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lane = VersionQueue(moves=self.moves)
+        self.queue = VersionQueue(moves=self.moves)
         self.buffers: list[AnyBuffer] = []
         for stream in ("people", "contacts"):
             self.buffers += [
-                LeadBuffer(stream=stream, campaign=campaign, options=ListOptions(), lane=self.lane)
-                for campaign in (RENEWALS, WINBACK)
+                LeadBuffer(stream=stream, campaign=campaign, options=ListOptions()) for campaign in (RENEWALS, WINBACK)
             ]
-            self.buffers.append(RetirementBuffer(stream=stream, lane=self.lane))
+            self.buffers.append(RetirementBuffer(stream=stream))
         self.versions: dict[str, list[Version]] = {f"L{number}": [] for number in range(3)}
         self.number = 0
 
@@ -185,34 +185,34 @@ class AnyTraffic(RuleBasedStateMachine):
         record = ReadRecord("people", {}, Epoch())
         if isinstance(buffer, LeadBuffer):
             one = BufferedLead.of(record, lead(number), self.number)
-            self.lane.enter(buffer, one, one.extern_id, one.size)
+            self.queue.enter(buffer, one, one.extern_id, one.size)
         else:
             flagged = Retirement(f"L{number}", Outcome.DELETED, Retire.SUPPRESS, None)
             other = BufferedRetirement.of(record, flagged, self.number)
-            self.lane.enter(buffer, other, other.extern_id, other.size)
+            self.queue.enter(buffer, other, other.extern_id, other.size)
         self.versions[f"L{number}"].append(Version(self.number, buffer))
-        self._let_out(self.versions[f"L{number}"])
+        self._mark_pending(self.versions[f"L{number}"])
 
     @rule(number=st.integers(0, 2), which=st.integers(0, 9))
     def leave(self, number: int, which: int) -> None:
         versions = self.versions[f"L{number}"]
-        out = [each for each in versions if each.out]
+        out = [each for each in versions if each.pending]
         if not out:
             return
         leaves = out[which % len(out)]
         buffered_at = [one.buffered_at for one in leaves.buffer.incoming]
         del leaves.buffer.incoming[buffered_at.index(leaves.number)]
-        self.lane.leave(leaves.buffer, [f"L{number}"])
+        self.queue.leave(leaves.buffer, [f"L{number}"])
         versions.remove(leaves)
-        self._let_out(versions)
+        self._mark_pending(versions)
 
-    def _let_out(self, versions: list[Version]) -> None:
-        """In the order they came in; none overtakes one that waits, none is out with another of the same lead."""
+    def _mark_pending(self, versions: list[Version]) -> None:
+        """In the order they came in: none overtakes one that waits, none is pending with another of the same lead."""
         for place, each in enumerate(versions):
             before = versions[:place]
-            if not all(earlier.out for earlier in before) or any(self._same(earlier, each) for earlier in before):
+            if not all(earlier.pending for earlier in before) or any(self._same(earlier, each) for earlier in before):
                 return
-            each.out = True
+            each.pending = True
 
     def _same(self, one: Version, other: Version) -> bool:
         campaigns = {each.campaign if isinstance(each, LeadBuffer) else None for each in (one.buffer, other.buffer)}
@@ -221,16 +221,16 @@ class AnyTraffic(RuleBasedStateMachine):
         return self.moves or len(campaigns) == 1 or None in campaigns
 
     @invariant()
-    def just_those_are_out_that_may(self) -> None:
+    def only_versions_that_may_be_pending_are(self) -> None:
         for buffer in self.buffers:
             out = sorted(one.buffered_at for one in buffer.incoming)
             versions = [each for versions in self.versions.values() for each in versions if each.buffer is buffer]
-            assert out == [each.number for each in sorted(versions, key=lambda each: each.number) if each.out]
+            assert out == [each.number for each in sorted(versions, key=lambda each: each.number) if each.pending]
 
     @invariant()
     def the_waiting_are_counted(self) -> None:
         for buffer in self.buffers:
-            waiting = [each for versions in self.versions.values() for each in versions if not each.out]
+            waiting = [each for versions in self.versions.values() for each in versions if not each.pending]
             assert buffer.waiting == sum(each.buffer is buffer for each in waiting)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from target_engagevoice.delivery.dedupe import Division, RetirementDivision
+    from target_engagevoice.delivery.dedupe import Comparison, RetirementComparison
     from target_engagevoice.model.lead import Lead
 
     Past = Callable[[Ledger], None]
@@ -75,9 +75,9 @@ def after(tmp_path: Path, past: Past, *, killed: bool) -> Iterator[Ledger]:
         ledger.close()
 
 
-def what(division: Division | RetirementDivision) -> str:
+def what(comparison: Comparison | RetirementComparison) -> str:
     """The one thing that is to be done."""
-    done = [each.name for each in fields(division) if getattr(division, each.name)]
+    done = [each.name for each in fields(comparison) if getattr(comparison, each.name)]
     return ", ".join(done)
 
 
@@ -151,41 +151,41 @@ def adopted(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("past", "policy", "same", "changed"),
     [
-        (nothing, APPEND, "to_send", "to_send"),
-        (nothing, UPSERT, "to_send", "to_send"),
-        (loaded, APPEND, "there", "to_send"),
-        (loaded, UPSERT, "there", "to_change"),
-        (loaded, ALL, "to_send", "to_send"),
+        (nothing, APPEND, "to_load", "to_load"),
+        (nothing, UPSERT, "to_load", "to_load"),
+        (loaded, APPEND, "unchanged", "to_load"),
+        (loaded, UPSERT, "unchanged", "to_change"),
+        (loaded, ALL, "to_load", "to_load"),
         (loaded, Policy(skip_unchanged=False, change=True), "to_change", "to_change"),
-        (by_another_stream, UPSERT, "there", "to_change"),
-        (in_another_campaign, APPEND, "to_send", "to_send"),
-        (in_another_campaign, MOVES, "moved", "moved"),
-        (in_both, APPEND, "there", "to_send"),
-        (in_both, MOVES, "moved", "moved"),
-        (suppressed, APPEND, "to_change", "to_send"),
+        (by_another_stream, UPSERT, "unchanged", "to_change"),
+        (in_another_campaign, APPEND, "to_load", "to_load"),
+        (in_another_campaign, MOVES, "to_move", "to_move"),
+        (in_both, APPEND, "unchanged", "to_load"),
+        (in_both, MOVES, "to_move", "to_move"),
+        (suppressed, APPEND, "to_change", "to_load"),
         (suppressed, UPSERT, "to_change", "to_change"),
-        (suppressed, ALL, "to_send", "to_send"),
-        (deleted, APPEND, "to_send", "to_send"),
-        (deleted, UPSERT, "to_send", "to_send"),
-        (listed, APPEND, "to_change", "to_send"),
-        (listed, KEEPS_OFF, "forbidden", "forbidden"),
-        (listed_here_and_dialled_elsewhere, KEEPS_OFF, "forbidden", "forbidden"),
-        (listed_here_and_dialled_elsewhere, Policy(list_phones=True, move=Retire.PAUSE), "moved", "moved"),
-        (perhaps_suppressed, APPEND, "to_change", "to_send"),
-        (perhaps_deleted, APPEND, "to_change", "to_send"),
+        (suppressed, ALL, "to_load", "to_load"),
+        (deleted, APPEND, "to_load", "to_load"),
+        (deleted, UPSERT, "to_load", "to_load"),
+        (listed, APPEND, "to_change", "to_load"),
+        (listed, KEEPS_OFF, "do_not_call", "do_not_call"),
+        (listed_here_and_dialled_elsewhere, KEEPS_OFF, "do_not_call", "do_not_call"),
+        (listed_here_and_dialled_elsewhere, Policy(list_phones=True, move=Retire.PAUSE), "to_move", "to_move"),
+        (perhaps_suppressed, APPEND, "to_change", "to_load"),
+        (perhaps_deleted, APPEND, "to_change", "to_load"),
         (perhaps_changed, APPEND, "to_change", "to_change"),
         (adopted, UPSERT, "to_change", "to_change"),
     ],
 )
 def test_what_is_to_be_done_for_a_lead(tmp_path: Path, past: Past, policy: Policy, same: str, changed: str) -> None:
     with after(tmp_path, past, killed=False) as ledger:
-        done = [what(Dedupe(ledger, policy).divide("people", "1001", [buffered(one)])) for one in (ANN, BEA)]
+        done = [what(Dedupe(ledger, policy).compare("people", "1001", [buffered(one)])) for one in (ANN, BEA)]
         assert done == [same, changed]
 
 
 def test_a_lead_of_another_stream_does_not_move(tmp_path: Path) -> None:
     with after(tmp_path, lambda ledger: load(ledger, campaign="1002", stream="contacts"), killed=False) as ledger:
-        assert what(Dedupe(ledger, MOVES).divide("people", "1001", [buffered(ANN)])) == "to_send"
+        assert what(Dedupe(ledger, MOVES).compare("people", "1001", [buffered(ANN)])) == "to_load"
 
 
 # After a killed one
@@ -223,26 +223,26 @@ def noted_twice_and_changed_by_another_stream(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("past", "policy", "done", "later"),
     [
-        (loaded, APPEND, "there", set()),
-        (loaded, ALL, "there", set()),
-        (noted_twice_and_changed_by_another_stream, APPEND, "there", set()),
-        (twice, APPEND, "unclear", {BEA.digest}),
-        (twice, UPSERT, "unclear", {BEA.digest}),
-        (suppressed, APPEND, "unclear", {RETIRED}),
-        (noted_without_a_mark, APPEND, "unclear", {RETIRED}),
-        (perhaps_suppressed, APPEND, "unclear", {RETIRED}),
+        (loaded, APPEND, "unchanged", set()),
+        (loaded, ALL, "unchanged", set()),
+        (noted_twice_and_changed_by_another_stream, APPEND, "unchanged", set()),
+        (twice, APPEND, "ambiguous", {BEA.digest}),
+        (twice, UPSERT, "ambiguous", {BEA.digest}),
+        (suppressed, APPEND, "ambiguous", {RETIRED}),
+        (noted_without_a_mark, APPEND, "ambiguous", {RETIRED}),
+        (perhaps_suppressed, APPEND, "ambiguous", {RETIRED}),
         (perhaps_changed, UPSERT, "to_change", set()),
-        (loaded_again, APPEND, "unclear", {RETIRED, BEA.digest}),
-        (moved_on, MOVES, "unclear", {RETIRED}),
+        (loaded_again, APPEND, "ambiguous", {RETIRED, BEA.digest}),
+        (moved_on, MOVES, "ambiguous", {RETIRED}),
     ],
 )
 def test_what_is_to_be_done_for_the_first_version_read_again(
     tmp_path: Path, past: Past, policy: Policy, done: str, later: set[str]
 ) -> None:
     with after(tmp_path, past, killed=True) as ledger:
-        division = Dedupe(ledger, policy).divide("people", "1001", [buffered(ANN)])
-        assert what(division) == done
-        assert [digests for _, digests in division.unclear] == ([later] if later else [])
+        comparison = Dedupe(ledger, policy).compare("people", "1001", [buffered(ANN)])
+        assert what(comparison) == done
+        assert [digests for _, digests in comparison.ambiguous] == ([later] if later else [])
 
 
 @pytest.mark.parametrize(
@@ -250,15 +250,15 @@ def test_what_is_to_be_done_for_the_first_version_read_again(
     [
         (nothing, "to_retire"),
         (loaded, "to_retire"),
-        (suppressed, "there"),
-        (loaded_again, "unclear"),
+        (suppressed, "unchanged"),
+        (loaded_again, "ambiguous"),
         (noted_without_a_mark, "to_retire"),
         (perhaps_suppressed, "to_retire"),
     ],
 )
 def test_what_is_to_be_done_for_a_retirement_read_again(tmp_path: Path, past: Past, done: str) -> None:
     with after(tmp_path, past, killed=True) as ledger:
-        assert what(Dedupe(ledger, APPEND).divide_retirements("people", [FLAGGED])) == done
+        assert what(Dedupe(ledger, APPEND).compare_retirements("people", [FLAGGED])) == done
 
 
 def test_a_retirement_is_done_again_where_a_change_in_doubt_may_have_undone_it(tmp_path: Path) -> None:
@@ -268,18 +268,18 @@ def test_a_retirement_is_done_again_where_a_change_in_doubt_may_have_undone_it(t
 
     with after(tmp_path, past, killed=True) as ledger:
         ledger.leads.settle_uncertain("people", "1001", {"L0": "another"}, "one", None)
-        assert what(Dedupe(ledger, APPEND).divide_retirements("people", [FLAGGED])) == "to_retire"
+        assert what(Dedupe(ledger, APPEND).compare_retirements("people", [FLAGGED])) == "to_retire"
 
 
 def test_behind_a_version_that_no_killed_run_had_nothing_is_read_again(tmp_path: Path) -> None:
     with after(tmp_path, loaded, killed=True) as ledger:
         dedupe = Dedupe(ledger, APPEND)
-        assert what(dedupe.divide("people", "1001", [buffered(BEA)])) == "to_send"
+        assert what(dedupe.compare("people", "1001", [buffered(BEA)])) == "to_load"
         load(ledger, BEA)
-        assert what(dedupe.divide("people", "1001", [buffered(ANN)])) == "to_send"
+        assert what(dedupe.compare("people", "1001", [buffered(ANN)])) == "to_load"
 
 
 def test_what_was_settled_to_be_new_is_not_taken_for_read_again(tmp_path: Path) -> None:
     with after(tmp_path, twice, killed=True) as ledger:
         certain = BufferedLead(ReadRecord("people", {}, Epoch()), ANN, 0.0, 0, certain=True)
-        assert what(Dedupe(ledger, UPSERT).divide("people", "1001", [certain])) == "to_change"
+        assert what(Dedupe(ledger, UPSERT).compare("people", "1001", [certain])) == "to_change"

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from target_engagevoice.api.client import load_body
-from target_engagevoice.delivery.buffer import Batch, BufferLimits
+from target_engagevoice.delivery.batch import Batch
+from target_engagevoice.delivery.buffer import BufferLimits
 from target_engagevoice.delivery.send import list_names
 from target_engagevoice.errors import FatalError, Interrupted, LedgerError, ServerError, StorageError
 from target_engagevoice.ledger.ledger import Ledger
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from target_engagevoice.delivery.batch import Batch
     from target_engagevoice.model.lead import Lead
 
 
@@ -436,7 +438,7 @@ def test_after_a_failing_load_nothing_is_sent() -> None:
             fake.add(lead(number))
         buffer = fake.delivery.buffer("people", RENEWALS, ListOptions())
         with fake.delivery._lock:
-            fake.delivery._enqueue(buffer, everything=True)
+            fake.delivery._dispatcher.enqueue(buffer, everything=True)
         fake.wait_for(lambda: len(fake.sent()) == 1)
         fake.gate.set()
         with pytest.raises(ServerError):
@@ -498,7 +500,7 @@ def test_closing_drops_what_is_in_the_queue() -> None:
         for number in range(3, 5):
             fake.add(lead(number))
         with fake.delivery._lock:
-            fake.delivery._enqueue(buffer, everything=True)
+            fake.delivery._dispatcher.enqueue(buffer, everything=True)
         closer = threading.Thread(target=fake.delivery.close, args=(5,))
         closer.start()
         fake.gate.set()

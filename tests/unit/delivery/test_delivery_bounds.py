@@ -1,4 +1,4 @@
-"""What keeps a delivery's memory bounded: the room that leads may take up, and who is drained first."""
+"""What keeps a delivery's memory bounded: the bytes that leads may use, and which buffer is drained first."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ CAMPAIGNS = [Campaign(str(number), f"C{number}", "501", "Outbound") for number i
 
 
 def memory_of(leads: int) -> int:
-    """What so many leads take up; half a lead more, so that one more is too many."""
+    """Bytes of so many leads; half a lead more, so that one more is too many."""
     with open_fake_delivery() as fake:
-        one = BufferedLead.of(fake.outcomes.read("people", {}), lead(10), 0.0).room
+        one = BufferedLead.of(fake.outcomes.read("people", {}), lead(10), 0.0).memory
     return one * leads + one // 2
 
 
 def limits(leads: int, rows: int = 1000) -> BufferLimits:
-    return BufferLimits(rows=rows, size=1_000_000, age=60.0, room=memory_of(leads))
+    return BufferLimits(rows=rows, size=1_000_000, age=60.0, memory=memory_of(leads))
 
 
-def test_the_fullest_buffer_goes_first_when_the_room_is_taken() -> None:
+def test_the_fullest_buffer_goes_first_when_the_memory_is_used_up() -> None:
     with open_fake_delivery(limits=limits(4)) as fake:
         fake.gate.clear()
 
@@ -65,16 +65,16 @@ def test_what_waits_for_a_free_sender_still_grows() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.sampled_from(CAMPAIGNS), max_size=60), st.integers(1, 12))
-def test_leads_never_take_up_more_than_their_room(campaigns: list[Campaign], leads: int) -> None:
+def test_leads_never_use_more_than_their_memory(campaigns: list[Campaign], leads: int) -> None:
     with open_fake_delivery(limits=limits(leads, rows=5)) as fake:
         for number, campaign in enumerate(campaigns):
             fake.add(lead(10 + number), campaign)
-            assert fake.delivery._room <= memory_of(leads)
+            assert fake.drainer.backlog.load_bytes <= memory_of(leads)
         fake.delivery.finish()
-        assert (fake.delivery._room, sum(fake.outcome().values())) == (0, len(campaigns))
+        assert (fake.drainer.backlog.load_bytes, sum(fake.outcome().values())) == (0, len(campaigns))
 
 
-def test_the_reader_waits_while_the_room_is_taken() -> None:
+def test_the_reader_waits_while_the_memory_is_used_up() -> None:
     with open_fake_delivery(limits=limits(6), threads=2) as fake:
         fake.gate.clear()
         reader = threading.Thread(target=fake.add_all, args=([lead(10 + number) for number in range(60)],))
@@ -88,7 +88,7 @@ def test_the_reader_waits_while_the_room_is_taken() -> None:
         assert fake.outcome() == {"loaded": 60}
 
 
-def test_a_stop_frees_a_reader_that_waits_for_room() -> None:
+def test_a_stop_frees_a_reader_that_waits_for_memory() -> None:
     with open_fake_delivery(limits=limits(2), threads=1) as fake:
         fake.gate.clear()
         failures: list[BaseException] = []

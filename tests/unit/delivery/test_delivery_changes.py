@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from target_engagevoice.delivery import delivery as delivery_module
-from target_engagevoice.delivery.buffer import CHANGES_AT_ONCE, Batch, BufferLimits, MoveBatch
+from target_engagevoice.delivery.batch import Batch, MoveBatch
+from target_engagevoice.delivery.buffer import CHANGES_AT_ONCE, BufferLimits
+from target_engagevoice.delivery.dispatch import CHANGES_IN_FLIGHT
 from target_engagevoice.delivery.stream_versions import Versions
 from target_engagevoice.errors import Interrupted
 from target_engagevoice.ledger.ledger import Ledger
@@ -56,7 +58,7 @@ def test_loads_go_on_while_no_change_comes_back() -> None:
         fake.add_all([lead(number) for number in range(200)])
         fake.add_all([lead(number) for number in range(500, 512)])
         fake.wait_for(lambda: fake.outcome() == {"loaded": 12})
-        assert len(changed(fake)) == delivery_module.CHANGES_IN_FLIGHT
+        assert len(changed(fake)) == CHANGES_IN_FLIGHT
         fake.changing.set()
         fake.delivery.finish()
         assert fake.outcome() == {"loaded": 12, "updated": 200}
@@ -107,8 +109,8 @@ def test_a_batch_of_changes_is_small_enough_for_several_threads() -> None:
         assert [len(batch) for batch in sorted(changed(fake), key=len)] == [10, CHANGES_AT_ONCE, CHANGES_AT_ONCE]
 
 
-def test_the_reader_waits_while_changes_take_up_their_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery_module, "MOST_ROOM_OF_CHANGES", 5000)
+def test_the_reader_waits_while_changes_use_up_their_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery_module, "MAX_CHANGE_BYTES", 5000)
     with open_fake_delivery(policy=UPSERT) as fake:
         known(fake, range(40))
         fake.changing.clear()
@@ -124,7 +126,7 @@ def test_the_reader_waits_while_changes_take_up_their_room(monkeypatch: pytest.M
 
 
 def test_a_stop_frees_a_reader_that_waits_for_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery_module, "MOST_ROOM_OF_CHANGES", 2000)
+    monkeypatch.setattr(delivery_module, "MAX_CHANGE_BYTES", 2000)
     with open_fake_delivery(policy=UPSERT) as fake:
         known(fake, range(9))
         fake.changing.clear()
@@ -247,7 +249,7 @@ steps = st.one_of(
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(steps, max_size=30), st.booleans())
-def test_the_last_record_has_the_last_word_and_no_room_is_lost(history: list[Any], gone: bool) -> None:
+def test_the_last_record_decides_and_all_memory_is_freed(history: list[Any], gone: bool) -> None:
     def give_back(batch: Batch) -> Sequence[BufferedLead]:
         return batch.leads[:1] if gone else ()
 
@@ -268,7 +270,7 @@ def test_the_last_record_has_the_last_word_and_no_room_is_lost(history: list[Any
             else:
                 fake.clock.advance(61)
         fake.delivery.finish()
-        assert (fake.delivery._room, fake.delivery._room_of_changes) == (0, 0)
+        assert (fake.drainer.backlog.load_bytes, fake.drainer.backlog.change_bytes) == (0, 0)
         assert sum(fake.outcome().values()) == read
         for extern_id, campaign_id in last.items():
             held = fake.ledger.leads.locate("people", [extern_id])

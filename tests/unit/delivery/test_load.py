@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from target_engagevoice.api.answers import NotSent, Refused
 from target_engagevoice.api.client import NO_ATTRIBUTES
-from target_engagevoice.delivery.buffer import Batch
+from target_engagevoice.delivery.batch import Batch
 from target_engagevoice.errors import Interrupted, ServerError
 from target_engagevoice.ledger.tables import BATCHES, FATE_UNKNOWN
 from target_engagevoice.model.list_options import ListOptions
