@@ -45,5 +45,5 @@ def test_only_overwrite_goes_by_versions(method: str, overwrites: bool) -> None:
     assert parse(load_method=method, on_delete="pause").overwrite is overwrites
 
 
-def test_overwrite_must_be_told_how_leads_are_retired() -> None:
-    assert "set on_delete to" in refusal(load_method="overwrite")
+def test_overwrite_needs_to_know_how_leads_are_retired() -> None:
+    assert "on_delete is 'ignore'; set it to" in refusal(load_method="overwrite")
