@@ -21,7 +21,7 @@ from target_engagevoice.model.campaign import DAYS
 if TYPE_CHECKING:
     from target_engagevoice.cli.sheet import Sheet
     from target_engagevoice.model.campaign import Campaign
-    from target_engagevoice.preflight.check import CheckedStream, Checkup
+    from target_engagevoice.preflight.check_result import CheckedStream, CheckResult
     from target_engagevoice.preflight.lineage import Origin
 
 EXAMPLES = """\b
@@ -51,38 +51,38 @@ def check(context: click.Context, sources: tuple[str, ...], schemas: IO[Any] | N
 
     logger.setLevel(logging.CRITICAL)  # the table shows what a run would log
     config = read_config(sources, environment)
-    checkup = check_run(config, schemas, SystemClock(), version(NAME))
+    result = check_run(config, schemas, SystemClock(), version(NAME))
     if format_ == "json":
-        click.echo(json.dumps(_as_json(checkup), indent=2))
+        click.echo(json.dumps(_as_json(result), indent=2))
     else:
-        _show(checkup)
-    context.exit(0 if checkup.accepted else 1)
+        _show(result)
+    context.exit(0 if result.accepted else 1)
 
 
-def _show(checkup: Checkup) -> None:
+def _show(result: CheckResult) -> None:
     from target_engagevoice.cli.sheet import Sheet  # noqa: PLC0415 - imports rich, which --help does not need
 
     sheet = Sheet()
-    if checkup.account_id is not None:
-        where = "the embedded sandbox" if checkup.base_url == SANDBOX else checkup.base_url
-        sheet.line(f"Signed in at {where}, account {checkup.account_id}.")
-    if checkup.campaigns:
+    if result.account_id is not None:
+        where = "the embedded sandbox" if result.base_url == SANDBOX else result.base_url
+        sheet.line(f"Signed in at {where}, account {result.account_id}.")
+    if result.campaigns:
         sheet.heading("Campaigns")
         columns = ("campaign", "id", "dial mode", "active", "calling", "schedule")
-        sheet.table(columns, map(_campaign_row, checkup.campaigns))
-    for stream in checkup.streams:
+        sheet.table(columns, map(_campaign_row, result.campaigns))
+    for stream in result.streams:
         _show_stream(sheet, stream)
     for title, messages in (
-        ("Notes", checkup.notes),
-        ("Warnings", checkup.warnings),
-        ("Failures", [failure.message for failure in checkup.failures]),
+        ("Notes", result.notes),
+        ("Warnings", result.warnings),
+        ("Failures", [failure.message for failure in result.failures]),
     ):
         if messages:
             sheet.heading(title)
         for message in messages:
             sheet.item(message)
-    number = len(checkup.failures)
-    if checkup.accepted:
+    number = len(result.failures)
+    if result.accepted:
         sheet.heading("A run would be accepted.")
     else:
         sheet.heading(f"A run would not be accepted: {number} failure{'s' if number > 1 else ''}.")
@@ -121,14 +121,14 @@ def _sources(origin: Origin) -> str:
     return f"by name: {shown}" + (f" and {left} more" if left > 0 else "")
 
 
-def _as_json(checkup: Checkup) -> dict[str, Any]:
+def _as_json(result: CheckResult) -> dict[str, Any]:
     return {
-        "accepted": checkup.accepted,
-        "failures": [{"code": failure.code, "message": failure.message} for failure in checkup.failures],
-        "warnings": checkup.warnings,
-        "notes": checkup.notes,
-        "base_url": checkup.base_url,
-        "account_id": checkup.account_id,
+        "accepted": result.accepted,
+        "failures": [{"code": failure.code, "message": failure.message} for failure in result.failures],
+        "warnings": result.warnings,
+        "notes": result.notes,
+        "base_url": result.base_url,
+        "account_id": result.account_id,
         "campaigns": [
             {
                 "campaign_id": campaign.campaign_id,
@@ -141,7 +141,7 @@ def _as_json(checkup: Checkup) -> dict[str, Any]:
                 "schedule": dict(zip(DAYS, campaign.schedule, strict=False)),
                 "named_in": places,
             }
-            for campaign, places in checkup.campaigns.items()
+            for campaign, places in result.campaigns.items()
         ],
         "streams": [
             {
@@ -153,6 +153,6 @@ def _as_json(checkup: Checkup) -> dict[str, Any]:
                 "do_not_call": stream.forbidding,
                 "fields": [vars(origin) for origin in stream.origins],
             }
-            for stream in checkup.streams
+            for stream in result.streams
         ],
     }

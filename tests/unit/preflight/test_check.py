@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from target_engagevoice.preflight.check import Checkup, check
+from target_engagevoice.preflight.check import check
 from tests.end_to_end.executable import EMBEDDED, against, serving
 from tests.end_to_end.messages import SCHEMA, encoded, records, sample, schema
 from tests.end_to_end.test_config_mistakes import MISTAKES
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from target_engagevoice.preflight.check_result import CheckResult
     from target_engagevoice.sandbox.sandbox import Sandbox
 
 ACCOUNTS = [
@@ -45,21 +46,21 @@ def sandbox() -> Iterator[Sandbox]:
         yield serving_sandbox
 
 
-def checked(sandbox: Sandbox, folder: Path, *lines: Any, **settings: Any) -> Checkup:
+def checked(sandbox: Sandbox, folder: Path, *lines: Any, **settings: Any) -> CheckResult:
     config = against(sandbox, campaign="Spring", state_dir=str(folder / "state")) | settings
     schemas = io.BytesIO(b"".join(map(encoded, lines))) if lines else None
     return check(config, schemas, FakeClock(), version("target-engagevoice"))
 
 
-def messages(checkup: Checkup) -> str:
-    return "\n".join(failure.message for failure in checkup.failures)
+def messages(result: CheckResult) -> str:
+    return "\n".join(failure.message for failure in result.failures)
 
 
 def test_a_sound_configuration_is_accepted_with_its_account_and_campaign(sandbox: Sandbox, tmp_path: Path) -> None:
-    checkup = checked(sandbox, tmp_path)
-    assert (checkup.accepted, checkup.failures, checkup.warnings) == (True, [], [])
-    assert checkup.account_id == "7001"
-    assert {campaign.path: places for campaign, places in checkup.campaigns.items()} == {"North/Spring": ["campaign"]}
+    result = checked(sandbox, tmp_path)
+    assert (result.accepted, result.failures, result.warnings) == (True, [], [])
+    assert result.account_id == "7001"
+    assert {campaign.path: places for campaign, places in result.campaigns.items()} == {"North/Spring": ["campaign"]}
 
 
 def test_nothing_is_sent_and_no_ledger_is_made(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -73,20 +74,20 @@ def test_every_failure_is_found_in_one_go(sandbox: Sandbox, tmp_path: Path) -> N
         "leads": {"campaign": {"field": "note", "map": {"a": "Sprung", "b": "Asleep"}, "default": "nobody"}},
         "people": {"preset": "none", "fields": {"firstname": "first_name"}},
     }
-    checkup = checked(sandbox, tmp_path, campaign="Spirng", phone_format="nationale", mappings=mappings)
+    result = checked(sandbox, tmp_path, campaign="Spirng", phone_format="nationale", mappings=mappings)
     places = [
         *("phone_format", "mappings.people.fields.firstname", "campaign", "mappings.leads.campaign.map"),
         *("mappings.leads.campaign.default", "mappings.people.fields.externId"),
     ]
-    assert sorted(failure.message.split(":")[0] for failure in checkup.failures) == sorted(places)
+    assert sorted(failure.message.split(":")[0] for failure in result.failures) == sorted(places)
 
 
 def test_a_refused_sign_in_is_a_failure_and_the_mappings_are_looked_at_all_the_same(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    checkup = checked(sandbox, tmp_path, api_token="wrong", mappings={"leads": {"preset": "none"}})
-    assert [failure.code for failure in checkup.failures] == ["server", "config"]
-    assert "401" in checkup.failures[0].message
+    result = checked(sandbox, tmp_path, api_token="wrong", mappings={"leads": {"preset": "none"}})
+    assert [failure.code for failure in result.failures] == ["server", "config"]
+    assert "401" in result.failures[0].message
 
 
 def test_without_a_campaign_nothing_is_accepted(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -99,15 +100,15 @@ def test_without_a_campaign_nothing_is_accepted(sandbox: Sandbox, tmp_path: Path
 def test_a_campaign_that_does_not_dial_is_warned_of(
     campaign: str, words: str, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    checkup = checked(sandbox, tmp_path, campaign=campaign)
-    assert checkup.accepted
-    (warning,) = checkup.warnings
+    result = checked(sandbox, tmp_path, campaign=campaign)
+    assert result.accepted
+    (warning,) = result.warnings
     assert words in warning
 
 
 def test_extended_data_is_warned_of(sandbox: Sandbox, tmp_path: Path) -> None:
-    checkup = checked(sandbox, tmp_path, mappings={"leads": {"fields": {"extendedLeadData": {"note": "note"}}}})
-    (warning,) = checkup.warnings
+    result = checked(sandbox, tmp_path, mappings={"leads": {"fields": {"extendedLeadData": {"note": "note"}}}})
+    (warning,) = result.warnings
     assert "custom-field group" in warning
 
 
@@ -126,21 +127,21 @@ def test_a_state_dir_that_can_not_be_made_is_a_failure(sandbox: Sandbox, tmp_pat
 def test_a_ledger_that_can_not_be_read_is_a_failure(sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     (tmp_path / "ledger.db").write_bytes(b"no database at all, but long enough to be taken for one" * 20)
-    checkup = checked(sandbox, tmp_path, ledger_url=f"sqlite:///{tmp_path / 'ledger.db'}")
-    assert [failure.code for failure in checkup.failures] == ["ledger"]
+    result = checked(sandbox, tmp_path, ledger_url=f"sqlite:///{tmp_path / 'ledger.db'}")
+    assert [failure.code for failure in result.failures] == ["ledger"]
 
 
 def test_a_store_of_rate_limits_that_does_not_answer_is_a_failure(sandbox: Sandbox, tmp_path: Path) -> None:
-    checkup = checked(sandbox, tmp_path, rate_limit_store="postgresql://nobody:sesame@127.0.0.1:9/none")
-    (failure,) = checkup.failures
+    result = checked(sandbox, tmp_path, rate_limit_store="postgresql://nobody:sesame@127.0.0.1:9/none")
+    (failure,) = result.failures
     assert failure.code == "quota"
     assert "sesame" not in failure.message
 
 
 def test_with_the_streams_of_the_tap_the_sources_are_their_fields(sandbox: Sandbox, tmp_path: Path) -> None:
     mappings = {"Lead": {"preset": "salesforce"}, "Task": {"skip": True}}
-    checkup = checked(sandbox, tmp_path, *sample("salesforce_leads"), mappings=mappings)
-    (lead,) = checkup.streams
+    result = checked(sandbox, tmp_path, *sample("salesforce_leads"), mappings=mappings)
+    (lead,) = result.streams
     assert (lead.name, lead.preset, lead.campaign, lead.forbidding) == (
         "Lead",
         "salesforce",
@@ -148,23 +149,23 @@ def test_with_the_streams_of_the_tap_the_sources_are_their_fields(sandbox: Sandb
         ("DoNotCall",),
     )
     assert {origin.lead_field: origin.sources for origin in lead.origins}["leadPhone"] == ("MobilePhone", "Phone")
-    assert checkup.warnings == ["mappings.Task: no stream of the input is named like this."]
+    assert result.warnings == ["mappings.Task: no stream of the input is named like this."]
 
 
 def test_every_stream_that_does_not_fit_is_a_failure(sandbox: Sandbox, tmp_path: Path) -> None:
     mapping = {"do_not_call": ["dnc"]}
     lines = [schema("a"), *records(2, stream="a"), schema("b"), schema("c", {**SCHEMA, "dnc": {"type": "boolean"}})]
-    checkup = checked(sandbox, tmp_path, *lines, mappings={"a": mapping, "b": mapping, "c": mapping})
-    assert [failure.message.split(":")[0] for failure in checkup.failures] == [
+    result = checked(sandbox, tmp_path, *lines, mappings={"a": mapping, "b": mapping, "c": mapping})
+    assert [failure.message.split(":")[0] for failure in result.failures] == [
         "mappings.a.do_not_call",
         "mappings.b.do_not_call",
     ]
-    assert [stream.name for stream in checkup.streams] == ["c"]
+    assert [stream.name for stream in result.streams] == ["c"]
 
 
 def test_a_stream_without_a_phone_is_warned_of(sandbox: Sandbox, tmp_path: Path) -> None:
-    checkup = checked(sandbox, tmp_path, schema(properties={"id": {"type": "string"}}))
-    (warning,) = checkup.warnings
+    result = checked(sandbox, tmp_path, schema(properties={"id": {"type": "string"}}))
+    (warning,) = result.warnings
     assert "leadPhone" in warning
 
 
@@ -181,8 +182,8 @@ def test_a_line_that_is_none_is_a_failure(sandbox: Sandbox, tmp_path: Path) -> N
 def test_what_ends_a_run_before_it_begins_is_not_accepted(mistake: str, tmp_path: Path) -> None:
     wrong, words = MISTAKES[mistake]
     config = {**EMBEDDED, "state_dir": str(tmp_path / "state"), **wrong}
-    checkup = check(config, io.BytesIO(encoded(schema())), FakeClock(), version("target-engagevoice"))
-    (failure,) = checkup.failures
+    result = check(config, io.BytesIO(encoded(schema())), FakeClock(), version("target-engagevoice"))
+    (failure,) = result.failures
     assert all(word in failure.message for word in words)
 
 
@@ -195,30 +196,30 @@ def test_with_a_mistake_in_where_to_sign_in_nobody_is_asked_and_the_mappings_are
         "mappings": {"leads": {"preset": "none"}},
         "batch_size": 1,
     }
-    checkup = checked(sandbox, tmp_path, **config)
-    assert checkup.account_id is None
-    assert sorted(failure.message.split(":")[0] for failure in checkup.failures) == [
+    result = checked(sandbox, tmp_path, **config)
+    assert result.account_id is None
+    assert sorted(failure.message.split(":")[0] for failure in result.failures) == [
         "'batch_size' is not a setting; did you mean 'batch_size_rows' or 'batch_size_bytes' or 'base_url'?",
         "base_url",
         "mappings.leads.fields.externId",
     ]
-    assert "not asked" in "\n".join(checkup.notes)
+    assert "not asked" in "\n".join(result.notes)
     assert len(sandbox.requests()) == asked
     assert not list(tmp_path.iterdir())
 
 
 def test_a_campaign_field_that_the_stream_does_not_have_is_warned_of(sandbox: Sandbox, tmp_path: Path) -> None:
     mappings = {"leads": {"campaign": {"field": "campain", "default": "Spring"}}}
-    checkup = checked(sandbox, tmp_path, schema(), mappings=mappings)
-    assert any("mappings.leads.campaign.field" in warning and "'campain'" in warning for warning in checkup.warnings)
+    result = checked(sandbox, tmp_path, schema(), mappings=mappings)
+    assert any("mappings.leads.campaign.field" in warning and "'campain'" in warning for warning in result.warnings)
 
 
 def test_fake_values_without_the_package_that_makes_them_are_a_failure(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("target_engagevoice.stream_maps.find_spec", lambda _name: None)
-    checkup = checked(sandbox, tmp_path, schema(), faker_config={"seed": 1})
-    assert "faker_config: needs the package Faker" in messages(checkup)
+    result = checked(sandbox, tmp_path, schema(), faker_config={"seed": 1})
+    assert "faker_config: needs the package Faker" in messages(result)
 
 
 @pytest.mark.parametrize("name", ["runs", "rejects", "schemas"])
