@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 KEPT = ("runs", "rejects", "schemas")
-"""Folders in it that a run has to be able to write to; without its others it goes on."""
+"""Folders in it that a run must be able to write to; without the others it continues."""
 
 
 def make_state_dir(folder: Path) -> None:
-    """Make the folder where missing, and see that a run can write to it, before anything is read or sent.
+    """Make the folder where missing, and check that a run can write to it, before anything is read or sent.
 
     Raises:
         StorageError: It cannot, or not to what an earlier run made in it.
@@ -55,7 +55,7 @@ def open_private(path: Path, mode: str = "a") -> TextIO:
 
 
 def _make(folder: Path) -> None:
-    """Make the folder; those above it, too, for the owner only, which `parents=True` would not see to."""
+    """Make the folder; those above it, too, for the owner only, which `parents=True` would not do."""
     for above in reversed(folder.parents):
         if not above.exists():
             above.mkdir(mode=0o700, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The SDK's stream maps and flattening, with the user's mistakes told as such."""
+"""The SDK's stream maps and flattening, with a `ConfigError` for a mistake in their settings."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class Mapper(PluginMapper):
-    """The SDK's stream maps and flattening, whose mistakes are the user's."""
+    """The SDK's stream maps and flattening; what they raise is a mistake in the settings."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any], logger: logging.Logger) -> Mapper:
         """The stream maps of a configuration.
 
         Raises:
-            ConfigError: They can not be understood, or lack what they need.
+            ConfigError: They cannot be understood, or lack what they need.
         """
         given = {key: value for key, value in copy.deepcopy(dict(config)).items() if value is not None}
         if given.get("flattening_enabled") and "flattening_max_depth" not in given:
@@ -37,7 +37,7 @@ class Mapper(PluginMapper):
         try:
             return cls(plugin_config=given, logger=logger)
         except Exception as error:  # noqa: BLE001 - the mapper raises whatever a bad expression does
-            msg = f"stream_maps can not be understood; correct them: {error}"
+            msg = f"stream_maps cannot be understood; correct them: {error}"
             raise ConfigError(msg) from None
 
     def register_raw_stream_schema(
@@ -55,7 +55,7 @@ class Mapper(PluginMapper):
             raise ConfigError(msg) from None
 
     def removes(self, name: str) -> bool:
-        """Whether a stream map takes all records away that would go to this stream."""
+        """Whether a stream map removes all records that would go to this stream."""
         return any(
             stream_map.stream_alias == name and isinstance(stream_map, RemoveRecordTransform)
             for stream_maps in self.stream_maps.values()

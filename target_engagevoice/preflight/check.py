@@ -111,7 +111,7 @@ def _check_campaigns(result: CheckResult, settings: Settings, directory: Directo
 
 
 def _add_notes(result: CheckResult, settings: Settings) -> None:
-    """Say what the API can not tell, and what may surprise."""
+    """Note what the API does not show, and what may surprise."""
     mappings = settings.mappings.by_pattern.values()
     for campaign in result.campaigns:
         if campaign.single_phone:

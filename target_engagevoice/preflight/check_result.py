@@ -19,7 +19,7 @@ class Failure:
     """Why a run would not be accepted.
 
     Attributes:
-        code: A stable word, see `errors`.
+        code: A stable name, see `errors`.
         message: What is wrong, with what, and what to do.
     """
 
@@ -29,13 +29,13 @@ class Failure:
 
 @dataclass(frozen=True)
 class CheckedStream:
-    """What becomes of the records of a stream.
+    """What a run does with the records of a stream.
 
     Attributes:
         name: The stream's; a pattern of the mappings where no stream is known; None for every stream that none names.
         pattern: The mapping that takes it; None when none does.
         preset: The preset; None for a stream that is not loaded.
-        campaign: Where its records go, in words.
+        campaign: Where its records go, as a sentence for the operator.
         origins: What feeds each lead field.
         forbidding: The fields that forbid the call.
     """
@@ -50,11 +50,11 @@ class CheckedStream:
 
 @dataclass
 class CheckResult:
-    """What a check found. Owned by the one who checks.
+    """What a check found. Owned by the thread that checks.
 
     Attributes:
-        base_url: As it is set; None when nobody answered there.
-        account_id: Which account it is; None when that can not be told.
+        base_url: As it is set; None when the sign-in there failed.
+        account_id: The account's; None when the sign-in failed.
         campaigns: Those that the configuration names, to the places where it does.
         notes: What an operator may want to know; nothing is wrong.
     """
@@ -73,20 +73,20 @@ class CheckResult:
         return not self.failures
 
     def fail(self, error: EngageVoiceError) -> None:
-        """Take a failure down, once."""
+        """Add a failure, once."""
         failure = Failure(error.code, str(error))
         if failure not in self.failures:
             self.failures.append(failure)
 
     @contextmanager
     def failures_of(self, *kinds: type[EngageVoiceError]) -> Iterator[None]:
-        """Take down what ends the block, if it is of these kinds."""
+        """Add the error that ends the block as a failure, if it is of these kinds."""
         try:
             yield
         except kinds as error:
             self.fail(error)
 
     def warn(self, message: str) -> None:
-        """Take a warning down, once."""
+        """Add a warning, once."""
         if message not in self.warnings:
             self.warnings.append(message)

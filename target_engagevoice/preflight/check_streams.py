@@ -27,12 +27,12 @@ _UNKNOWN: Mapping[str, Any] = MappingProxyType({})
 
 
 def check_mappings(result: CheckResult, settings: Settings, directory: Directory) -> None:
-    """Compile each mapping as if a stream of that name came whose fields are not known."""
+    """Compile each mapping for a stream of that name whose fields are not known."""
     by_pattern = settings.mappings.by_pattern
     for pattern, mapping in by_pattern.items():
         with result.failures_of(FatalError):
             compile_stream(pattern, _UNKNOWN, (), settings.stream_rules, directory)
-        try:  # once more, with every campaign there, since a mapping is compiled only where its campaign is
+        try:  # again with every campaign known: a mapping whose campaign is unknown is not compiled
             compile_stream(pattern, _UNKNOWN, (), settings.stream_rules, AnyDirectory())
         except FatalError as error:
             result.fail(error)
@@ -48,20 +48,22 @@ def check_mappings(result: CheckResult, settings: Settings, directory: Directory
     if settings.campaign is not None:
         result.streams.append(_describe(None, None, settings, directory, _UNKNOWN, ()))
     elif not by_pattern:
-        words = "no stream has a campaign to go to; set 'campaign', for every stream, or 'mappings.<stream>.campaign'."
-        result.fail(ConfigError(words))
+        message = (
+            "no stream has a campaign to go to; set 'campaign', for every stream, or 'mappings.<stream>.campaign'."
+        )
+        result.fail(ConfigError(message))
 
 
 def check_streams(
     result: CheckResult, config: dict[str, Any], settings: Settings, directory: Directory, schemas: IO[Any]
 ) -> None:
-    """Compile each stream of the input; what is shown of the mappings is then shown of the streams."""
+    """Compile each stream of the input; the result then lists these streams instead of the mappings."""
     result.streams.clear()
     target = _SchemaTarget(config, directory, result)
     with result.failures_of(EngageVoiceError):
         target.listen(as_messages(schemas))
     if not target.seen and not result.failures:
-        result.warn("the input has no SCHEMA message, so no stream was looked at; give what the tap writes.")
+        result.warn("the input has no SCHEMA message, so no stream was checked; give what the tap writes.")
     named = {mapping.pattern for name in target.seen if (mapping := settings.mappings.find(name))}
     for pattern in settings.mappings.by_pattern:
         if pattern not in named:
@@ -69,7 +71,7 @@ def check_streams(
 
 
 class _SchemaTarget(PreviewTarget):
-    """Compiles every stream of its input as a run does, goes on after one that fails, and passes over the rest."""
+    """Compiles every stream of its input as a run does, continues after one that fails, and ignores records."""
 
     def __init__(self, config: dict[str, Any], directory: Directory, result: CheckResult) -> None:
         super().__init__(config, directory=directory)
@@ -84,7 +86,7 @@ class _SchemaTarget(PreviewTarget):
         schema: dict[str, Any] | None = None,
         key_properties: Sequence[str] | None = None,
     ) -> LeadSink:
-        """Compile a stream, and take down what it is like."""
+        """Compile a stream, and add it to the result."""
         self.seen[stream_name] = None
         sink = super().get_sink(stream_name, record=record, schema=schema, key_properties=key_properties)
         mapping = self._settings.mappings.find(stream_name)
@@ -101,7 +103,7 @@ class _SchemaTarget(PreviewTarget):
             super()._process_schema_message(message_dict)
 
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
-        """A record says nothing of its stream."""
+        """Ignore it: a check looks at streams only."""
 
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
         with self._result.failures_of(FatalError):
@@ -131,7 +133,7 @@ def _describe(
 
 
 def _destination(mapping: StreamMapping, settings: Settings, directory: Directory) -> str:
-    """Where the records of a stream go, in words."""
+    """Where the records of a stream go, as a sentence for the operator."""
 
     def named(reference: str) -> str:
         campaign = directory.find(reference)

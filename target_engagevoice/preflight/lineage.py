@@ -1,4 +1,4 @@
-"""Which field of a record a lead field comes from: told to a person, before a run or of one lead."""
+"""Which field of a record each lead field comes from, for a person: of a stream before a run, or of one lead."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Origin:
     Attributes:
         lead_field: Its name; of a map, with the label behind a dot.
         sources: As they are written in a mapping, the first one first.
-        chosen_by: `mapping`, `key properties`, or the preset.
+        chosen_by: What names them: `mapping`, `key properties`, or the preset.
         by_name: Whether the sources are names that a preset looks for, since the stream's own are not known.
     """
 
@@ -50,12 +50,12 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Fed:
+class FieldOrigin:
     """One field of one lead.
 
     Attributes:
         lead_field: Its name; of a map, with the label behind a dot.
-        source: Where its value was found, as it is written in a mapping; empty when that can not be told.
+        source: Where its value was found, as it is written in a mapping; empty when it is not known.
         value: As read there.
         sent: As it goes to the server.
     """
@@ -82,7 +82,7 @@ def origins(
     """What feeds each lead field of a stream, in the order of the lead's fields.
 
     Args:
-        mapping: What the user says of the stream.
+        mapping: Of the stream.
         schema: Its schema; where it names no field, the names that the preset looks for are given instead.
         key_properties: Its key.
         extend_unmapped: Whether fields that no source reads go to `extendedLeadData`.
@@ -128,7 +128,7 @@ def _has(fields: StreamFields, source: PresetSource | Constant) -> bool:
 
 
 class Lineage:
-    """Tells of each lead of a stream where its fields came from. For one thread at a time."""
+    """Finds where the fields of each lead of a stream came from. For one thread at a time."""
 
     def __init__(
         self, mapping: StreamMapping, schema: Mapping[str, Any], key_properties: Sequence[str], phones: PhonePolicy
@@ -139,7 +139,7 @@ class Lineage:
         self._phones = phones
         self._e164 = replace(phones, format="e164")
 
-    def of(self, record: Record, lead: Mapping[str, Any]) -> list[Fed]:
+    def of(self, record: Record, lead: Mapping[str, Any]) -> list[FieldOrigin]:
         """Where the fields of a lead came from, in the order of the lead's fields.
 
         Args:
@@ -152,7 +152,7 @@ class Lineage:
         compiled = {EXTERN_ID: plan.extern_id, LEAD_PHONE: plan.lead_phone}
         compiled |= {value.name: value for value in plan.aside}
         compiled |= {value.name: value for value in plan.values}
-        fed: list[Fed] = []
+        fed: list[FieldOrigin] = []
         for name in LEAD_FIELDS:
             if name not in lead:
                 continue
@@ -165,7 +165,7 @@ class Lineage:
             fed.append(_fed(name, won, record, lead[name]))
         return fed
 
-    def _labels(self, name: str, record: Record, sent: Mapping[str, Any], plan: Plan) -> Iterator[Fed]:
+    def _labels(self, name: str, record: Record, sent: Mapping[str, Any], plan: Plan) -> Iterator[FieldOrigin]:
         mapped = {value.name: value for value in plan.maps.get(name, ())}
         for label in sent:
             if label in mapped:
@@ -174,7 +174,7 @@ class Lineage:
                 yield _fed(f"{name}.{label}", won, record, sent[label])
             else:  # a field that no source names, under its own name
                 source = source_text(FieldPath((label,))) if label in record else ""
-                yield Fed(f"{name}.{label}", source, record.get(label), sent[label])
+                yield FieldOrigin(f"{name}.{label}", source, record.get(label), sent[label])
 
     def _won(
         self, value: Value, paths: Sources, record: Record, sent: str, *, phone: bool = False
@@ -198,7 +198,7 @@ class Lineage:
                 return
 
 
-def _fed(lead_field: str, won: Iterable[PresetSource | Constant], record: Record, sent: Any) -> Fed:
+def _fed(lead_field: str, won: Iterable[PresetSource | Constant], record: Record, sent: Any) -> FieldOrigin:
     found = list(won)
     values = [path.read(record) for path in found]
-    return Fed(lead_field, ", ".join(map(source_text, found)), values[0] if len(values) == 1 else values, sent)
+    return FieldOrigin(lead_field, ", ".join(map(source_text, found)), values[0] if len(values) == 1 else values, sent)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from target_engagevoice.model.list_options import ListOptions
     from target_engagevoice.model.retirement import FlaggedRecord
     from target_engagevoice.outcomes.outcomes import ReadRecord
-    from target_engagevoice.preflight.lineage import Fed
+    from target_engagevoice.preflight.lineage import FieldOrigin
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class MappedLead:
 
     stream: str
     campaign: Campaign
-    fed: tuple[Fed, ...]
+    fed: tuple[FieldOrigin, ...]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Schema of a stream → a mapping proposed for it, with how sure each guess is and why."""
+"""Proposes a mapping for a stream from its schema, with the confidence and the reason of each guess."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 PLACEHOLDER = "Dial group/Campaign"
-"""Stands for the campaign until somebody names one; a run refuses it, and says which campaigns there are."""
+"""Stands for the campaign until the user names one; a run refuses it, and lists the campaigns."""
 
 _SALESFORCE_MARKS = frozenset({"Id", "IsDeleted", "SystemModstamp", "LastModifiedDate", "CreatedDate"})
 _ENOUGH_MARKS = 3
@@ -28,11 +28,11 @@ _NO_PHONE_WORDS = (
     *("carrier", "headphone", "hash", "model", "cancel", "excel", "miscell"),
 )
 _NO_PHONE_BEGINNINGS = ("is", "has")
-"""What the folded name of a field may hold, and what not, to be taken for a phone though no preset knows it."""
+"""What the folded name of a field may hold, and what not, to be treated as a phone though no preset knows it."""
 
 _FORBIDDING_WORDS = ("donotcall", "dontcall", "donotphone", "dnc", "nocall", "calloptout", "optoutcall")
 _VAGUE = frozenset({"first", "last", "middle", "mail", "address", "id", "title"})
-"""Folded names that say less than the lead field they are taken for."""
+"""Folded names that say less than the lead field they are mapped to."""
 
 
 class Confidence(str, enum.Enum):
@@ -220,7 +220,7 @@ def _doubt(name: str, types: frozenset[str], confidence: Confidence, why: str) -
 
 
 def _like_a_phone(fields: _Fields) -> Guess | None:
-    """Fields whose names hold a word for a phone, when no preset knows one."""
+    """Fields whose names contain a word for a phone, when no preset knows one."""
     candidates = [FieldPath((name,)) for name in fields.names]
     candidates += [FieldPath((name, inner)) for name in fields.names for inner in fields.within(name)]
     found = [path for path in candidates if fields.holds(path) and _sounds_like_a_phone(path, fields.types(path))]

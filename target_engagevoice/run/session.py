@@ -1,4 +1,4 @@
-"""Signed in at one account, its campaigns known: what a run and the operator's commands start from."""
+"""The session at one account, with its campaigns: what a run and the operator's commands start from."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ def connect(
         clock: For time-outs and tokens.
         halt: What stops waiting.
         version: Of this package, for the `User-Agent`, which the reference (section 1) asks to be stable.
-        journal: Notes each request but the sign-in's; None for nobody who does.
+        journal: Records each request except those of the sign-in; None for no journal.
 
     Raises:
-        ConfigError: The account can not be told.
+        ConfigError: The account is not known.
         SignInError: The server refuses the credentials.
         ServerError: The server does not answer.
-        StorageError: The embedded sandbox has no place for its store.
+        StorageError: The embedded sandbox cannot write its store.
     """
     base_url, credentials = settings.base_url, settings.credentials
     closers: list[Callable[[], None]] = []

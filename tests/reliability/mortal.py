@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class Killed(BaseException):
-    """The process is no more."""
+    """The process is dead."""
 
 
 class Life:
@@ -47,7 +47,7 @@ class Life:
         """Take a step.
 
         Raises:
-            Killed: It was one too many, for whoever takes it.
+            Killed: The process is dead, in whichever thread takes the step.
         """
         with self._lock:
             if self._left is not None and self.taken >= self._left:
@@ -57,7 +57,7 @@ class Life:
             self.taken += 1
 
     def around(self, method: Callable[..., T]) -> Callable[..., T]:
-        """The method with a step before it and one after it: killed after it, its effect stays, its answer is lost."""
+        """The method with a step before and after it: killed after it, its effect stays and its answer is lost."""
 
         def lived(*arguments: Any, **options: Any) -> T:
             self.step()
@@ -78,7 +78,7 @@ class Life:
 
 
 class MortalTarget(TargetEngageVoice):
-    """A target whose run takes its steps from a `Life`, goes by a given clock, and writes STATE into a list."""
+    """A target whose run takes its steps from a `Life`, uses a given clock, and writes STATE into a list."""
 
     life: Life
     clock: Clock

@@ -1,4 +1,4 @@
-"""The one word that stops everything: set once, heard by everybody, soon."""
+"""What stops every thread: set once, noticed by every thread, soon."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from target_engagevoice.halt import SLICE_SECONDS, Halt
 from tests.support.fake_clock import FakeClock
 
 
-def test_without_a_reason_everything_goes_on() -> None:
+def test_without_a_reason_nothing_stops() -> None:
     Halt(FakeClock()).check()
 
 

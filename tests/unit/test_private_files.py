@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _open_to_all() -> Iterator[None]:
-    """What the umask would take away, the code must."""
+    """Let the umask restrict nothing, so that the code must."""
     before = os.umask(0)
     yield
     os.umask(before)
@@ -56,7 +56,7 @@ def test_a_file_above_it_is_an_error(tmp_path: Path) -> None:
         make_private(tmp_path / "file" / "state")
 
 
-def test_a_folder_that_can_not_be_written_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
     with pytest.raises(StorageError, match=r"cannot be written to\. Set state_dir to a folder that can"):
         make_private(tmp_path)

@@ -1,4 +1,4 @@
-"""What this package uses of the SDK that is not the SDK's public interface. When the SDK changes it, this says so."""
+"""What this package uses of the SDK beside its public interface. When the SDK changes it, these tests fail."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Reader:
 
 
 @pytest.mark.parametrize("name", CALLED_WITH_A_MESSAGE)
-def test_the_reader_is_given_our_own_ways_of_taking_a_message(name: str) -> None:
+def test_the_reader_calls_the_methods_of_this_target(name: str) -> None:
     reader: Any = _Reader()
     target = TargetEngageVoice(config={"base_url": "sandbox", "api_token": "t"}, message_reader=reader)
     target.process_lines(None)
@@ -73,7 +73,7 @@ def stream_map(options: FlatteningOptions | None = None) -> StreamMap:
 
 
 @given(records("id", "name"))
-def test_a_stream_map_that_is_not_asked_gives_back_the_very_record(record: dict[str, Any]) -> None:
+def test_a_stream_map_that_is_not_called_would_return_the_very_record(record: dict[str, Any]) -> None:
     assert stream_map().transform(record) is record
 
 

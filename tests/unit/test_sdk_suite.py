@@ -41,7 +41,7 @@ CONFIG: dict[str, Any] = {
 
 
 class MultipleStateMessages(TargetMultipleStateMessages):
-    """The SDK's test with its own mistake put right: it compares parsed messages with lines of text.
+    """The SDK's test without its mistake: it compares parsed messages with lines of text.
 
     Its expectation is kept to the letter; the runner's `stdout` is what holds lines.
     """

@@ -82,7 +82,7 @@ def test_every_failure_is_found_in_one_go(sandbox: Sandbox, tmp_path: Path) -> N
     assert sorted(failure.message.split(":")[0] for failure in result.failures) == sorted(places)
 
 
-def test_a_refused_sign_in_is_a_failure_and_the_mappings_are_looked_at_all_the_same(
+def test_a_refused_sign_in_is_a_failure_and_the_mappings_are_checked_all_the_same(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     result = checked(sandbox, tmp_path, api_token="wrong", mappings={"leads": {"preset": "none"}})
@@ -119,12 +119,12 @@ def test_strategic_campaigns_and_e164_are_noted(sandbox: Sandbox, tmp_path: Path
     assert checked(sandbox, tmp_path, schema(), phone_format="e164").notes == []
 
 
-def test_a_state_dir_that_can_not_be_made_is_a_failure(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_state_dir_that_cannot_be_made_is_a_failure(sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert "state_dir" in messages(checked(sandbox, tmp_path, state_dir=str(tmp_path / "file" / "inside")))
 
 
-def test_a_ledger_that_can_not_be_read_is_a_failure(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_ledger_that_cannot_be_read_is_a_failure(sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     (tmp_path / "ledger.db").write_bytes(b"no database at all, but long enough to be taken for one" * 20)
     result = checked(sandbox, tmp_path, ledger_url=f"sqlite:///{tmp_path / 'ledger.db'}")
@@ -187,7 +187,7 @@ def test_what_ends_a_run_before_it_begins_is_not_accepted(mistake: str, tmp_path
     assert all(word in failure.message for word in words)
 
 
-def test_with_a_mistake_in_where_to_sign_in_nobody_is_asked_and_the_mappings_are_looked_at(
+def test_with_a_mistake_in_where_to_sign_in_no_server_is_asked_and_the_mappings_are_checked(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     asked = len(sandbox.requests())

@@ -1,4 +1,4 @@
-"""Where each field of a lead came from: told of every field, by the same rules as it was mapped."""
+"""Where each field of a lead came from: shown for every field, by the rules that mapped it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def fed(
     return {row.lead_field: (row.source, row.value, row.sent) for row in rows}
 
 
-def test_each_field_is_told_with_its_value_as_read_and_as_sent() -> None:
+def test_each_field_is_shown_with_its_value_as_read_and_as_sent() -> None:
     assert fed(RECORD) == {
         "externId": ("id", 7, "7"),
         "leadPhone": ("phone", "(650) 555-0100", "6505550100"),
@@ -57,29 +57,29 @@ def test_the_phone_that_can_be_dialled_is_the_source_not_the_first_one() -> None
     assert fed(RECORD | {"mobile": "call the front desk"})["leadPhone"][0] == "phone"
 
 
-def test_all_phones_are_told_when_all_are_sent() -> None:
+def test_all_phones_are_shown_when_all_are_sent() -> None:
     rows = fed(RECORD | {"mobile": "415 555 0151"}, PhonePolicy(multiple="all"))
     assert rows["leadPhone"] == ("mobile, phone", ["415 555 0151", "(650) 555-0100"], "4155550151|6505550100")
 
 
-def test_the_number_with_its_country_is_told_with_the_phone_it_was_made_of() -> None:
+def test_the_number_with_its_country_is_shown_with_the_phone_it_was_made_of() -> None:
     rows = fed(RECORD, PhonePolicy(format="e164"))
     assert rows["leadPhoneE164"] == ("phone", "(650) 555-0100", "+16505550100")
 
 
-def test_a_constant_and_a_default_are_told_as_such() -> None:
+def test_a_constant_and_a_default_are_shown_as_such() -> None:
     rows = fed(RECORD, fields={"auxData1": {"value": "spring"}, "auxData2": {"field": "amount", "default": 0}})
     assert rows["auxData1"] == ('= "spring"', "spring", "spring")
     assert rows["auxData2"] == ("amount or 0", 0, "0")
 
 
-def test_a_label_and_a_field_that_no_source_names_are_told() -> None:
+def test_a_label_and_a_field_that_no_source_names_are_shown() -> None:
     rows = fed(RECORD | {"extra": 1.5}, extend=True, fields={"extendedLeadData": {"name": "first_name"}})
     assert rows["extendedLeadData.name"] == ("first_name", "Ada", "Ada")
     assert rows["extendedLeadData.extra"] == ("extra", 1.5, "1.5")
 
 
-def test_a_joined_key_is_told_with_its_parts() -> None:
+def test_a_joined_key_is_shown_with_its_parts() -> None:
     parsed = mapping_of()
     (row,) = Lineage(parsed, SCHEMA, ("id", "city"), PhonePolicy()).of(
         {"id": 7, "city": "Palo|Alto"}, {"externId": "7|Palo\\|Alto"}
@@ -127,14 +127,14 @@ def test_the_sources_of_a_known_stream_are_those_that_it_has() -> None:
         ("auto", "suffix", ("suffix", "namesuffix")),
     ],
 )
-def test_of_a_stream_that_is_not_known_the_names_a_preset_looks_for_are_told(
+def test_of_a_stream_that_is_not_known_the_names_a_preset_looks_for_are_shown(
     preset: str, name: str, sources: tuple[str, ...]
 ) -> None:
     found = {origin.lead_field: origin for origin in origins(mapping_of(preset=preset), {}, (), extend_unmapped=False)}
     assert found[name] == Origin(name, sources, f"preset {preset}", by_name=True)
 
 
-def test_what_no_source_names_is_told_where_it_is_sent() -> None:
+def test_what_no_source_names_is_shown_where_it_is_sent() -> None:
     assert origins(mapping_of(), SCHEMA, ("id",), extend_unmapped=True)[-1].lead_field == "extendedLeadData.*"
 
 
@@ -147,7 +147,7 @@ def test_what_no_source_names_is_told_where_it_is_sent() -> None:
         ({"preset": "salesforce"}, SCHEMA, ("dnc",)),
     ],
 )
-def test_the_fields_that_forbid_the_call_are_told(
+def test_the_fields_that_forbid_the_call_are_shown(
     mapping: dict[str, Any], schema: dict[str, Any], fields: tuple[str, ...]
 ) -> None:
     assert forbidding(mapping_of(**mapping), schema) == fields

@@ -43,7 +43,7 @@ def of_sample(name: str) -> Proposal:
     ("name", "preset"),
     [("salesforce_leads", "salesforce"), ("hubspot_contacts", "hubspot"), ("postgres_leads", "auto")],
 )
-def test_the_preset_is_told_by_the_fields(name: str, preset: str) -> None:
+def test_the_preset_is_chosen_by_the_fields(name: str, preset: str) -> None:
     assert of_sample(name).preset == preset
 
 
@@ -97,7 +97,7 @@ def test_a_field_that_looks_like_a_key_is_not_sure() -> None:
     assert guess(proposed(["id", "phone"]), "externId").confidence is Confidence.LOW
 
 
-def test_a_key_of_several_fields_is_left_to_the_preset_and_told() -> None:
+def test_a_key_of_several_fields_is_left_to_the_preset_and_shown() -> None:
     proposal = proposed(["shop", "number", "phone"], "shop", "number")
     assert "externId" not in proposal.mapping("Renewals")["fields"]
     assert proposal.joined_key == ("shop", "number")
@@ -122,7 +122,7 @@ def test_a_name_that_says_something_about_a_phone_is_none(name: str) -> None:
     assert proposed(["id", name], "id").preset is None
 
 
-def test_a_number_that_may_be_a_phone_is_doubted() -> None:
+def test_a_number_that_may_be_a_phone_has_low_confidence() -> None:
     found = guess(proposed({"id": TEXT, "phone": {"type": "integer"}}, "id"), "leadPhone")
     assert found.confidence is Confidence.LOW
     assert "leading zeros" in found.why
@@ -163,7 +163,7 @@ schemas = st.fixed_dictionaries(
 
 
 def named(schema: Any, path: FieldPath) -> bool:
-    """Whether a schema names a field, seen without the code that is tested."""
+    """Whether a schema names a field, found without the code that is tested."""
     for part in path.parts:
         alternatives = [schema, *schema.get("anyOf", [])] if isinstance(schema, dict) else []
         inside = [each["properties"] for each in alternatives if isinstance(each, dict) and "properties" in each]
