@@ -1,4 +1,4 @@
-"""Leads that are changed in place: only what differs is sent, what is gone is loaded anew, what was out comes back."""
+"""Changes in place: only fields that differ are sent, gone leads are loaded again, retired ones come back."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 UPSERT = Policy(change=True, move=Retire.SUPPRESS)
 
 
-class Room:
+class RecordingDesk:
     """A desk that changes leads, and what it sent to change them.
 
     Attributes:
@@ -51,7 +51,7 @@ class Room:
         made.client.send = listen  # type: ignore[method-assign]
 
     def load(self, *leads: Lead) -> None:
-        """Load leads, and let time go by until they are found."""
+        """Load leads, and wait until they are found."""
         self.desk.load(leads)
         self.desk.clock.advance(11)
 
@@ -62,7 +62,7 @@ class Room:
         return fields
 
     def act(self, action: str, number: int = 0) -> None:
-        """Somebody does something to a lead."""
+        """Act on a lead, as a person would."""
         row = next(row for row in self.desk.sandbox.leads("1001") if row["externId"] == f"L{number}")
         self.desk.lead_access().lead_client.act(action, ["1001"], [str(row["leadId"])], lambda _: None)
 
@@ -84,89 +84,89 @@ class Room:
 
 
 @pytest.fixture
-def room() -> Iterator[Room]:
+def recorder() -> Iterator[RecordingDesk]:
     with desk(policy=UPSERT) as made:
         made.client.directory()
-        yield Room(made)
+        yield RecordingDesk(made)
 
 
 @pytest.fixture
-def appending() -> Iterator[Room]:
+def appending() -> Iterator[RecordingDesk]:
     with desk(policy=Policy(move=Retire.SUPPRESS)) as made:
         made.client.directory()
-        yield Room(made)
+        yield RecordingDesk(made)
 
 
 # What is sent
 
 
-def test_only_what_differs_is_sent(room: Room) -> None:
-    room.load(lead(0, firstName="Ann", lastName="Lee"))
-    room.desk.change([lead(0, firstName="Bea", lastName="Lee")])
-    assert [body for _, body in room.sent] == [{"firstName": "Bea"}]
-    assert room.desk.outcome() == {"loaded": 1, "updated": 1}
+def test_only_what_differs_is_sent(recorder: RecordingDesk) -> None:
+    recorder.load(lead(0, firstName="Ann", lastName="Lee"))
+    recorder.desk.change([lead(0, firstName="Bea", lastName="Lee")])
+    assert [body for _, body in recorder.sent] == [{"firstName": "Bea"}]
+    assert recorder.desk.outcome() == {"loaded": 1, "updated": 1}
 
 
-def test_cleared_fields_are_blanked_each_in_its_way(room: Room) -> None:
-    room.load(lead(0, firstName="Ann", leadPriority=3, extendedLeadData={"rating": "hot"}, city="Rome"))
-    room.desk.change([lead(0, city="Rome")])
-    assert [body for _, body in room.sent] == [{"firstName": "", "leadPriority": None, "extendedLeadData": {}}]
-    assert room.fields() == lead(0, city="Rome").fields
+def test_cleared_fields_are_blanked_each_in_its_way(recorder: RecordingDesk) -> None:
+    recorder.load(lead(0, firstName="Ann", leadPriority=3, extendedLeadData={"rating": "hot"}, city="Rome"))
+    recorder.desk.change([lead(0, city="Rome")])
+    assert [body for _, body in recorder.sent] == [{"firstName": "", "leadPriority": None, "extendedLeadData": {}}]
+    assert recorder.fields() == lead(0, city="Rome").fields
 
 
-def test_a_second_change_knows_what_the_first_left(room: Room) -> None:
-    room.load(lead(0, firstName="Ann"))
-    room.desk.change([lead(0, city="Rome")])
-    room.desk.change([lead(0, city="Rome", firstName="Bea")])
-    assert [body for _, body in room.sent] == [{"firstName": "", "city": "Rome"}, {"firstName": "Bea"}]
+def test_a_second_change_knows_what_the_first_left(recorder: RecordingDesk) -> None:
+    recorder.load(lead(0, firstName="Ann"))
+    recorder.desk.change([lead(0, city="Rome")])
+    recorder.desk.change([lead(0, city="Rome", firstName="Bea")])
+    assert [body for _, body in recorder.sent] == [{"firstName": "", "city": "Rome"}, {"firstName": "Bea"}]
 
 
-def test_of_a_lead_whose_fields_are_not_known_everything_is_sent_and_nothing_blanked(appending: Room) -> None:
+def test_of_a_lead_whose_fields_are_not_known_everything_is_sent_and_nothing_blanked(appending: RecordingDesk) -> None:
     appending.load(lead(0, firstName="Ann", city="Rome"))
     appending.desk.policy = UPSERT
     appending.desk.change([lead(0, firstName="Bea")])
     assert [body for _, body in appending.sent] == [{"leadPhone": "6505550000", "firstName": "Bea"}]
 
 
-def test_a_changed_phone_tells_the_server_to_look_for_its_time_zone_again(room: Room) -> None:
-    room.load(lead(0), lead(1))
-    room.desk.change([lead(0, leadPhone="6505559999"), lead(1, firstName="Bea")])
-    names = [set(params) for params, _ in room.sent]
+def test_a_changed_phone_tells_the_server_to_look_for_its_time_zone_again(recorder: RecordingDesk) -> None:
+    recorder.load(lead(0), lead(1))
+    recorder.desk.change([lead(0, leadPhone="6505559999"), lead(1, firstName="Bea")])
+    names = [set(params) for params, _ in recorder.sent]
     assert names == [{"campaignId", "timezoneOption", "duplicateHandling"}, {"campaignId"}]
 
 
-def test_the_id_of_a_lead_is_looked_up_once(room: Room) -> None:
-    room.load(lead(0))
-    room.desk.change([lead(0, firstName="Ann")])
-    before = len(room.desk.sandbox.requests("search"))
-    room.desk.change([lead(0, firstName="Bea")])
-    assert len(room.desk.sandbox.requests("search")) == before
+def test_the_id_of_a_lead_is_looked_up_once(recorder: RecordingDesk) -> None:
+    recorder.load(lead(0))
+    recorder.desk.change([lead(0, firstName="Ann")])
+    before = len(recorder.desk.sandbox.requests("search"))
+    recorder.desk.change([lead(0, firstName="Bea")])
+    assert len(recorder.desk.sandbox.requests("search")) == before
 
 
-def test_a_batch_is_looked_up_together(room: Room) -> None:
-    room.load(*(lead(number) for number in range(5)))
-    before = len(room.desk.sandbox.requests("search"))
-    room.desk.change([lead(number, firstName="Bea") for number in range(5)])
-    assert len(room.desk.sandbox.requests("search")) == before + 2, "one page of rows, and the empty one behind it"
+def test_a_batch_is_looked_up_together(recorder: RecordingDesk) -> None:
+    recorder.load(*(lead(number) for number in range(5)))
+    before = len(recorder.desk.sandbox.requests("search"))
+    recorder.desk.change([lead(number, firstName="Bea") for number in range(5)])
+    assert len(recorder.desk.sandbox.requests("search")) == before + 2, "one page of rows, and the empty one behind it"
 
 
-def test_what_another_run_changed_meanwhile_is_not_changed_again(room: Room) -> None:
-    room.load(lead(0, firstName="Ann"))
-    room.desk.change([lead(0, firstName="Ann")])
-    assert (room.sent, room.desk.outcome()) == ([], {"loaded": 1, "unchanged": 1})
+def test_a_lead_that_another_run_changed_meanwhile_is_not_changed_again(recorder: RecordingDesk) -> None:
+    recorder.load(lead(0, firstName="Ann"))
+    recorder.desk.change([lead(0, firstName="Ann")])
+    assert (recorder.sent, recorder.desk.outcome()) == ([], {"loaded": 1, "unchanged": 1})
 
 
-def test_without_dedupe_a_lead_that_does_not_differ_is_sent_whole(room: Room) -> None:
-    room.desk.policy = Policy(skip_unchanged=False, change=True)
-    room.load(lead(0, firstName="Ann"))
-    room.desk.change([lead(0, firstName="Ann")])
-    assert [body for _, body in room.sent] == [{"leadPhone": "6505550000", "firstName": "Ann"}]
+def test_without_dedupe_a_lead_that_does_not_differ_is_sent_whole(recorder: RecordingDesk) -> None:
+    recorder.desk.policy = Policy(skip_unchanged=False, change=True)
+    recorder.load(lead(0, firstName="Ann"))
+    recorder.desk.change([lead(0, firstName="Ann")])
+    assert [body for _, body in recorder.sent] == [{"leadPhone": "6505550000", "firstName": "Ann"}]
 
 
 # Which lead
 
 
-def test_of_several_leads_of_one_key_the_newest_is_changed(appending: Room) -> None:
+def test_of_several_leads_of_one_key_the_newest_is_changed(appending: RecordingDesk) -> None:
     appending.load(lead(0, firstName="Ann"))
     appending.load(lead(0, firstName="Bea"))
     appending.desk.policy = UPSERT
@@ -175,162 +175,164 @@ def test_of_several_leads_of_one_key_the_newest_is_changed(appending: Room) -> N
     assert rows == ["Ann", "Cleo"]
 
 
-def test_a_lead_that_was_loaded_just_now_is_waited_for(room: Room) -> None:
-    room.desk.load([lead(0, firstName="Ann")])
-    assert room.desk.change([lead(0, firstName="Bea")]) == []
-    assert room.fields()["firstName"] == "Bea"
+def test_a_lead_that_was_loaded_just_now_is_waited_for(recorder: RecordingDesk) -> None:
+    recorder.desk.load([lead(0, firstName="Ann")])
+    assert recorder.desk.change([lead(0, firstName="Bea")]) == []
+    assert recorder.fields()["firstName"] == "Bea"
 
 
-def test_a_lead_that_is_gone_is_given_back_to_be_loaded(room: Room) -> None:
-    room.load(lead(0), lead(1))
-    room.act("DELETE_LEADS", 0)
-    assert room.desk.change([lead(0, firstName="Bea"), lead(1, firstName="Bea")]) == ["L0"]
-    assert (room.retired(0), room.retired(1)) == ("delete", None)
+def test_a_lead_that_is_gone_is_returned_to_be_loaded(recorder: RecordingDesk) -> None:
+    recorder.load(lead(0), lead(1))
+    recorder.act("DELETE_LEADS", 0)
+    assert recorder.desk.change([lead(0, firstName="Bea"), lead(1, firstName="Bea")]) == ["L0"]
+    assert (recorder.retired(0), recorder.retired(1)) == ("delete", None)
 
 
-def test_a_lead_that_is_gone_though_its_id_is_known_is_given_back_to_be_loaded(room: Room) -> None:
-    room.load(lead(0))
-    room.desk.change([lead(0, firstName="Bea")])
-    room.act("DELETE_LEADS", 0)
-    assert room.desk.change([lead(0, firstName="Cleo")]) == ["L0"]
+def test_a_lead_that_is_gone_though_its_id_is_known_is_returned_to_be_loaded(recorder: RecordingDesk) -> None:
+    recorder.load(lead(0))
+    recorder.desk.change([lead(0, firstName="Bea")])
+    recorder.act("DELETE_LEADS", 0)
+    assert recorder.desk.change([lead(0, firstName="Cleo")]) == ["L0"]
 
 
-def test_a_lead_that_somebody_loaded_anew_is_found(room: Room) -> None:
-    room.load(lead(0))
-    room.desk.change([lead(0, firstName="Bea")])
-    room.act("DELETE_LEADS", 0)
-    room.load(lead(9), lead(0, firstName="Dora"))
-    with room.desk.ledger._account.writing() as connection:
+def test_a_lead_that_was_loaded_again_outside_is_found(recorder: RecordingDesk) -> None:
+    recorder.load(lead(0))
+    recorder.desk.change([lead(0, firstName="Bea")])
+    recorder.act("DELETE_LEADS", 0)
+    recorder.load(lead(9), lead(0, firstName="Dora"))
+    with recorder.desk.ledger._account.writing() as connection:
         connection.exec_driver_sql("UPDATE engagevoice_accepted SET lead_id = '4711'")
-    assert room.desk.change([lead(0, firstName="Cleo")]) == []
-    assert room.fields()["firstName"] == "Cleo"
+    assert recorder.desk.change([lead(0, firstName="Cleo")]) == []
+    assert recorder.fields()["firstName"] == "Cleo"
 
 
-def test_a_lead_that_the_search_still_shows_is_not_loaded_a_second_time(room: Room) -> None:
-    room.load(*(lead(number) for number in range(3)))
-    room.desk.sandbox.faults([{"on": "patch", "do": "status", "status": 404, "after": 1}])
-    assert room.desk.change([lead(number, firstName="Bea") for number in (1, 0, 2)]) == []
-    assert room.desk.outcome() == {"loaded": 3, "updated": 2, "rejected": 1}
-    assert room.desk.ledger.accepted("1001", ["L0"])["L0"].holds(lead(0).digest)
+def test_a_lead_that_the_search_still_shows_is_not_loaded_a_second_time(recorder: RecordingDesk) -> None:
+    recorder.load(*(lead(number) for number in range(3)))
+    recorder.desk.sandbox.faults([{"on": "patch", "do": "status", "status": 404, "after": 1}])
+    assert recorder.desk.change([lead(number, firstName="Bea") for number in (1, 0, 2)]) == []
+    assert recorder.desk.outcome() == {"loaded": 3, "updated": 2, "rejected": 1}
+    assert recorder.desk.ledger.accepted("1001", ["L0"])["L0"].holds(lead(0).digest)
 
 
-def test_a_lead_that_the_search_shows_for_a_moment_more_is_given_back(
-    room: Room, monkeypatch: pytest.MonkeyPatch
+def test_a_deleted_lead_that_the_search_shows_for_a_moment_is_returned(
+    recorder: RecordingDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room.load(lead(0))
-    room.desk.change([lead(0, firstName="Ann")])
+    recorder.load(lead(0))
+    recorder.desk.change([lead(0, firstName="Ann")])
     shown = Lookups.find
-    stale = room.desk.lead_access().lookups.find([room.held()])
-    room.act("DELETE_LEADS", 0)
+    stale = recorder.desk.lead_access().lookups.find([recorder.held()])
+    recorder.act("DELETE_LEADS", 0)
     monkeypatch.setattr(Lookups, "find", lambda self, held: stale if held else shown(self, held))
-    assert room.desk.change([lead(0, firstName="Bea")]) == ["L0"]
+    assert recorder.desk.change([lead(0, firstName="Bea")]) == ["L0"]
 
 
-def test_a_lead_that_the_ledger_does_not_know_is_found_and_not_loaded_again(room: Room) -> None:
+def test_a_lead_that_the_ledger_does_not_hold_is_found_and_not_loaded_again(recorder: RecordingDesk) -> None:
     envelope = ListOptions().envelope({"stream": "people", "started": "now"})
-    room.desk.client.load("1001", envelope, [lead(0, firstName="Ann").body])
-    room.desk.clock.advance(11)
-    assert room.desk.load_batch(room.desk.batch([lead(0, firstName="Bea"), lead(1)])) == ["L0"]
-    held = room.desk.ledger.leads.of_campaign("1001", ["L0"])["L0"]
+    recorder.desk.client.load("1001", envelope, [lead(0, firstName="Ann").body])
+    recorder.desk.clock.advance(11)
+    assert recorder.desk.load_batch(recorder.desk.batch([lead(0, firstName="Bea"), lead(1)])) == ["L0"]
+    held = recorder.desk.ledger.leads.of_campaign("1001", ["L0"])["L0"]
     assert (held.digest, held.retired, held.lead_id is not None) == ("", None, True)
-    assert room.desk.landed() == ["L0", "L1"]
+    assert recorder.desk.landed() == ["L0", "L1"]
 
 
 # Back into the dialer
 
 
 @pytest.mark.parametrize("how", [Retire.CANCEL, Retire.PAUSE, Retire.SUPPRESS])
-def test_a_retired_lead_comes_back_without_a_change(room: Room, how: Retire) -> None:
-    room.load(lead(0))
-    room.retire(how, 0)
-    assert room.states() != [("READY", False)]
-    room.desk.change([lead(0)])
-    assert (room.states(), room.sent, room.retired()) == ([("READY", False)], [], None)
-    assert room.desk.outcome() == {"loaded": 1, "deleted": 1, "updated": 1}
+def test_a_retired_lead_comes_back_without_a_change(recorder: RecordingDesk, how: Retire) -> None:
+    recorder.load(lead(0))
+    recorder.retire(how, 0)
+    assert recorder.states() != [("READY", False)]
+    recorder.desk.change([lead(0)])
+    assert (recorder.states(), recorder.sent, recorder.retired()) == ([("READY", False)], [], None)
+    assert recorder.desk.outcome() == {"loaded": 1, "deleted": 1, "updated": 1}
 
 
 @pytest.mark.parametrize("how", [Retire.CANCEL, Retire.PAUSE])
 @pytest.mark.parametrize("before", [Retire.CANCEL, Retire.PAUSE])
-def test_a_lead_that_was_over_before_stays_over(room: Room, how: Retire, before: Retire) -> None:
-    room.load(lead(0))
-    room.act(ACTIONS[before])
-    room.retire(how, 0)
-    room.desk.change([lead(0, firstName="Bea")])
-    assert (room.states()[0][0] == "READY", room.retired()) == (False, None)
+def test_a_lead_that_was_finished_before_stays_finished(recorder: RecordingDesk, how: Retire, before: Retire) -> None:
+    recorder.load(lead(0))
+    recorder.act(ACTIONS[before])
+    recorder.retire(how, 0)
+    recorder.desk.change([lead(0, firstName="Bea")])
+    assert (recorder.states()[0][0] == "READY", recorder.retired()) == (False, None)
 
 
-def test_a_lead_that_somebody_had_suppressed_before_stays_so(room: Room) -> None:
-    room.load(lead(0))
-    room.act(ACTIONS[Retire.SUPPRESS])
-    room.retire(Retire.SUPPRESS, 0)
-    room.desk.change([lead(0, firstName="Bea")])
-    assert (room.states(), room.retired()) == ([("READY", True)], None)
+def test_a_lead_that_was_suppressed_before_stays_suppressed(recorder: RecordingDesk) -> None:
+    recorder.load(lead(0))
+    recorder.act(ACTIONS[Retire.SUPPRESS])
+    recorder.retire(Retire.SUPPRESS, 0)
+    recorder.desk.change([lead(0, firstName="Bea")])
+    assert (recorder.states(), recorder.retired()) == ([("READY", True)], None)
 
 
-def test_a_lead_that_was_over_when_it_was_retired_at_the_second_try_stays_over(room: Room) -> None:
-    room.load(lead(0))
-    room.desk.sandbox.faults([{"on": "action", "do": "action_failed"}])
-    room.retire(Retire.PAUSE, 0)
-    room.act(ACTIONS[Retire.CANCEL])
-    room.retire(Retire.PAUSE, 0)
-    room.desk.change([lead(0)])
-    assert (room.states(), room.retired()) == ([("PAUSED", False)], None)
+def test_a_lead_that_was_finished_when_it_was_retired_at_the_second_try_stays_finished(recorder: RecordingDesk) -> None:
+    recorder.load(lead(0))
+    recorder.desk.sandbox.faults([{"on": "action", "do": "action_failed"}])
+    recorder.retire(Retire.PAUSE, 0)
+    recorder.act(ACTIONS[Retire.CANCEL])
+    recorder.retire(Retire.PAUSE, 0)
+    recorder.desk.change([lead(0)])
+    assert (recorder.states(), recorder.retired()) == ([("PAUSED", False)], None)
 
 
-def test_a_lead_that_comes_back_with_other_content_is_changed_too(room: Room) -> None:
-    room.load(lead(0, firstName="Ann"))
-    room.retire(Retire.SUPPRESS, 0)
-    room.desk.change([lead(0, firstName="Bea")])
-    assert (room.states(), room.fields()["firstName"]) == ([("READY", False)], "Bea")
+def test_a_lead_that_comes_back_with_other_content_is_changed_too(recorder: RecordingDesk) -> None:
+    recorder.load(lead(0, firstName="Ann"))
+    recorder.retire(Retire.SUPPRESS, 0)
+    recorder.desk.change([lead(0, firstName="Bea")])
+    assert (recorder.states(), recorder.fields()["firstName"]) == ([("READY", False)], "Bea")
 
 
-def test_leads_come_back_together(room: Room) -> None:
-    room.load(*(lead(number) for number in range(5)))
-    room.retire(Retire.SUPPRESS, *range(5))
-    room.desk.change([lead(number) for number in range(5)])
-    assert len(room.desk.sandbox.requests("action")) == 2
+def test_leads_come_back_together(recorder: RecordingDesk) -> None:
+    recorder.load(*(lead(number) for number in range(5)))
+    recorder.retire(Retire.SUPPRESS, *range(5))
+    recorder.desk.change([lead(number) for number in range(5)])
+    assert len(recorder.desk.sandbox.requests("action")) == 2
 
 
-def test_a_retired_lead_that_is_gone_is_given_back_to_be_loaded(room: Room) -> None:
-    room.load(lead(0))
-    room.retire(Retire.SUPPRESS, 0)
-    room.act("DELETE_LEADS", 0)
-    assert room.desk.change([lead(0)]) == ["L0"]
+def test_a_retired_lead_that_is_gone_is_returned_to_be_loaded(recorder: RecordingDesk) -> None:
+    recorder.load(lead(0))
+    recorder.retire(Retire.SUPPRESS, 0)
+    recorder.act("DELETE_LEADS", 0)
+    assert recorder.desk.change([lead(0)]) == ["L0"]
 
 
-def test_a_revival_that_the_server_refuses_rejects_its_leads(room: Room) -> None:
-    room.load(lead(0))
-    room.retire(Retire.SUPPRESS, 0)
-    room.desk.sandbox.faults([{"on": "action", "do": "status", "status": 400, "times": None}])
-    room.desk.change([lead(0)])
-    assert (room.desk.outcome()["rejected"], room.retired()) == (1, "suppress")
+def test_a_revival_that_the_server_refuses_rejects_its_leads(recorder: RecordingDesk) -> None:
+    recorder.load(lead(0))
+    recorder.retire(Retire.SUPPRESS, 0)
+    recorder.desk.sandbox.faults([{"on": "action", "do": "status", "status": 400, "times": None}])
+    recorder.desk.change([lead(0)])
+    assert (recorder.desk.outcome()["rejected"], recorder.retired()) == (1, "suppress")
 
 
-# Not onto the list
+# Phones on the do-not-call list
 
 
 @pytest.fixture
-def listing() -> Iterator[Room]:
-    """A room where the phone 6505559999 is on the do-not-call list by our doing, and two leads are loaded."""
+def listing() -> Iterator[RecordingDesk]:
+    """A desk whose target put the phone 6505559999 on the do-not-call list, with two leads loaded."""
     with desk(policy=replace(UPSERT, list_phones=True)) as made:
         made.client.directory()
         made.ledger.phones.record(phone_digest("6505559999"))
-        room = Room(made)
-        room.load(lead(0), lead(1))
-        yield room
+        recorder = RecordingDesk(made)
+        recorder.load(lead(0), lead(1))
+        yield recorder
 
 
 LISTED = lead(0, leadPhone="6505559999")
 
 
-def test_a_lead_whose_new_phone_is_on_the_list_is_suppressed(listing: Room) -> None:
+def test_a_lead_whose_new_phone_is_on_the_list_is_suppressed(listing: RecordingDesk) -> None:
     listing.desk.change([LISTED, lead(1, firstName="Bea")])
     assert (listing.states(), listing.retired()) == ([("READY", True), ("READY", False)], "suppress")
     assert listing.desk.outcome() == {"loaded": 2, "updated": 1, "do_not_call": 1}
     assert [body for _, body in listing.sent] == [{"firstName": "Bea"}]
 
 
-def test_all_leads_of_its_key_are_suppressed_and_the_newest_comes_back_with_another_phone(listing: Room) -> None:
+def test_all_leads_of_its_key_are_suppressed_and_the_newest_comes_back_with_another_phone(
+    listing: RecordingDesk,
+) -> None:
     envelope = ListOptions().envelope({"stream": "people", "started": "now"})
     listing.desk.client.load("1001", envelope, [lead(0, firstName="Ann").body])
     listing.desk.clock.advance(11)
@@ -340,7 +342,7 @@ def test_all_leads_of_its_key_are_suppressed_and_the_newest_comes_back_with_anot
     assert (listing.states()[2], listing.fields()["leadPhone"]) == (("READY", False), "6505550009")
 
 
-def test_a_lead_that_keeps_its_phone_is_changed(listing: Room) -> None:
+def test_a_lead_that_keeps_its_phone_is_changed(listing: RecordingDesk) -> None:
     listing.desk.ledger.phones.record(phone_digest("6505550000"))
     listing.desk.change([lead(0, firstName="Bea")])
     assert (listing.states()[0], listing.fields()["firstName"]) == (("READY", False), "Bea")
@@ -349,8 +351,8 @@ def test_a_lead_that_keeps_its_phone_is_changed(listing: Room) -> None:
 @pytest.mark.parametrize(
     ("mishap", "retired"), [({"do": "action_failed"}, None), ({"do": "status", "status": 500, "times": 3}, "suppress?")]
 )
-def test_a_lead_that_can_not_be_suppressed_is_rejected(
-    listing: Room, mishap: dict[str, Any], retired: str | None
+def test_a_lead_that_cannot_be_suppressed_is_rejected(
+    listing: RecordingDesk, mishap: dict[str, Any], retired: str | None
 ) -> None:
     listing.desk.sandbox.faults([{"on": "action", **mishap}])
     listing.desk.change([LISTED])
@@ -359,7 +361,7 @@ def test_a_lead_that_can_not_be_suppressed_is_rejected(
     assert (listing.states()[0], listing.retired()) == (("READY", True), "suppress")
 
 
-def test_a_lead_that_was_suppressed_by_hand_stays_so_with_another_phone(listing: Room) -> None:
+def test_a_lead_that_was_suppressed_by_hand_stays_suppressed_with_another_phone(listing: RecordingDesk) -> None:
     listing.act(ACTIONS[Retire.SUPPRESS])
     listing.desk.change([LISTED])
     listing.desk.change([lead(0, leadPhone="6505550009")])
@@ -370,79 +372,81 @@ def test_a_lead_that_was_suppressed_by_hand_stays_so_with_another_phone(listing:
 
 
 BREAKS = {"do": "status", "status": 500, "stored": True, "times": 3}
-"""It is done, and the server breaks all the same: so often that it is taken for a refusal."""
+"""The request is done, and the server breaks as often as counts for a refusal."""
 
 
-def test_a_change_that_the_server_broke_on_may_have_been_made(room: Room) -> None:
-    room.load(lead(0, firstName="Ann", city="Rome"))
-    room.desk.sandbox.faults([{"on": "patch", **BREAKS}])
-    room.desk.change([lead(0, firstName="Bea")])
-    assert (room.fields()["firstName"], room.held().digest) == ("Bea", "")
-    room.desk.change([lead(0, firstName="Ann", city="Rome")])
-    assert room.fields() == lead(0, firstName="Ann", city="Rome").fields
+def test_a_change_that_the_server_broke_on_may_have_been_made(recorder: RecordingDesk) -> None:
+    recorder.load(lead(0, firstName="Ann", city="Rome"))
+    recorder.desk.sandbox.faults([{"on": "patch", **BREAKS}])
+    recorder.desk.change([lead(0, firstName="Bea")])
+    assert (recorder.fields()["firstName"], recorder.held().digest) == ("Bea", "")
+    recorder.desk.change([lead(0, firstName="Ann", city="Rome")])
+    assert recorder.fields() == lead(0, firstName="Ann", city="Rome").fields
 
 
-def test_a_revival_that_the_server_broke_on_may_have_been_made(room: Room) -> None:
-    room.load(lead(0))
-    room.retire(Retire.SUPPRESS, 0)
-    room.desk.sandbox.faults([{"on": "action", **BREAKS}])
-    room.desk.change([lead(0)])
-    assert (room.states(), room.retired()) == ([("READY", False)], "suppress?")
-    room.retire(Retire.SUPPRESS, 0)
-    assert (room.states(), room.retired()) == ([("READY", True)], "suppress")
+def test_a_revival_that_the_server_broke_on_may_have_been_made(recorder: RecordingDesk) -> None:
+    recorder.load(lead(0))
+    recorder.retire(Retire.SUPPRESS, 0)
+    recorder.desk.sandbox.faults([{"on": "action", **BREAKS}])
+    recorder.desk.change([lead(0)])
+    assert (recorder.states(), recorder.retired()) == ([("READY", False)], "suppress?")
+    recorder.retire(Retire.SUPPRESS, 0)
+    assert (recorder.states(), recorder.retired()) == ([("READY", True)], "suppress")
 
 
-def test_a_retirement_that_the_server_broke_on_may_have_been_made(room: Room) -> None:
-    room.load(lead(0))
-    room.desk.sandbox.faults([{"on": "action", **BREAKS}])
-    room.retire(Retire.PAUSE, 0)
-    assert (room.desk.outcome(), room.retired()) == ({"loaded": 1, "rejected": 1}, "pause?")
-    room.desk.change([lead(0)])
-    assert (room.states(), room.retired()) == ([("READY", False)], None)
+def test_a_retirement_that_the_server_broke_on_may_have_been_made(recorder: RecordingDesk) -> None:
+    recorder.load(lead(0))
+    recorder.desk.sandbox.faults([{"on": "action", **BREAKS}])
+    recorder.retire(Retire.PAUSE, 0)
+    assert (recorder.desk.outcome(), recorder.retired()) == ({"loaded": 1, "rejected": 1}, "pause?")
+    recorder.desk.change([lead(0)])
+    assert (recorder.states(), recorder.retired()) == ([("READY", False)], None)
 
 
-def refusing(room: Room) -> None:
-    room.desk.sandbox.faults([{"on": "patch", "do": "status", "status": 400, "times": None}])
+def refusing(recorder: RecordingDesk) -> None:
+    recorder.desk.sandbox.faults([{"on": "patch", "do": "status", "status": 400, "times": None}])
 
 
-def test_a_refused_change_is_rejected_once_another_is_taken(room: Room) -> None:
-    room.load(lead(0, firstName="Ann"), lead(1))
-    room.desk.sandbox.faults([{"on": "patch", "do": "status", "status": 400}])
-    room.desk.change([lead(0, firstName="Bea"), lead(1, firstName="Bea")])
-    assert room.desk.outcome() == {"loaded": 2, "updated": 1, "rejected": 1}
-    assert room.fields(0)["firstName"] == "Ann"
+def test_a_refused_change_is_rejected_once_another_is_accepted(recorder: RecordingDesk) -> None:
+    recorder.load(lead(0, firstName="Ann"), lead(1))
+    recorder.desk.sandbox.faults([{"on": "patch", "do": "status", "status": 400}])
+    recorder.desk.change([lead(0, firstName="Bea"), lead(1, firstName="Bea")])
+    assert recorder.desk.outcome() == {"loaded": 2, "updated": 1, "rejected": 1}
+    assert recorder.fields(0)["firstName"] == "Ann"
 
 
-def test_a_refused_change_leaves_the_ledger_as_it_was(room: Room) -> None:
-    room.load(lead(0, firstName="Ann"))
-    refusing(room)
-    room.desk.change([lead(0, firstName="Bea")])
-    assert room.desk.ledger.accepted("1001", ["L0"])["L0"].holds(lead(0, firstName="Ann").digest)
+def test_a_refused_change_leaves_the_ledger_as_it_was(recorder: RecordingDesk) -> None:
+    recorder.load(lead(0, firstName="Ann"))
+    refusing(recorder)
+    recorder.desk.change([lead(0, firstName="Bea")])
+    assert recorder.desk.ledger.accepted("1001", ["L0"])["L0"].holds(lead(0, firstName="Ann").digest)
 
 
-def test_after_a_refused_change_the_next_one_is_whole(room: Room) -> None:
-    room.load(lead(0, firstName="Ann"))
-    room.desk.sandbox.faults([{"on": "patch", "do": "status", "status": 400}])
-    room.desk.change([lead(0, firstName="Bea", city="Rome")])
-    room.desk.change([lead(0, firstName="Cleo")])
-    assert room.fields() == lead(0, firstName="Cleo").fields
+def test_after_a_refused_change_the_next_one_is_whole(recorder: RecordingDesk) -> None:
+    recorder.load(lead(0, firstName="Ann"))
+    recorder.desk.sandbox.faults([{"on": "patch", "do": "status", "status": 400}])
+    recorder.desk.change([lead(0, firstName="Bea", city="Rome")])
+    recorder.desk.change([lead(0, firstName="Cleo")])
+    assert recorder.fields() == lead(0, firstName="Cleo").fields
 
 
 @pytest.mark.parametrize(("number", "asked"), [(5, 5), (6, 6), (12, 7)])
-def test_five_refused_in_a_row_and_two_others_are_not_the_leads(room: Room, number: int, asked: int) -> None:
-    room.load(*map(lead, range(number)))
-    refusing(room)
+def test_five_changes_refused_in_a_row_and_two_probes_fail_the_run(
+    recorder: RecordingDesk, number: int, asked: int
+) -> None:
+    recorder.load(*map(lead, range(number)))
+    refusing(recorder)
     with pytest.raises(ServerError, match="the leads are not the cause"):
-        room.desk.change([lead(each, firstName="Bea") for each in range(number)])
-    assert (len(room.sent), room.desk.outcome()) == (asked, {"loaded": number})
+        recorder.desk.change([lead(each, firstName="Bea") for each in range(number)])
+    assert (len(recorder.sent), recorder.desk.outcome()) == (asked, {"loaded": number})
 
 
 @pytest.mark.parametrize("bad", [5, 9])
 def test_leads_at_fault_that_come_first_do_not_stop_the_others(
-    room: Room, monkeypatch: pytest.MonkeyPatch, bad: int
+    recorder: RecordingDesk, monkeypatch: pytest.MonkeyPatch, bad: int
 ) -> None:
-    room.load(*map(lead, range(12)))
-    at_fault = {str(row["leadId"]) for row in room.desk.sandbox.leads("1001")[:bad]}
+    recorder.load(*map(lead, range(12)))
+    at_fault = {str(row["leadId"]) for row in recorder.desk.sandbox.leads("1001")[:bad]}
     change = LeadClient.change
 
     def refusing_some(self: LeadClient, campaign_id: str, lead_id: str, *more: Any) -> Any:
@@ -451,25 +455,25 @@ def test_leads_at_fault_that_come_first_do_not_stop_the_others(
         return change(self, campaign_id, lead_id, *more)
 
     monkeypatch.setattr(LeadClient, "change", refusing_some)
-    room.desk.change([lead(number, firstName="Bea") for number in range(12)])
-    assert room.desk.outcome() == {"loaded": 12, "updated": 12 - bad, "rejected": bad}
+    recorder.desk.change([lead(number, firstName="Bea") for number in range(12)])
+    assert recorder.desk.outcome() == {"loaded": 12, "updated": 12 - bad, "rejected": bad}
 
 
-# In doubt after a kill
+# Uncertain after a kill
 
 
-class Dead(Exception):  # noqa: N818 - what happened, not what went wrong
-    """The run is no more."""
+class Dead(Exception):  # noqa: N818 - it stands for a kill, which is no error
+    """The run was killed."""
 
 
 def die(*_: Any, **__: Any) -> Any:
     raise Dead
 
 
-def next_run(room: Room, monkeypatch: pytest.MonkeyPatch) -> Ledger:
-    """The ledger as the next run has it, what the killed one left being settled."""
+def next_run(recorder: RecordingDesk, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    """The ledger of the next run, with the claims of the killed one settled."""
     monkeypatch.undo()
-    made = room.desk
+    made = recorder.desk
     made.ledger.close()
     made.ledger = Ledger.open(None, made.folder, ACCOUNT, "next")
     recover(made.ledger, made.reconciler, made.clock, made.clock.time, made.reconciler.delay)
@@ -477,74 +481,76 @@ def next_run(room: Room, monkeypatch: pytest.MonkeyPatch) -> Ledger:
 
 
 @pytest.fixture
-def mortal() -> Iterator[Room]:
-    """A room with a ledger on disk."""
+def on_disk() -> Iterator[RecordingDesk]:
+    """A desk with a ledger on disk."""
     with desk(policy=UPSERT) as made:
         made.client.directory()
         made.ledger.close()
         made.ledger = Ledger.open(None, made.folder, ACCOUNT, "killed")
         with closing(made.ledger):
-            yield Room(made)
+            yield RecordingDesk(made)
 
 
-def test_a_change_in_doubt_is_made_again_whatever_it_says(mortal: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    mortal.load(lead(0, firstName="Ann"))
-    monkeypatch.setattr(mortal.desk.ledger.leads, "record_change", die)
+def test_an_uncertain_change_is_made_again_whatever_the_content(
+    on_disk: RecordingDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_disk.load(lead(0, firstName="Ann"))
+    monkeypatch.setattr(on_disk.desk.ledger.leads, "record_change", die)
     with pytest.raises(Dead):
-        mortal.desk.change([lead(0, city="Rome")])
-    next_run(mortal, monkeypatch)
-    mortal.desk.change([lead(0, firstName="Ann")])
-    assert mortal.fields() == lead(0, firstName="Ann").fields, "the city is gone again"
+        on_disk.desk.change([lead(0, city="Rome")])
+    next_run(on_disk, monkeypatch)
+    on_disk.desk.change([lead(0, firstName="Ann")])
+    assert on_disk.fields() == lead(0, firstName="Ann").fields, "the city is gone again"
 
 
-def test_a_lead_that_may_be_deleted_is_asked_for(mortal: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    mortal.load(lead(0))
-    monkeypatch.setattr(mortal.desk.ledger.leads, "record_retirement", die)
+def test_a_lead_that_may_be_deleted_is_sent(on_disk: RecordingDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_disk.load(lead(0))
+    monkeypatch.setattr(on_disk.desk.ledger.leads, "record_retirement", die)
     with pytest.raises(Dead):
-        mortal.retire(Retire.DELETE, 0)
-    assert next_run(mortal, monkeypatch).accepted("1001", ["L0"])["L0"].retired == "delete?"
-    assert mortal.desk.change([lead(0)]) == ["L0"]
+        on_disk.retire(Retire.DELETE, 0)
+    assert next_run(on_disk, monkeypatch).accepted("1001", ["L0"])["L0"].retired == "delete?"
+    assert on_disk.desk.change([lead(0)]) == ["L0"]
 
 
 def test_a_lead_that_may_be_suppressed_for_its_new_phone_comes_back_with_another(
-    mortal: Room, monkeypatch: pytest.MonkeyPatch
+    on_disk: RecordingDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mortal.desk.policy = replace(UPSERT, list_phones=True)
-    mortal.load(lead(0))
-    mortal.desk.ledger.phones.record(phone_digest("6505559999"))
-    monkeypatch.setattr(mortal.desk.ledger.leads, "record_retirement", die)
+    on_disk.desk.policy = replace(UPSERT, list_phones=True)
+    on_disk.load(lead(0))
+    on_disk.desk.ledger.phones.record(phone_digest("6505559999"))
+    monkeypatch.setattr(on_disk.desk.ledger.leads, "record_retirement", die)
     with pytest.raises(Dead):
-        mortal.desk.change([LISTED])
-    assert next_run(mortal, monkeypatch).accepted("1001", ["L0"])["L0"].retired == "suppress?"
-    mortal.desk.change([lead(0, leadPhone="6505550009")])
-    assert (mortal.states(), mortal.retired()) == ([("READY", False)], None)
+        on_disk.desk.change([LISTED])
+    assert next_run(on_disk, monkeypatch).accepted("1001", ["L0"])["L0"].retired == "suppress?"
+    on_disk.desk.change([lead(0, leadPhone="6505550009")])
+    assert (on_disk.states(), on_disk.retired()) == ([("READY", False)], None)
 
 
 @pytest.mark.parametrize("how", [Retire.CANCEL, Retire.PAUSE, Retire.SUPPRESS])
 @pytest.mark.parametrize("acted", [True, False])
 def test_a_lead_that_may_be_out_of_the_dialer_comes_back(
-    mortal: Room, monkeypatch: pytest.MonkeyPatch, how: Retire, acted: bool
+    on_disk: RecordingDesk, monkeypatch: pytest.MonkeyPatch, how: Retire, acted: bool
 ) -> None:
-    mortal.load(lead(0))
+    on_disk.load(lead(0))
     name = "record_retirement" if acted else "record_lookup"
-    monkeypatch.setattr(mortal.desk.ledger.leads, name, die)
+    monkeypatch.setattr(on_disk.desk.ledger.leads, name, die)
     with pytest.raises(Dead):
-        mortal.retire(how, 0)
-    assert next_run(mortal, monkeypatch).accepted("1001", ["L0"])["L0"].retired == f"{how.value}?"
-    mortal.desk.change([lead(0)])
-    assert (mortal.states(), mortal.retired()) == ([("READY", False)], None)
+        on_disk.retire(how, 0)
+    assert next_run(on_disk, monkeypatch).accepted("1001", ["L0"])["L0"].retired == f"{how.value}?"
+    on_disk.desk.change([lead(0)])
+    assert (on_disk.states(), on_disk.retired()) == ([("READY", False)], None)
 
 
 # Where runs share a ledger
 
 
 @pytest.mark.parametrize("change", [False, True])
-def test_a_deleted_lead_of_the_same_content_is_loaded_anew(
-    room: Room, monkeypatch: pytest.MonkeyPatch, change: bool
+def test_a_deleted_lead_of_the_same_content_is_loaded_again(
+    recorder: RecordingDesk, monkeypatch: pytest.MonkeyPatch, change: bool
 ) -> None:
     monkeypatch.setattr(Ledger, "shared", True)
-    room.desk.policy = Policy(change=change)
-    room.load(lead(0))
-    room.retire(Retire.DELETE, 0)
-    room.desk.load([lead(0)], not_before=room.desk.clock.time())
-    assert (room.desk.landed(), room.retired()) == (["L0"], None)
+    recorder.desk.policy = Policy(change=change)
+    recorder.load(lead(0))
+    recorder.retire(Retire.DELETE, 0)
+    recorder.desk.load([lead(0)], not_before=recorder.desk.clock.time())
+    assert (recorder.desk.landed(), recorder.retired()) == (["L0"], None)

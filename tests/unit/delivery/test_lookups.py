@@ -1,4 +1,4 @@
-"""Leads that the ledger knows, looked up: fresh ones are waited for, others not."""
+"""Lookups of leads in the ledger: fresh ones are waited for, others are not."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_lead_that_was_loaded_long_ago_and_is_not_found_is_not_waited_for() ->
     assert (clock.slept, len(client.asked)) == ([], 1)
 
 
-def test_only_what_is_fresh_and_missing_is_asked_for_again() -> None:
+def test_only_fresh_leads_that_are_missing_are_searched_for_again() -> None:
     clock = FakeClock()
     now = clock.time()
     client = Slow(clock, {("1001", "L0"): 0.0, ("1001", "L1"): now + 4})
@@ -72,7 +72,7 @@ def test_a_lead_that_was_put_back_just_now_is_shown_without_its_state() -> None:
     assert shown == [[("L0", ""), ("L1", "READY")], [("L0", "READY"), ("L1", "READY")]]
 
 
-def test_the_same_key_in_a_campaign_that_was_not_asked_for_is_passed_over() -> None:
+def test_the_same_key_in_another_campaign_is_ignored() -> None:
     clock = FakeClock()
     client = Slow(clock, {(campaign, key): 0.0 for campaign in ("1001", "1002") for key in ("L0", "L1")})
     found = lookups(clock, client).look([held("L0", 0.0), held("L1", 0.0, "1002")])
@@ -80,7 +80,7 @@ def test_the_same_key_in_a_campaign_that_was_not_asked_for_is_passed_over() -> N
 
 
 @given(st.dictionaries(st.sampled_from(["L0", "L1", "L2"]), st.floats(0, DELAY)), st.floats(0, 20))
-def test_whatever_becomes_visible_within_the_delay_is_found_once(visible: dict[str, float], ago: float) -> None:
+def test_each_lead_that_becomes_visible_within_the_delay_is_found_once(visible: dict[str, float], ago: float) -> None:
     clock = FakeClock()
     at = clock.time() - ago
     client = Slow(clock, {("1001", key): at + after for key, after in visible.items()})

@@ -1,4 +1,4 @@
-"""What the settings say of leads that are there already, and of records that must not be loaded."""
+"""What the settings say about leads that a campaign holds, and about records that must not be loaded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.unit.config.test_settings import parse, refusal
         ({"do_not_call": "dnc_list"}, Policy(list_phones=True)),
     ],
 )
-def test_what_becomes_of_leads_that_are_there(given: dict[str, str], policy: Policy) -> None:
+def test_the_policy_for_leads_that_a_campaign_holds(given: dict[str, str], policy: Policy) -> None:
     assert parse(**given).policy == policy
 
 
@@ -36,12 +36,12 @@ def test_what_becomes_of_leads_that_are_there(given: dict[str, str], policy: Pol
         ),
     ],
 )
-def test_what_becomes_of_flagged_records(given: dict[str, str], policy: FlagPolicy) -> None:
+def test_the_policy_for_flagged_records(given: dict[str, str], policy: FlagPolicy) -> None:
     assert parse(**given).flags == policy
 
 
 @pytest.mark.parametrize(("method", "overwrites"), [("append-only", False), ("upsert", False), ("overwrite", True)])
-def test_only_overwrite_goes_by_versions(method: str, overwrites: bool) -> None:
+def test_only_overwrite_uses_stream_versions(method: str, overwrites: bool) -> None:
     assert parse(load_method=method, on_delete="pause").overwrite is overwrites
 
 
