@@ -1,7 +1,7 @@
-"""STATE, as soon as everything before it has its outcome, in order, never ahead (DESIGN, promise 2).
+"""Writes each STATE when every record before it has an outcome on disk, and no earlier (DESIGN, promise 2).
 
-The records between two STATE messages are an epoch. An epoch is over when none of its records waits for an outcome;
-the newest STATE that follows an unbroken row of epochs that are over may be written.
+The records between two STATE messages are an epoch. An epoch is over when each of its records has an outcome. A STATE
+may be written when its epoch and all epochs before it are over; of several such STATEs only the newest is written.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Epoch:
     """The records between two STATE messages. Owned by its `Checkpoints`.
 
     Attributes:
-        read: Records read; only the thread that reads counts them, and none more once there is a state.
-        settled: Those of them that have their outcome; the lock of `Checkpoints` guards it.
-        state: The STATE message that ended the epoch, as JSON; None while it is open; guarded as well.
+        read: Records read; only the reading thread counts them, and no more once `state` is set.
+        settled: Those that have an outcome; the lock of `Checkpoints` guards it.
+        state: The STATE message that ended the epoch, as JSON; None while it is open; the same lock guards it.
     """
 
     __slots__ = ("read", "settled", "state")
@@ -39,13 +39,13 @@ class Epoch:
 
 
 class Checkpoints:
-    """Counts records in and out of epochs and writes STATE.
+    """Counts the records of epochs and writes STATE.
 
     One thread opens records and hands over STATE; any thread may settle. One lock guards everything but the number of
-    records read in the open epoch, which is the reading thread's own.
+    records read in the open epoch, which only the reading thread changes.
 
     Args:
-        make_durable: Called before a STATE is written; brings to disk what the outcomes rest on.
+        make_durable: Called before a STATE is written; syncs the files that outcomes are in.
         write: Writes one STATE line; None for a dry run, which writes none.
     """
 
@@ -59,16 +59,16 @@ class Checkpoints:
         self.written = 0
 
     def open_record(self) -> Epoch:
-        """A record was read; the epoch to settle it in."""
+        """Count a record that was read; returns the epoch to settle it in."""
         epoch = self._open
         epoch.read += 1
         return epoch
 
     def settle(self, epochs: Iterable[Epoch]) -> None:
-        """Records of these epochs have their outcomes, on disk or on the server; together, as one request brings many.
+        """Count one record of each of these epochs as settled: its outcome is on disk or on the server.
 
         Raises:
-            StorageError: A STATE became due and can not be written.
+            StorageError: A STATE became due and cannot be written.
         """
         with self._lock:
             for epoch in epochs:
@@ -76,12 +76,12 @@ class Checkpoints:
             self._advance()
 
     def state(self, value: Any) -> None:
-        """A STATE message was read.
+        """End the open epoch with a STATE message.
 
         Raises:
-            StorageError: It is due at once and can not be written.
+            StorageError: It is due at once and cannot be written.
         """
-        text = simplejson.dumps(value, use_decimal=True, allow_nan=True)  # as it came, NaN and all
+        text = simplejson.dumps(value, use_decimal=True, allow_nan=True)  # unchanged, NaN included
         with self._lock:
             self._open.state = text
             self._open = Epoch()
@@ -100,7 +100,7 @@ class Checkpoints:
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "standard output is closed"
             msg = (
-                f"STATE can not be written: {reason}. Nothing after it is claimed. Check what reads standard output, "
+                f"STATE cannot be written: {reason}. No later STATE was written. Check what reads standard output, "
                 "and run again."
             )
             raise StorageError(msg) from error
@@ -112,7 +112,7 @@ def write_to_stdout(line: str) -> None:
     """One line on standard output, at once.
 
     Raises:
-        OSError: It can not be written to.
+        OSError: It cannot be written to.
     """
     if sys.stdout is None:  # the process was started without one
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))

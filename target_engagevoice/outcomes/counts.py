@@ -1,4 +1,4 @@
-"""What a run did, in numbers, and its record `{state_dir}/runs/{run}.json` (contract, section 5)."""
+"""Counts what a run did, and writes its record `{state_dir}/runs/{run}.json` (contract, section 5)."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ if TYPE_CHECKING:
 
 OUTCOMES = tuple(outcome.value for outcome in Outcome)
 EFFORTS = ("requests", "retries", "throttled", "retired", "listed")
-"""What was done for the records: requests of any kind, leads taken out of the dialer, phones put on the list."""
+"""Counted besides outcomes: requests, repeated requests, HTTP 429, leads taken out of the dialer, phones listed."""
 
 INTENTIONS = ("would_load", "would_change", "would_retire", "would_list")
-"""What a dry run would have done; in its record only."""
+"""What a dry run would have done. Only its own run record has them."""
 
 
 @dataclass
 class Tally:
-    """Numbers of one stream and campaign. Owned by its `Run`, whose lock guards it."""
+    """Counts of one stream and campaign. Owned by a `Run`, whose lock guards it."""
 
     outcomes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
     efforts: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*EFFORTS, *INTENTIONS), 0))
 
     def as_dict(self, counted: Collection[str]) -> dict[str, int]:
-        """`read`, which is the sum of the eight outcomes, always; these; and the efforts that are counted."""
+        """`read`, which is the sum of the eight outcomes; the outcomes; and these efforts."""
         efforts = {name: self.efforts[name] for name in counted}
         return {"read": sum(self.outcomes.values()), **self.outcomes, **efforts}
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Where one campaign stands while the run goes on.
+class CampaignCounts:
+    """The counts of one campaign while the run goes on.
 
     Attributes:
         campaign_id: None for records that have an outcome but no campaign.
         campaign: Its name, with its dial group's.
         outcomes: Records by outcome.
-        efforts: Requests, retries and 429 answers.
+        efforts: See `EFFORTS`.
     """
 
     campaign_id: str | None
@@ -61,10 +61,10 @@ class Standing:
 
 
 class Run:
-    """One run: its name, its start, its numbers. Any thread may count; its lock guards the numbers.
+    """One run: its name, its start, its counts. Any thread may count; one lock guards the counts.
 
     Attributes:
-        read: Records read; only the thread that reads counts them.
+        read: Records read; only the reading thread counts them.
         rejected: Records rejected so far.
     """
 
@@ -81,19 +81,19 @@ class Run:
         self.rejected = 0
 
     def count(self, stream: str, campaign: Campaign | None, outcome: Outcome, records: int = 1) -> None:
-        """So many records have their outcome."""
+        """Count so many records with an outcome."""
         with self._lock:
             self._tally(stream, campaign).outcomes[outcome.value] += records
             if outcome is Outcome.REJECTED:
                 self.rejected += records
 
     def count_effort(self, stream: str, campaign: Campaign | None, effort: str, number: int = 1) -> None:
-        """A request was sent (`requests`), was one more try (`retries`), was told to wait (`throttled`), and so on."""
+        """Count one of `EFFORTS`, or of `INTENTIONS` in a dry run."""
         with self._lock:
             self._tally(stream, campaign).efforts[effort] += number
 
     def rejected_percent(self) -> float:
-        """Rejects of the records read, in percent."""
+        """The share of the records read that were rejected, in percent."""
         with self._lock:
             return 100 * self.rejected / self.read if self.read else 0.0
 
@@ -111,11 +111,11 @@ class Run:
             rows = [tally.as_dict(counted) for campaigns in self._tallies.values() for tally in campaigns.values()]
         return {name: sum(row[name] for row in rows) for name in ("read", *OUTCOMES, *counted)}
 
-    def standings(self) -> tuple[Standing, ...]:
-        """How far each campaign is, over all streams.
+    def by_campaign(self) -> tuple[CampaignCounts, ...]:
+        """The counts of each campaign, over all streams.
 
-        Without the lock, so that nobody who counts waits for whoever looks: each number was true a moment ago, together
-        they may be a few records apart. `list` of a dictionary is one step of the interpreter.
+        Takes no lock, so that threads that count never wait for the progress display. Each number was right a moment
+        ago; together they may be a few records apart. `list` of a dictionary is atomic in CPython.
         """
         sums: dict[str | None, tuple[dict[str, int], dict[str, int]]] = {}
         for campaigns in list(self._tallies.values()):
@@ -125,7 +125,7 @@ class Run:
                     for name in total:
                         total[name] += part[name]
         names = ((key, self._names[key]) for key in sums)
-        return tuple(Standing(key, campaign.path if campaign else None, *sums[key]) for key, campaign in names)
+        return tuple(CampaignCounts(key, campaign.path if campaign else None, *sums[key]) for key, campaign in names)
 
     def record(self, version: str, status: str, *, dry_run: bool, error: dict[str, str] | None) -> dict[str, Any]:
         """The run record.
@@ -137,7 +137,7 @@ class Run:
             version: Of this package.
             status: `ok`, `failed` or `rejected`.
             dry_run: Whether nothing was written to the server.
-            error: `code` and `message` of what ended the run; None for nothing.
+            error: `code` and `message` of the error that ended the run; None for a run without one.
         """
         counted = (*EFFORTS, *INTENTIONS) if dry_run else EFFORTS
         totals = self._totals(counted)
@@ -172,10 +172,10 @@ class Run:
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> Path:
-    """Write `{folder}/{run}.json` whole or not at all.
+    """Write `{folder}/{run}.json`, whole or not at all.
 
     Raises:
-        StorageError: It can not be written.
+        StorageError: It cannot be written.
     """
     path = folder / f"{record['run']}.json"
     part = path.with_suffix(".json.part")
@@ -187,6 +187,6 @@ def write_record(folder: Path, record: dict[str, Any]) -> Path:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        msg = f"{path}: the run record can not be written: {error.strerror}. Free the disk, or set another state_dir."
+        msg = f"{path}: the run record cannot be written: {error.strerror}. Free the disk, or set another state_dir."
         raise StorageError(msg) from error
     return path

@@ -1,4 +1,4 @@
-"""Where every record ends: counted once, put aside if rejected, and let out of its epoch so that STATE may pass."""
+"""Gives each record its outcome: counts it, writes it to the rejects file if it was rejected, and settles its epoch."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from target_engagevoice.outcomes.rejects import RejectWriter
 
 CHECKED_FROM_RECORDS = 100
-"""`max_rejected_percent` is not looked at before so many records: the first one of a run may well be a bad one."""
+"""`max_rejected_percent` is not checked before so many records were read: a bad one may come first."""
 
 
 class ReadRecord(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """A record on its way.
+    """A record that was read and has no outcome yet.
 
     Attributes:
         stream: The stream it came on, as stream maps named it.
-        source: The line it came in, which takes a quarter of the room of what it is read into; or the record itself.
-        epoch: Where it is counted for STATE.
+        source: The line it came in, which takes a quarter of the memory of the decoded record; or the record itself.
+        epoch: The epoch that STATE waits for.
     """
 
     stream: str
@@ -51,13 +51,13 @@ class ReadRecord(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     @property
     def version(self) -> int | None:
-        """Of its stream, as its message says; None where it says none."""
+        """The version of its stream in its message; None where there is none."""
         version = None if isinstance(self.source, Mapping) else decode(self.source).get("version")
         return version if isinstance(version, int) else None
 
 
 class Outcomes:
-    """The way out. Any thread may call it; the parts it calls have their own locks."""
+    """Records outcomes. Any thread may call it; the objects it calls have their own locks."""
 
     def __init__(self, run: Run, rejects: RejectWriter, checkpoints: Checkpoints, max_rejected_percent: float) -> None:
         self._run = run
@@ -66,14 +66,14 @@ class Outcomes:
         self._max_rejected_percent = max_rejected_percent
 
     def read(self, stream: str, source: bytes | Mapping[str, Any]) -> ReadRecord:
-        """A record was read: from here on it must be settled exactly once. Only for the thread that reads.
+        """Count a record that was read. It must be settled exactly once. Only for the thread that reads.
 
         Args:
             stream: The stream it came on.
             source: The line it came in, or the record itself.
 
         Raises:
-            RejectedTooMany: Of the records before it more were rejected than allowed.
+            RejectedTooMany: More of the records before it were rejected than allowed.
         """
         if self._run.rejected and self._run.read >= CHECKED_FROM_RECORDS:
             self.check_rejected()
@@ -81,18 +81,18 @@ class Outcomes:
         return ReadRecord(stream, source, self._checkpoints.open_record())
 
     def settle(self, record: ReadRecord, campaign: Campaign | None, outcome: Outcome) -> None:
-        """A record has its outcome.
+        """Record the outcome of a record.
 
         Raises:
-            StorageError: A STATE became due and can not be written.
+            StorageError: A STATE became due and cannot be written.
         """
         self.settle_all([record], campaign, outcome)
 
     def settle_all(self, records: Sequence[ReadRecord], campaign: Campaign | None, outcome: Outcome) -> None:
-        """Records of one stream have the same outcome together.
+        """Record the same outcome for records of one stream.
 
         Raises:
-            StorageError: A STATE became due and can not be written.
+            StorageError: A STATE became due and cannot be written.
         """
         if records:
             self._run.count(records[0].stream, campaign, outcome, len(records))
@@ -105,11 +105,11 @@ class Outcomes:
         rejection: Rejection,
         lead: Lead | None = None,
     ) -> None:
-        """A record can not be loaded; it is put aside first, then settled.
+        """Write a record to the rejects file, then settle it.
 
         Raises:
-            StorageError: It can not be put aside, or a STATE became due and can not be written.
-            RejectedTooMany: More were rejected than allowed, with enough records read to tell.
+            StorageError: The rejects file cannot be written, or a STATE became due and cannot.
+            RejectedTooMany: More were rejected than allowed, and enough records were read to judge that.
         """
         campaign_id = campaign.campaign_id if campaign else None
         source, content = record.read
@@ -119,10 +119,10 @@ class Outcomes:
             self.check_rejected()
 
     def check_rejected(self) -> None:
-        """Compare the rejects with `max_rejected_percent`.
+        """Check the share of rejects against `max_rejected_percent`.
 
         Raises:
-            RejectedTooMany: They are more.
+            RejectedTooMany: It is larger.
         """
         percent = self._run.rejected_percent()
         if percent > self._max_rejected_percent:

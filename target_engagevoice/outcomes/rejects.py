@@ -1,4 +1,8 @@
-"""The dead-letter file: `{state_dir}/rejects/{run}.jsonl`, one object a line (contract, section 5)."""
+"""The rejects file, `{state_dir}/rejects/{run}.jsonl`: one object a line (contract, section 5).
+
+Beside it, `{state_dir}/schemas/{run}.jsonl` gets the SCHEMA messages of the streams that have rejects. With them the
+rejected records can be written as Singer messages again.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 import simplejson
 
 from target_engagevoice.errors import StorageError
-from target_engagevoice.outcomes.reject_schemas import RejectSchemas
 from target_engagevoice.private_files import open_private
+from target_engagevoice.singer.json import decode
 from target_engagevoice.singer.nonfinite import marks
 
 if TYPE_CHECKING:
@@ -49,11 +53,17 @@ class RejectWriter(Protocol):
 
 
 class Rejects:
-    """Appends rejects; made when the first one comes. Any thread may call it; its lock guards the file."""
+    """Appends to the rejects file, which is created with the first reject. Any thread may call it; one lock guards it.
+
+    Args:
+        path: The rejects file.
+        run: The run that writes.
+        clock: For the time of each reject.
+    """
 
     def __init__(self, path: Path, run: str, clock: Clock) -> None:
         self.path = path
-        self._schemas = RejectSchemas(path.parent.parent / "schemas" / path.name)
+        self._schemas = _RejectSchemas(path.parent.parent / "schemas" / path.name)
         self._run = run
         self._clock = clock
         self._lock = threading.Lock()
@@ -61,11 +71,11 @@ class Rejects:
         self._dirty = False
 
     def keep_schema(self, source: str, line: bytes) -> None:
-        """Remember a SCHEMA message for the case that a record of its stream is rejected.
+        """Remember a SCHEMA message, in case a record of its stream is rejected.
 
         Args:
             source: The stream as the tap names it.
-            line: The message as read; the last one of a stream is in force.
+            line: The message as read; the last one of a stream counts.
         """
         with self._lock:
             self._schemas.keep(source, line)
@@ -79,18 +89,18 @@ class Rejects:
         lead: Lead | None = None,
         source: str | None = None,
     ) -> None:
-        """Put one record aside.
+        """Write one record.
 
         Args:
             stream: The stream it came on.
-            campaign_id: Where it was bound for, when that is known.
+            campaign_id: Its campaign; None when that is unknown.
             rejection: Why.
             record: As read.
-            lead: As mapped, when it got so far.
-            source: The stream as the tap names it, where a stream map names it otherwise.
+            lead: The mapped lead; None when the record was rejected before.
+            source: The stream as the tap names it; None when no stream map renamed it.
 
         Raises:
-            StorageError: The file can not be written.
+            StorageError: A file cannot be written.
         """
         lost = marks(record)
         line = simplejson.dumps(
@@ -115,7 +125,7 @@ class Rejects:
         with self._lock:
             try:
                 if self._file is None:
-                    self._file = open_private(self.path)
+                    self._file = self._open()
                 self._schemas.write(source or stream)
                 self._file.write(line + "\n")
                 self._file.flush()
@@ -124,7 +134,7 @@ class Rejects:
             self._dirty = True
 
     def make_durable(self) -> None:
-        """Bring what was written to disk, power cut or not.
+        """Sync what was written, so that it survives a power cut.
 
         Raises:
             StorageError: The disk refuses.
@@ -138,7 +148,7 @@ class Rejects:
                 self._dirty = False
 
     def close(self) -> None:
-        """Make durable and close.
+        """Sync and close.
 
         Raises:
             StorageError: The disk refuses.
@@ -151,11 +161,49 @@ class Rejects:
                 if file is not None:
                     self._end(file)
 
+    def _open(self) -> TextIO:
+        return open_private(self.path)
+
     def _end(self, file: TextIO) -> None:
         try:
             file.close()
-        except OSError as error:  # a write that failed before is tried again
+        except OSError as error:  # closing repeats a write that failed before
             raise self._failure(error) from error
 
     def _failure(self, error: OSError) -> StorageError:
-        return StorageError(f"{self.path}: the rejects can not be written: {error.strerror}. Free the disk, run again.")
+        return StorageError(f"{self.path}: the rejects cannot be written: {error.strerror}. Free the disk, run again.")
+
+
+class _RejectSchemas:
+    """Remembers the SCHEMA message of every stream, and writes it when the stream has a reject.
+
+    The lock of `Rejects` guards it.
+
+    Args:
+        path: The file, created when the first message is written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._waiting: dict[str, bytes] = {}  # by the tap's name of the stream
+        self._written: dict[str, bytes] = {}
+
+    def keep(self, source: str, line: bytes) -> None:
+        """Remember a message; see `Rejects.keep_schema`."""
+        if self._written.get(source) != line:
+            self._waiting[source] = line
+
+    def write(self, source: str) -> None:
+        """Write and sync the message of a stream, unless that was done.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        line = self._waiting.get(source)
+        if line is None:
+            return
+        with open_private(self._path) as file:
+            file.write(simplejson.dumps(decode(line), use_decimal=True, allow_nan=True) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self._written[source] = self._waiting.pop(source)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from target_engagevoice.api.ratelimit.windows import InUse
-    from target_engagevoice.outcomes.counts import Standing
+    from target_engagevoice.outcomes.counts import CampaignCounts
 
 RATE_SECONDS = 30.0
 """The longest time that a rate is measured over: outcomes come by whole batches, so a shorter time would flicker."""
@@ -52,7 +52,7 @@ class Snapshot:
 
     at: float
     read: int
-    campaigns: tuple[Standing, ...]
+    campaigns: tuple[CampaignCounts, ...]
     windows: tuple[InUse, ...]
     under_way: int
     waiting: int

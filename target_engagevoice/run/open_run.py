@@ -119,7 +119,7 @@ class OpenRun:
         return Snapshot(
             at,
             self.counts.read,
-            self.counts.standings(),
+            self.counts.by_campaign(),
             self.pace.in_use(),
             self.destination.under_way,
             self.pace.waiting,

@@ -228,7 +228,7 @@ def test_a_reader_of_state_that_goes_away_ends_the_run_and_nothing_is_claimed(tm
         finally:
             assert process.over
         assert code == 1
-        assert "STATE can not be written" in error(process.stderr)
+        assert "STATE cannot be written" in error(process.stderr)
         (run,) = run_records(tmp_path)
         assert (run["status"], run["error"]["code"]) == ("failed", "storage")
         # Nobody was told anything: all of it comes again.
@@ -247,7 +247,7 @@ def test_a_full_disk_under_standard_output_ends_the_run(tmp_path: Path) -> None:
         finally:
             os.close(full)
         assert code == 1
-        assert "STATE can not be written: No space left on device" in error(process.stderr)
+        assert "STATE cannot be written: No space left on device" in error(process.stderr)
         reload(tmp_path, sandbox, table(ROWS - 1))
         assert ids(sandbox.leads()) == everybody()
 
@@ -297,7 +297,7 @@ def test_a_full_disk_under_the_rejects_ends_the_run_and_state_stays_behind(size:
             process.write([encoded(line) for line in (_hopeless(1, size), state(1), record(2), state(2))])
             code = process.finish()
         assert (code, process.states) == (1, [{"bookmark": 0}])
-        assert "rejects can not be written" in error(process.stderr)
+        assert "rejects cannot be written" in error(process.stderr)
         assert [reject["record"]["id"] for reject in rejects(tmp_path)] == ["L0"]
         again = [schema(), _hopeless(0, 1), _hopeless(1, size), state(1), record(2), state(2)]
         finished = reload(tmp_path, sandbox, map(encoded, again), max_rejected_percent=100)
@@ -313,7 +313,7 @@ def test_a_full_disk_under_the_run_record_ends_the_run_with_one(tmp_path: Path) 
             _fill_the_disk(process, 0)
             code = process.finish()
         assert (code, process.states, run_records(tmp_path)) == (1, [{"bookmark": 4}], [])
-        assert "run record can not be written" in error(process.stderr)
+        assert "run record cannot be written" in error(process.stderr)
         assert ids(sandbox.leads()) == everybody(5)
 
 

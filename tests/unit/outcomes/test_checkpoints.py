@@ -137,7 +137,7 @@ def test_a_write_that_fails_is_a_storage_error(error: OSError) -> None:
     def write(_line: str) -> None:
         raise error
 
-    with pytest.raises(StorageError, match=rf"STATE can not be written: {error.strerror}\."):
+    with pytest.raises(StorageError, match=rf"STATE cannot be written: {error.strerror}\."):
         Checkpoints(nothing, write).state(1)
 
 
@@ -145,13 +145,13 @@ def test_a_closed_standard_output_is_a_storage_error(monkeypatch: pytest.MonkeyP
     with open("/dev/null", "w", encoding="utf-8") as closed:  # noqa: PTH123 - a file like stdout
         closed.close()
         monkeypatch.setattr(sys, "stdout", closed)
-        with pytest.raises(StorageError, match="STATE can not be written"):
+        with pytest.raises(StorageError, match="STATE cannot be written"):
             Checkpoints(nothing, write_to_stdout).state(1)
 
 
 def test_a_process_without_standard_output_is_a_storage_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
-    with pytest.raises(StorageError, match="STATE can not be written"):
+    with pytest.raises(StorageError, match="STATE cannot be written"):
         Checkpoints(nothing, write_to_stdout).state(1)
 
 

@@ -43,7 +43,7 @@ def record(run: Run, error: dict[str, str] | None = None) -> dict[str, Any]:
 @given(COUNTED)
 def test_whoever_looks_on_sees_the_numbers_of_the_record(outcomes: list[Any]) -> None:
     run = counted(outcomes)
-    standings = run.standings()
+    standings = run.by_campaign()
     for name in OUTCOMES:
         assert sum(each.outcomes[name] for each in standings) == run.totals()[name]
     assert len({each.campaign_id for each in standings}) == len(standings)
@@ -54,7 +54,7 @@ def test_whoever_looks_on_sees_the_numbers_of_the_record(outcomes: list[Any]) ->
 def test_whoever_looks_on_waits_for_nobody_who_counts() -> None:
     run = counted([("people", RENEWALS, Outcome.LOADED)])
     with run._lock:
-        looking = threading.Thread(target=run.standings, daemon=True)
+        looking = threading.Thread(target=run.by_campaign, daemon=True)
         looking.start()
         looking.join(10)
         assert not looking.is_alive()
@@ -197,7 +197,7 @@ def test_the_record_is_for_its_owner_only(tmp_path: Path) -> None:
 
 def test_a_record_that_can_not_be_written_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("")
-    with pytest.raises(StorageError, match="the run record can not be written: "):
+    with pytest.raises(StorageError, match="the run record cannot be written: "):
         write_record(tmp_path / "runs", record(Run(FakeClock())))
 
 

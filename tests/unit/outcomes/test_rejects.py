@@ -170,7 +170,7 @@ def test_a_disk_that_refuses_to_sync_is_a_storage_error(path: Path, monkeypatch:
     room.write("people", None, REJECTION, {})
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fsync)
-        with pytest.raises(StorageError, match="the rejects can not be written: Input/output error"):
+        with pytest.raises(StorageError, match="the rejects cannot be written: Input/output error"):
             room.make_durable()
     room.close()
 
@@ -194,5 +194,5 @@ def test_a_close_after_a_failure_closes_for_good() -> None:
 
 def test_a_folder_that_can_not_be_made_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("")
-    with pytest.raises(StorageError, match="the rejects can not be written: Not a directory"):
+    with pytest.raises(StorageError, match="the rejects cannot be written: Not a directory"):
         rejects(tmp_path / "state" / "rejects" / "run.jsonl").write("people", None, REJECTION, {})

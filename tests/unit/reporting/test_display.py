@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from target_engagevoice.api.ratelimit.windows import InUse, Window
-from target_engagevoice.outcomes.counts import EFFORTS, OUTCOMES, Standing
+from target_engagevoice.outcomes.counts import EFFORTS, OUTCOMES, CampaignCounts
 from target_engagevoice.reporting.display import ERASE_BELOW, Display
 from target_engagevoice.reporting.progress import History, Position, Progress, Snapshot
 
@@ -25,7 +25,7 @@ def progress(campaigns: list[tuple[str, dict[str, int]]]) -> Progress:
     """How far a run is, with these outcomes by campaign."""
     efforts = dict.fromkeys(EFFORTS, 1)
     standings = tuple(
-        Standing(str(number), name, dict.fromkeys(OUTCOMES, 0) | outcomes, efforts)
+        CampaignCounts(str(number), name, dict.fromkeys(OUTCOMES, 0) | outcomes, efforts)
         for number, (name, outcomes) in enumerate(campaigns)
     )
     read = sum(sum(each.outcomes.values()) for each in standings)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_engagevoice.api.ratelimit.windows import InUse, Window
-from target_engagevoice.outcomes.counts import EFFORTS, OUTCOMES, Standing
+from target_engagevoice.outcomes.counts import EFFORTS, OUTCOMES, CampaignCounts
 from target_engagevoice.reporting.display import busiest, duration
 from target_engagevoice.reporting.monitor import Monitor, choose_view
 from target_engagevoice.reporting.progress import (
@@ -32,8 +32,8 @@ from tests.support.fake_clock import FakeClock
 NOWHERE = Position(0, None)
 
 
-def standing(number: int | None = 1, efforts: dict[str, int] | None = None, **outcomes: int) -> Standing:
-    return Standing(
+def standing(number: int | None = 1, efforts: dict[str, int] | None = None, **outcomes: int) -> CampaignCounts:
+    return CampaignCounts(
         None if number is None else str(1000 + number),
         None if number is None else f"Outbound/Campaign {number}",
         dict.fromkeys(OUTCOMES, 0) | outcomes,
@@ -41,7 +41,7 @@ def standing(number: int | None = 1, efforts: dict[str, int] | None = None, **ou
     )
 
 
-def snapshot(at: float, read: int, *campaigns: Standing, position: Position = NOWHERE, **more: Any) -> Snapshot:
+def snapshot(at: float, read: int, *campaigns: CampaignCounts, position: Position = NOWHERE, **more: Any) -> Snapshot:
     rest: dict[str, Any] = {"windows": (), "under_way": 0, "waiting": 0} | more
     return Snapshot(at=at, read=read, campaigns=campaigns, position=position, **rest)
 
