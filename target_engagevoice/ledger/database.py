@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
-from target_engagevoice.database_errors import hint
+from target_engagevoice.database_errors import database_errors_as
 from target_engagevoice.errors import LedgerError
 from target_engagevoice.private_files import make_private
 
@@ -59,7 +59,7 @@ class Database:
             LedgerError: The database does not answer.
         """
         if self.shared:
-            with ledger_errors(self.engine, "opened"):
+            with _ledger_errors(self.engine, "opened"):
                 self.alive = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
                 self.alive.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": _key(account_id, run)})
 
@@ -70,7 +70,7 @@ class Database:
             LedgerError: The connection that holds the lock is gone.
         """
         if self.alive is not None:
-            with ledger_errors(self.engine, "reached any more"):
+            with _ledger_errors(self.engine, "reached any more"):
                 self.alive.execute(sa.text("SELECT 1"))
 
     def is_dead(self, connection: sa.Connection, account_id: str, run: str) -> bool:
@@ -91,7 +91,7 @@ class Database:
         Raises:
             LedgerError: The database refused.
         """
-        with ledger_errors(self.engine, what), self.one_at_a_time, self.engine.begin() as connection:
+        with _ledger_errors(self.engine, what), self.one_at_a_time, self.engine.begin() as connection:
             yield connection
 
     def close(self) -> None:
@@ -131,20 +131,9 @@ def open_database(url: str | None, state_dir: Path, *, read_only: bool) -> tuple
     return Database(_sqlite(parsed, read_only=False), lock), True
 
 
-@contextmanager
-def ledger_errors(engine: sa.Engine, what: str) -> Iterator[None]:
-    """Turn the database's errors into a `LedgerError`, without data and without the password.
-
-    Raises:
-        LedgerError: The database refused.
-    """
-    try:
-        yield
-    except sa.exc.SQLAlchemyError as error:
-        shown = engine.url.render_as_string(hide_password=True)
-        cause = type(error.orig).__name__ if isinstance(error, sa.exc.DBAPIError) else type(error).__name__
-        msg = f"ledger {shown} cannot be {what}: {cause}{hint(error)}."
-        raise LedgerError(msg) from None
+def _ledger_errors(engine: sa.Engine, action: str) -> AbstractContextManager[None]:
+    """Turn the database's errors into a `LedgerError`."""
+    return database_errors_as(LedgerError, "ledger", engine.url, action)
 
 
 def _parsed(url: str | None, state_dir: Path) -> sa.URL:

@@ -20,7 +20,7 @@ run ends, with STATE where it was. A run that continued alone would use a quota 
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -28,7 +28,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from target_engagevoice.api.ratelimit.share import Share
 from target_engagevoice.api.ratelimit.windows import SlidingWindows, Turn
-from target_engagevoice.database_errors import hint
+from target_engagevoice.database_errors import database_errors_as
 from target_engagevoice.errors import ConfigError, QuotaError
 from target_engagevoice.logger import NAME
 
@@ -86,6 +86,7 @@ class SharedQuota:
 
     def __init__(self, engine: sa.Engine, quota: str, windows: Sequence[Window], margin: float, clock: Clock) -> None:
         self._engine = engine
+        self._shown_url = engine.url.set(query={})
         self._quota = quota
         self._windows = windows
         self._margin = margin
@@ -198,16 +199,9 @@ class SharedQuota:
             if after != {"places": stamps, **vars(Share(*share))}:
                 connection.execute(sa.update(_QUOTAS).where(this).values(after))
 
-    @contextmanager
-    def _as_quota_error(self, what: str) -> Iterator[None]:
-        """Turn an error of the database into a `QuotaError`, without the password."""
-        try:
-            yield
-        except sa.exc.SQLAlchemyError as error:
-            shown = self._engine.url.set(query={}).render_as_string(hide_password=True)
-            cause = type(error.orig).__name__ if isinstance(error, sa.exc.DBAPIError) else type(error).__name__
-            msg = f"rate_limit_store {shown} cannot be {what}: {cause}{hint(error)}."
-            raise QuotaError(msg) from None
+    def _as_quota_error(self, action: str) -> AbstractContextManager[None]:
+        """Turn the database's errors into a `QuotaError`."""
+        return database_errors_as(QuotaError, "rate_limit_store", self._shown_url, action)
 
 
 def _not_ahead(stamps: list[int], now: float) -> list[int]:
