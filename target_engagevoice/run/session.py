@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from target_engagevoice.api.auth.authentication import Authentication
+    from target_engagevoice.api.auth.credentials import Credentials
     from target_engagevoice.api.request_journal import RequestJournal
     from target_engagevoice.clock import Clock
     from target_engagevoice.config.settings import Settings
@@ -70,23 +72,8 @@ def connect(
         ServerError: The server does not answer.
         StorageError: The embedded sandbox cannot write its store.
     """
-    base_url, credentials = settings.base_url, settings.credentials
-    closers: list[Callable[[], None]] = []
-
-    def close() -> None:
-        while closers:
-            closers.pop()()
-
-    try:
-        if settings.embedded_sandbox:
-            from target_engagevoice.sandbox.sandbox import Sandbox  # noqa: PLC0415 - a run against RingCentral needs no server
-
-            make_private(settings.state_dir)
-            sandbox = Sandbox(store=settings.state_dir / SANDBOX_STORE)
-            base_url = sandbox.start()
-            closers.append(sandbox.stop)
-            if isinstance(credentials, JwtGrant):
-                credentials = replace(credentials, rc_server_url=sandbox.origin)
+    with ExitStack() as closers:
+        base_url, credentials = _server(settings, closers)
         user_agent = f"{NAME}/{version}"
         sign_in: Authentication = authentication(
             credentials,
@@ -106,7 +93,7 @@ def connect(
             clock=clock,
             server_clock=server_clock,
         )
-        closers.append(transport.close)
+        closers.callback(transport.close)
         client = Client(
             base_url=base_url,
             api_version=settings.api_version,
@@ -121,10 +108,23 @@ def connect(
         sign_in.sign_in()
         account_id = client.resolve_account(settings.account_id)
         directory = _with_labels(client, settings, client.directory())
-    except BaseException:
-        close()
-        raise
-    return Connection(base_url, account_id, client, directory, server_clock, close)
+        return Connection(base_url, account_id, client, directory, server_clock, closers.pop_all().close)
+
+
+def _server(settings: Settings, closers: ExitStack) -> tuple[str, Credentials]:
+    """Where to sign in, and as whom; starts the embedded sandbox where the settings name it."""
+    credentials = settings.credentials
+    if not settings.embedded_sandbox:
+        return settings.base_url, credentials
+    from target_engagevoice.sandbox.sandbox import Sandbox  # noqa: PLC0415 - a run against RingCentral needs no server
+
+    make_private(settings.state_dir)
+    sandbox = Sandbox(store=settings.state_dir / SANDBOX_STORE)
+    base_url = sandbox.start()
+    closers.callback(sandbox.stop)
+    if isinstance(credentials, JwtGrant):
+        credentials = replace(credentials, rc_server_url=sandbox.origin)
+    return base_url, credentials
 
 
 def _with_labels(client: Client, settings: Settings, directory: Directory) -> Directory:
