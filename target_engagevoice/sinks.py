@@ -126,7 +126,7 @@ class LeadSink(Sink):
         if not isinstance(outcome, Outcome):
             assert isinstance(outcome, Rejection)  # noqa: S101 - a lead without a campaign is none
             if run.versions is not None:
-                run.versions.see(stream.name, [(read, stream.mapping.extern_id(record) or "")])
+                run.versions.note(stream.name, [(read, stream.mapping.extern_id(record) or "")])
             run.outcomes.reject(read, known, outcome)
             return
         retirement = stream.retirement(record, outcome, known)
@@ -185,7 +185,7 @@ class Route:
                 "what this record holds, or lacks."
             )
             if self.versions is not None:
-                self.versions.doubt(self.alias, read)
+                self.versions.note_unknown(self.alias, read)
             self.outcomes.reject(read, None, Rejection(Stage.MAP, "stream_map", message))
             return None
         if transformed is None:

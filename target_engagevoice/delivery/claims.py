@@ -1,4 +1,16 @@
-"""The right to send: one version of a lead at a time, by one run at a time, noted before it goes."""
+"""Claims: a run writes to the ledger which leads it is about to send, before it sends them.
+
+A claim holds the lead, its digest, the run, and the earliest moment the request can be sent. It serves two purposes:
+
+* A run that is killed between the request and its outcome leaves its claims. The next run looks those leads up at the
+  server, and only repeats what is not there.
+* Runs that share a PostgreSQL ledger never send the same lead at the same time: a lead has one claim at most.
+
+Example: runs A and B share a ledger, and both read L0. A claims it and sends it. B asks for a claim, gets none, and
+sends the rest of its batch. Then B waits, and asks again. If A has loaded L0 meanwhile, B gets the claim, reads in the
+ledger that the campaign has this version already, drops the claim, and settles its record as `unchanged`. If A was
+killed, B looks L0 up at the server first.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +29,10 @@ OTHERS_WAIT_SECONDS = 0.5
 
 
 class Claims:
-    """Claims the leads of one batch. Owned by the thread that loads it.
+    """Claims the leads of one batch. Used by the thread that loads it.
 
     Attributes:
-        since: Epoch seconds on the server's clock, of the last claim: what it covers was not sent before.
+        since: Epoch seconds on the server's clock: the leads of the last claim were not sent before.
     """
 
     def __init__(self, parts: BatchContext, batch: Batch) -> None:
@@ -30,10 +42,10 @@ class Claims:
         self.since = 0.0
 
     def claim(self, leads: Leads) -> tuple[Leads, Leads]:
-        """Write down what is about to be sent, once no earlier version of it can be mistaken for it.
+        """Claim leads, once the search can tell them from earlier versions of themselves.
 
         Returns:
-            Leads that are this run's to send, and those that another run is sending at this moment.
+            Leads that this run may send, and those that another run has claimed.
         """
         parts, stream, campaign_id = self._parts, self._batch.stream, self._campaign.campaign_id
         not_before = max([buffered.not_before for buffered in leads])
@@ -54,22 +66,22 @@ class Claims:
             leads = claimed + others
 
     def _without_what_others_loaded(self, claimed: Leads) -> tuple[Leads, float]:
-        """Another run may have loaded a lead between our look into the ledger and our claim.
+        """Drop leads that another run loaded after this run had read the ledger, and before it claimed them.
 
         Returns:
-            Leads still to send, and the moment the last version of any of them was accepted.
+            Leads still to send, and when the last version of any of them was accepted.
         """
         parts, stream, campaign = self._parts, self._batch.stream, self._campaign
         known = parts.ledger.accepted(campaign.campaign_id, [buffered.lead.extern_id for buffered in claimed])
-        there: list[BufferedLead] = []
+        unchanged: list[BufferedLead] = []
         rest: list[BufferedLead] = []
         for buffered in claimed:
             accepted = known.get(buffered.lead.extern_id)
             same = parts.policy.skip_unchanged and accepted is not None and accepted.holds(buffered.lead.digest)
-            (there if same else rest).append(buffered)
-        if there:
-            parts.ledger.settle(stream, campaign.campaign_id, {}, [each.lead.extern_id for each in there], 0.0)
-            parts.outcomes.settle_all([each.record for each in there], campaign, Outcome.UNCHANGED)
+            (unchanged if same else rest).append(buffered)
+        if unchanged:
+            parts.ledger.settle(stream, campaign.campaign_id, {}, [each.lead.extern_id for each in unchanged], 0.0)
+            parts.outcomes.settle_all([each.record for each in unchanged], campaign, Outcome.UNCHANGED)
         latest = max((known[each.lead.extern_id].at for each in rest if each.lead.extern_id in known), default=0.0)
         return tuple(rest), latest
 
@@ -81,7 +93,7 @@ class Claims:
 
 
 def wait_for_others(parts: BatchContext) -> None:
-    """Other runs hold all that is left: give them time, and see whether they still live."""
+    """Wait for other runs that have claimed all remaining leads, and look up what dead ones may have loaded."""
     parts.halt.sleep(OTHERS_WAIT_SECONDS)
     parts.ledger.find_dead_runs()
     recover(parts.ledger, parts.reconciler, parts.clock, parts.server_time.latest, parts.reconciler.delay)

@@ -133,7 +133,7 @@ class Drainer:
             return
         for stream in {buffer.stream for buffer, _ in leads}:
             records = [(each.record, each.extern_id) for buffer, each in leads if buffer.stream == stream]
-            self._versions.see(stream, records)
+            self._versions.note(stream, records)
 
     def resolve(self, extern_id: str) -> None:
         """Settle what is ambiguous of this id as replays, if a later version of it was read again."""

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 class DryRun:
-    """Counts. Owned by `Drainer`.
+    """Counts what a run would do. Owned by `Drainer`.
 
     Args:
-        run: Where it is counted.
-        ledger: Which leads there are to retire, which phones are listed.
+        run: The counts.
+        ledger: Knows which leads there are to retire, and which phones are listed.
         directory: The account's campaigns.
         find: Looks leads up by campaigns and `externId`s, where leads that the ledger does not know would be changed in
             place; None where they would be loaded all the same.
@@ -38,10 +38,10 @@ class DryRun:
         self._directory = directory
 
     def count(self, batch: Batch) -> None:
-        """These would be loaded, or changed.
+        """Count the leads of a batch, which would be loaded or changed.
 
         Raises:
-            ServerError: They can not be looked up.
+            ServerError: They cannot be looked up.
         """
         changed = len(batch.leads)
         if batch.work is Work.LOAD:
@@ -53,7 +53,7 @@ class DryRun:
                 self._run.count_effort(batch.stream, batch.campaign, what, count)
 
     def count_retirements(self, batch: RetireBatch) -> None:
-        """The leads of these records would be retired, and their phones listed."""
+        """Count the leads that these records would retire, and the phones they would list."""
         self._count_dialled(batch.stream, [each.extern_id for each in batch.retirements])
         for each in batch.retirements:
             if each.flagged.phones:
@@ -62,7 +62,7 @@ class DryRun:
                 self._run.count_effort(batch.stream, each.flagged.campaign, "would_list", len(new))
 
     def count_moves(self, batch: MoveBatch) -> None:
-        """These leads would be retired in every campaign but the one they go to."""
+        """Count the campaigns in which these leads would be retired: all but the one they go to."""
         self._count_dialled(batch.stream, [each.extern_id for each in batch.leads], stays=batch.campaign.campaign_id)
 
     def _count_dialled(self, stream: str, extern_ids: Sequence[str], stays: str | None = None) -> None:

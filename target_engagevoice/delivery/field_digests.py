@@ -1,4 +1,4 @@
-"""What a lead held, field by field, without holding it: so that a change sends only what differs."""
+"""Digests of the fields of a lead, so that a change sends only what differs, and the ledger holds no values."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _DIGITS = 16
 def content_of(lead: Lead) -> str:
     """The digests of a lead's fields: a JSON object, field to digest.
 
-    They are salted with the `externId` and the field, so that equal values of two leads do not look it.
+    They are salted with the `externId` and the field, so that equal values of two leads have different digests.
     """
     return json.dumps(_digests(lead.extern_id, lead.fields), separators=(",", ":"))
 
 
 def blurred(lead: Lead, content: str) -> str:
-    """What is known of a lead while it becomes this one: fields that differ may hold either, or nothing.
+    """The digests of a lead that is being changed: a field that differs may hold either value, so its digest is empty.
 
     Args:
-        lead: As it is to be.
-        content: What `content_of` said of it as it was.
+        lead: The new version.
+        content: What `content_of` returned for the old one.
     """
     before: Mapping[str, str] = json.loads(content)
     now = _digests(lead.extern_id, lead.fields)
@@ -39,7 +39,7 @@ def blurred(lead: Lead, content: str) -> str:
 
 
 def content_of_fields(names: Iterable[str]) -> str:
-    """What is known of a lead of which only the names of its fields are known."""
+    """The digests of a lead of which only the names of its fields are known."""
     return json.dumps(dict.fromkeys(sorted(names), ""), separators=(",", ":"))
 
 
@@ -47,8 +47,8 @@ def differences(lead: Lead, content: str | None) -> dict[str, Any]:
     """What to send so that a loaded lead becomes this one.
 
     Args:
-        lead: As it is to be.
-        content: What `content_of` said of it as it was; None when that is not known.
+        lead: The new version.
+        content: What `content_of` returned for the old one; None when that is not known.
 
     Returns:
         Field to new value, never the `externId`. A field that is empty now is `""`, or None where the API takes a

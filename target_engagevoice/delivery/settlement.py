@@ -21,7 +21,7 @@ NOT_ACCEPTED = "The server accepted fewer leads than it was sent, named none, an
 
 
 class Settlement:
-    """Settles the leads of one batch. Owned by the thread that loads it.
+    """Settles the leads of one batch. Used by the thread that loads it.
 
     Attributes:
         took: Whether the campaign took any of them.
@@ -34,7 +34,7 @@ class Settlement:
         self.took = False
 
     def counted(self, leads: Leads, counted: answers.Counted, since: float) -> None:
-        """The server says how many it took: every lead has its outcome then.
+        """Settle leads after an answer that says how many the server accepted.
 
         Args:
             leads: What was sent, in that order.
@@ -42,26 +42,26 @@ class Settlement:
             since: Epoch seconds on the server's clock; the request was not sent before.
 
         Raises:
-            EngageVoiceError: The run can not go on.
+            EngageVoiceError: The run cannot continue.
         """
-        reading = divide_batch([buffered.lead for buffered in leads], counted)
-        whole = len(reading.accepted) == len(leads)
-        taken: Sequence[BufferedLead] = leads if whole else [leads[position] for position in reading.accepted]
-        not_inserted = reading.not_inserted
-        refused = [(leads[position], "rejected_row", words) for position, words in reading.rejected.items()]
-        if reading.uncertain:
-            found, dropped, missing = self._look_up([leads[position] for position in reading.uncertain], since)
-            if reading.short is None:
+        answer = divide_batch([buffered.lead for buffered in leads], counted)
+        whole = len(answer.accepted) == len(leads)
+        taken: Sequence[BufferedLead] = leads if whole else [leads[position] for position in answer.accepted]
+        not_inserted = answer.not_inserted
+        refused = [(leads[position], "rejected_row", message) for position, message in answer.rejected.items()]
+        if answer.uncertain:
+            found, dropped, missing = self._look_up([leads[position] for position in answer.uncertain], since)
+            if answer.short is None:
                 dropped, missing = [*dropped, *missing], []
             taken, not_inserted = [*found, *dropped], len(dropped)
             refused += [(buffered, "not_accepted", NOT_ACCEPTED) for buffered in missing]
         self._take(taken, not_inserted, cleared=[buffered for buffered, _, _ in refused])
-        for buffered, reason, words in refused:
-            rejection = Rejection(Stage.SERVER, reason, words)
+        for buffered, reason, message in refused:
+            rejection = Rejection(Stage.SERVER, reason, message)
             self._parts.outcomes.reject(buffered.record, self._campaign, rejection, buffered.lead)
 
     def unknown(self, leads: Leads, since: float) -> Leads:
-        """Nobody says what became of a request: look up what arrived and settle it.
+        """Settle leads of a request without a usable answer: look up which of them the server holds.
 
         Args:
             leads: What was sent.
@@ -71,7 +71,7 @@ class Settlement:
             Leads that were not stored.
 
         Raises:
-            EngageVoiceError: The run can not go on, or the search stays down.
+            EngageVoiceError: The run cannot continue, or the search stays down.
         """
         found, dropped, missing = self._look_up(leads, since)
         self._take([*found, *dropped], not_inserted=len(dropped))
@@ -85,7 +85,7 @@ class Settlement:
         """Leads the campaign holds, leads it dropped as duplicates of those, and leads it does not hold.
 
         A lead that is missing while another of the same request with its phone is there was dropped as its
-        duplicate, unless the server keeps all: sent again on its own it would ring the same person twice.
+        duplicate, unless the server keeps all. Sent again on its own, it would make the dialer call that person twice.
         """
         sent = list(leads)
         held = self._parts.reconciler.held(
@@ -101,12 +101,12 @@ class Settlement:
         return found, dropped, [buffered for buffered in missing if buffered not in dropped]
 
     def _take(self, leads: Sequence[BufferedLead], not_inserted: int = 0, cleared: Sequence[BufferedLead] = ()) -> None:
-        """The server accepted these: into the ledger first, so that STATE never passes what is not written there.
+        """Settle accepted leads. The ledger comes first, so that STATE never passes a lead that is not written there.
 
         Args:
             leads: Accepted, those not inserted last.
             not_inserted: How many of them the server dropped as duplicates or do-not-call.
-            cleared: Leads that were noted, and that the server refused.
+            cleared: Leads that were claimed, and that the server refused.
         """
         parts = self._parts
         at = parts.server_time.latest()

@@ -1,4 +1,4 @@
-"""Versions of a stream (`load_method: overwrite`): what an activated one no longer holds is taken out of the dialer."""
+"""Versions of a stream (`load_method: overwrite`): leads that an activated version no longer holds are retired."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ LEADS_AT_ONCE = 500
 
 
 class VersionStore(Protocol):
-    """Which leads versions hold, and which leads of a stream they do not: see `ledger_versions.LedgerVersions`."""
+    """Which leads versions hold, and which leads of a stream they do not: see `LedgerVersions`."""
 
     def record_seen(self, stream: str, version: int, leads: Collection[str]) -> None:
         """A version holds these leads."""
 
     def holds(self, stream: str, version: int, extern_id: str) -> bool:
-        """Whether a version holds this one."""
+        """Whether a version holds this lead."""
 
     def count(self, stream: str, version: int) -> tuple[int, int]:
         """How many leads in the dialer a version does not hold, and how many there are."""
 
     def missing(self, stream: str, version: int, after: str, most: int) -> list[tuple[str, str]]:
-        """Campaign and `externId` of those, behind an id."""
+        """Campaign and `externId` of leads that a version does not hold, behind an id."""
 
     def activated(self, stream: str) -> int | None:
         """The version that was activated last."""
 
     def record_activated(self, stream: str, activated: int) -> None:
-        """A version was activated: what versions hold is of no more use."""
+        """A version was activated: which leads versions hold is not needed any more."""
 
 
 class InMemoryVersionStore:
-    """What versions hold, for a dry run, which writes nothing; what they do not hold is counted in the ledger.
+    """Which leads versions hold, for a dry run, which writes nothing. The leads they do not hold come from the ledger.
 
     Args:
         ledger: Holds the leads.
@@ -85,34 +85,33 @@ class InMemoryVersionStore:
 
 
 class Versions:
-    """What versions hold, and what becomes of the rest.
+    """Notes which leads versions hold, and retires the others when a version is activated.
 
-    `see` is called by whoever holds the lock of `Delivery`, or reads; everything else only by the thread that reads,
-    and what is seen is looked at only when all that was read is out.
+    `note` is called with the lock of the backlog, or by the reading thread; everything else by the reading thread only,
+    after all that was read has its outcome.
 
     Args:
-        seen: Where it is kept what they hold.
-        retire: Takes leads of a stream out of the dialer: stream, campaign and `externId` of each; gives back how many
-            the server would not.
-        max_retired_percent: Of the leads of a stream.
+        store: Keeps which leads versions hold.
+        retire: Retires leads of a stream, given as campaign and `externId`; returns how many the server refused.
+        max_retired_percent: The most that one version may retire of the leads of its stream.
     """
 
     def __init__(
         self,
-        seen: VersionStore,
+        store: VersionStore,
         retire: Callable[[str, list[tuple[str, str]]], int],
         max_retired_percent: float,
     ) -> None:
-        self._seen = seen
+        self._store = store
         self._retire = retire
-        self._most = max_retired_percent
-        self._early: dict[str, int] = {}
+        self._max_percent = max_retired_percent
+        self._early: dict[str, int] = {}  # activated before their first record
         self._came: dict[str, set[int]] = defaultdict(set)  # of each stream, versions of which this run read records
-        self._swept: dict[str, int] = {}
-        self._activated: dict[str, int | None] = {}  # by the runs before
+        self._swept: dict[str, int] = {}  # activated by this run
+        self._activated: dict[str, int | None] = {}  # by earlier runs
 
-    def see(self, stream: str, records: Iterable[tuple[ReadRecord, str]]) -> None:
-        """Records and their `externId`s: noted before they have their outcome, and before STATE passes them."""
+    def note(self, stream: str, records: Iterable[tuple[ReadRecord, str]]) -> None:
+        """Note records and their `externId`s, before they have their outcome, and before STATE passes them."""
         by_version: dict[int, list[str]] = defaultdict(list)
         for record, extern_id in records:
             leads = by_version[record.version or ANY_VERSION]
@@ -121,25 +120,25 @@ class Versions:
         for version, extern_ids in by_version.items():
             self._came[stream].add(version)
             if extern_ids and version != self._activated_before(stream):
-                self._seen.record_seen(stream, version, extern_ids)
+                self._store.record_seen(stream, version, extern_ids)
 
-    def doubt(self, stream: str, record: ReadRecord) -> None:
-        """Which lead a record is can not be told: its version may hold any of those that it seems to lack."""
+    def note_unknown(self, stream: str, record: ReadRecord) -> None:
+        """Note a record whose lead is unknown: its version may hold any of the leads that it seems to lack."""
         version = record.version or ANY_VERSION
         self._came[stream].add(version)
-        self._seen.record_seen(stream, version, [NO_EXTERN_ID])
+        self._store.record_seen(stream, version, [NO_EXTERN_ID])
 
     def activate(self, stream: str, version: int) -> None:
-        """A version is whole, and everything of it has its outcome.
+        """A version is complete, and all its records have their outcome: retire the leads it does not hold.
 
-        Taps also activate a version before its first record, so that it is of use at once: such a one says nothing of
-        what it does not hold. It counts at the end of the input, if no record of its stream came. Taps that read only
-        what changed go on activating the version of their first run, before or after some records of it: a version
-        counts when it is activated for the first time, and whatever comes of it later is of it.
+        Taps also activate a version before its first record, so that the version can be used at once. Nothing follows
+        from that for leads it does not hold, unless the input ends without a record of the stream. Taps that read only
+        what changed activate the version of their first run again and again, before or after some records of it.
+        So a version counts when it is activated for the first time, and records of it that come later belong to it.
 
         Raises:
             RetiredTooMany: It lacks more leads than may be retired.
-            EngageVoiceError: The run can not go on.
+            EngageVoiceError: The run cannot continue.
         """
         if version == self._swept.get(stream, self._activated_before(stream)):
             self._early.pop(stream, None)
@@ -150,14 +149,14 @@ class Versions:
             self._early[stream] = version
 
     def finish(self, *, whole: bool = True) -> None:
-        """The input is at its end: versions without a record are whole as well.
+        """The input has ended: versions without a record are complete as well.
 
         Args:
-            whole: Whether it came to its end; where it broke off, nobody knows what would have come.
+            whole: Whether the input came to its end. Where it broke off, records of a version may be missing.
 
         Raises:
             RetiredTooMany: One lacks more leads than may be retired.
-            EngageVoiceError: The run can not go on.
+            EngageVoiceError: The run cannot continue.
         """
         for stream, version in self._early.items():
             if whole and not self._came[stream]:
@@ -169,33 +168,33 @@ class Versions:
                     version,
                 )
         for stream, version in self._swept.items():
-            self._seen.record_activated(stream, version)
+            self._store.record_activated(stream, version)
 
     def _activated_before(self, stream: str) -> int | None:
         if stream not in self._activated:
-            self._activated[stream] = self._seen.activated(stream)
+            self._activated[stream] = self._store.activated(stream)
         return self._activated[stream]
 
     def _sweep(self, stream: str, version: int) -> None:
         self._swept[stream] = version
-        if self._seen.holds(stream, version, NO_EXTERN_ID):
+        if self._store.holds(stream, version, NO_EXTERN_ID):
             logger.warning(
                 "Stream %s: a stream map failed on a record of version %d, which may be any lead; nothing is retired.",
                 stream,
                 version,
             )
             return
-        missing, total = self._seen.count(stream, version)
-        if missing * 100 > self._most * total:
+        missing, total = self._store.count(stream, version)
+        if missing * 100 > self._max_percent * total:
             msg = (
                 f"stream {stream}: version {version} no longer holds {missing} of {total} leads in the dialer "
-                f"({100 * missing / total:.1f} %), more than max_retired_percent ({self._most:g} %) allows. None was "
-                "retired. Is the tap still reading all of it? If so, raise max_retired_percent for one run; for a tap "
-                "that reads only what changed, set load_method to 'upsert'."
+                f"({100 * missing / total:.1f} %), more than max_retired_percent ({self._max_percent:g} %) allows. "
+                "None was retired. Is the tap still reading all of it? If so, raise max_retired_percent for one run; "
+                "for a tap that reads only what changed, set load_method to 'upsert'."
             )
             raise RetiredTooMany(msg)
         after, kept = "", 0
-        while leads := self._seen.missing(stream, version, after, LEADS_AT_ONCE):
+        while leads := self._store.missing(stream, version, after, LEADS_AT_ONCE):
             kept += self._retire(stream, leads)
             after = leads[-1][1]
         if kept:

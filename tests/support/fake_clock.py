@@ -1,4 +1,4 @@
-"""A clock that goes on only when told to, or when somebody sleeps on it."""
+"""A clock that moves only when a test advances it, or when code sleeps on it."""
 
 from __future__ import annotations
 
@@ -41,6 +41,6 @@ class FakeClock:
             self.slept.append(seconds)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass without anybody sleeping."""
+        """Let time pass without a sleep."""
         with self._lock:
             self._now += seconds

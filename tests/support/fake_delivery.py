@@ -1,4 +1,4 @@
-"""A delivery that loads into a list: what the tests of buffers and drains stand in."""
+"""A delivery that loads into a list, for the tests of buffers and drains."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class FakeDelivery:
         )
 
     def load(self, batch: Batch) -> Sequence[BufferedLead]:
-        """Takes every lead of the batch, once the gate is open."""
+        """Accepts every lead of the batch, once the gate is open."""
         with self.lock:
             self.batches.append(batch)
         self.gate.wait()

@@ -1,4 +1,4 @@
-"""A server in memory, and runs against it that may be killed after any step: what the histories of leads play on."""
+"""A server in memory, and runs against it that may be killed after any step, for the histories of leads."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ SETS: Mapping[str, dict[str, Any]] = {
 
 
 class Killed(EngageVoiceError):  # noqa: N818 - what happened, not what went wrong
-    """The process is no more."""
+    """The process was killed."""
 
     code = "killed"
 
@@ -75,7 +75,7 @@ class KillSwitch:
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        """Something that is done as a whole, or that the run does not live to do."""
+        """A step that is done completely, or not at all because the run is killed before it."""
         with self._lock:
             if self._left is not None and self._left <= 0:
                 raise Killed("killed")
@@ -109,7 +109,7 @@ class FakeServer:
 
     def __init__(self) -> None:
         self.clock = FakeClock()
-        self.life = KillSwitch()
+        self.kill_switch = KillSwitch()
         self.rows: list[Row] = []
         self.listed: list[str] = []
         self.refused: set[str] = set()
@@ -129,7 +129,7 @@ class FakeServer:
         """The loader."""
         del envelope, about
         on_sent()
-        with self.life.step():
+        with self.kill_switch.step():
             for body in bodies:
                 self._count += 1
                 fields = json.loads(body)
@@ -165,7 +165,7 @@ class FakeServer:
         """One lead."""
         del options
         effort("requests")
-        with self.life.step():
+        with self.kill_switch.step():
             for row in self.rows:
                 if (row.campaign_id, row.lead_id) == (campaign_id, lead_id):
                     row.fields = {
@@ -181,7 +181,7 @@ class FakeServer:
         assert campaign_ids
         assert lead_ids
         effort("requests")
-        with self.life.step():
+        with self.kill_switch.step():
             chosen = [row for row in self.rows if row.campaign_id in campaign_ids and row.lead_id in lead_ids]
             if action == "DELETE_LEADS":
                 self.rows = [row for row in self.rows if row not in chosen]
@@ -193,7 +193,7 @@ class FakeServer:
         """The do-not-call list."""
         del country, extern_id
         effort("requests")
-        with self.life.step():
+        with self.kill_switch.step():
             self.listed.append(phone)
         return Changed()
 
@@ -241,8 +241,8 @@ def run_records(
     url: str | None = None,
     limits: BufferLimits = LIMITS,
 ) -> RunResult:
-    """See records through, as the target does, unless the run is killed before."""
-    server.life = life = KillSwitch(steps)
+    """Bring records to their outcomes, as the target does, unless the run is killed before."""
+    server.kill_switch = kill_switch = KillSwitch(steps)
     clock = server.clock
     clock.advance(5)
     halt = Halt(clock)
@@ -250,14 +250,14 @@ def run_records(
     states: list[str] = []
 
     def write_state(line: str) -> None:
-        with life.step():
+        with kill_switch.step():
             states.append(line)
 
     checkpoints = Checkpoints(nothing, write_state)
     rejects = Rejects(folder / f"{run_name}.jsonl", run_name, clock)
     outcomes = Outcomes(run, rejects, checkpoints, 100.0)
     ledger = Ledger.open(url, folder, ACCOUNT, run_name)
-    _mortal(ledger, life)
+    _make_writes_steps(ledger, kill_switch)
     made = RunResult()
     client: Any = server
     delivery: Delivery | None = None
@@ -311,19 +311,19 @@ def run_records(
         rejects.close()
         ledger.close()
     made.passed = int(json.loads(states[-1])) if states else 0
-    made.steps = life.taken
+    made.steps = kill_switch.taken
     made.outcome = {name: count for name, count in run.totals().items() if count and name in OUTCOMES}
     return made
 
 
-def _mortal(ledger: Ledger, life: KillSwitch) -> None:
+def _make_writes_steps(ledger: Ledger, kill_switch: KillSwitch) -> None:
     """Each write is a step."""
     book = ledger._account
     writing = book.writing
 
     @contextmanager
     def step() -> Iterator[Any]:
-        with life.step(), writing() as connection:
+        with kill_switch.step(), writing() as connection:
             yield connection
 
     book.writing = step  # type: ignore[method-assign]

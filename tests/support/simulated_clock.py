@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class SimulatedClock:
-    """A clock on which threads sleep. What they do is the same in every run: the one that wakes first goes on alone.
+    """A clock on which threads sleep. What they do is the same in every run: the one that wakes first runs alone.
 
     Only the thread whose turn it is touches the heap.
     """
@@ -35,29 +35,29 @@ class SimulatedClock:
         return self._now
 
     def sleep(self, seconds: float) -> None:
-        """Wait in simulated time; the others play meanwhile."""
+        """Wait in simulated time; the others run meanwhile."""
         assert seconds >= 0
         woken = threading.Event()
         heapq.heappush(self._sleepers, (self._now + seconds, next(self._numbers), woken))
         self._next()
         woken.wait()
 
-    def run(self, actors: Sequence[Callable[[], None]]) -> float:
-        """Let each actor play to its end; the seconds that took."""
+    def run(self, functions: Sequence[Callable[[], None]]) -> float:
+        """Run each function on a thread of its own to its end; returns the simulated seconds that took."""
         began = self._now
 
-        def run(actor: Callable[[], None], begin: threading.Event) -> None:
+        def run(function: Callable[[], None], begin: threading.Event) -> None:
             begin.wait()
             try:
-                actor()
-            except BaseException as error:  # noqa: BLE001 - whatever it is, the test is to see it
+                function()
+            except BaseException as error:  # noqa: BLE001 - every error must fail the test
                 self._errors.append(error)
             self._next()
 
-        for actor in actors:
+        for function in functions:
             begin = threading.Event()
             heapq.heappush(self._sleepers, (self._now, next(self._numbers), begin))
-            threading.Thread(target=run, args=(actor, begin), daemon=True).start()
+            threading.Thread(target=run, args=(function, begin), daemon=True).start()
         self._next()
         self._over.wait()
         if self._errors:

@@ -1,4 +1,4 @@
-"""What is to be done for a lead, by what its campaign has and by what killed runs left."""
+"""What is to be done for a lead, by what its campaign has and by the replay candidates of dead runs."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def retire(ledger: Ledger, how: Retire = Retire.SUPPRESS, campaign: str = "1001"
         ledger.leads.record_retired_everywhere("people", ["L0"])
 
 
-def doubt(ledger: Ledger, how: Retire | None) -> None:
-    """As if a run before had been killed in between."""
+def leave_uncertain(ledger: Ledger, how: Retire | None) -> None:
+    """As if an earlier run had been killed in between."""
     with ledger._account.writing() as connection:
         if how is not None:
             ledger.leads._retire(connection, "1001", ["L0"], f"{how.value}?")
@@ -89,7 +89,7 @@ def buffered(one: Lead) -> BufferedLead:
 
 
 def nothing(_ledger: Ledger) -> None:
-    """Nobody loaded anything."""
+    """No run loaded anything."""
 
 
 def loaded(ledger: Ledger) -> None:
@@ -129,19 +129,19 @@ def listed_here_and_dialled_elsewhere(ledger: Ledger) -> None:
     load(ledger, campaign="1002")
 
 
-def perhaps_suppressed(ledger: Ledger) -> None:
+def maybe_suppressed(ledger: Ledger) -> None:
     load(ledger)
-    doubt(ledger, Retire.SUPPRESS)
+    leave_uncertain(ledger, Retire.SUPPRESS)
 
 
-def perhaps_deleted(ledger: Ledger) -> None:
+def maybe_deleted(ledger: Ledger) -> None:
     load(ledger)
-    doubt(ledger, Retire.DELETE)
+    leave_uncertain(ledger, Retire.DELETE)
 
 
-def perhaps_changed(ledger: Ledger) -> None:
+def maybe_changed(ledger: Ledger) -> None:
     load(ledger)
-    doubt(ledger, None)
+    leave_uncertain(ledger, None)
 
 
 def adopted(ledger: Ledger) -> None:
@@ -171,9 +171,9 @@ def adopted(ledger: Ledger) -> None:
         (listed, KEEPS_OFF, "do_not_call", "do_not_call"),
         (listed_here_and_dialled_elsewhere, KEEPS_OFF, "do_not_call", "do_not_call"),
         (listed_here_and_dialled_elsewhere, Policy(list_phones=True, move=Retire.PAUSE), "to_move", "to_move"),
-        (perhaps_suppressed, APPEND, "to_change", "to_load"),
-        (perhaps_deleted, APPEND, "to_change", "to_load"),
-        (perhaps_changed, APPEND, "to_change", "to_change"),
+        (maybe_suppressed, APPEND, "to_change", "to_load"),
+        (maybe_deleted, APPEND, "to_change", "to_load"),
+        (maybe_changed, APPEND, "to_change", "to_change"),
         (adopted, UPSERT, "to_change", "to_change"),
     ],
 )
@@ -230,8 +230,8 @@ def noted_twice_and_changed_by_another_stream(ledger: Ledger) -> None:
         (twice, UPSERT, "ambiguous", {BEA.digest}),
         (suppressed, APPEND, "ambiguous", {RETIRED}),
         (noted_without_a_mark, APPEND, "ambiguous", {RETIRED}),
-        (perhaps_suppressed, APPEND, "ambiguous", {RETIRED}),
-        (perhaps_changed, UPSERT, "to_change", set()),
+        (maybe_suppressed, APPEND, "ambiguous", {RETIRED}),
+        (maybe_changed, UPSERT, "to_change", set()),
         (loaded_again, APPEND, "ambiguous", {RETIRED, BEA.digest}),
         (moved_on, MOVES, "ambiguous", {RETIRED}),
     ],
@@ -253,7 +253,7 @@ def test_what_is_to_be_done_for_the_first_version_read_again(
         (suppressed, "unchanged"),
         (loaded_again, "ambiguous"),
         (noted_without_a_mark, "to_retire"),
-        (perhaps_suppressed, "to_retire"),
+        (maybe_suppressed, "to_retire"),
     ],
 )
 def test_what_is_to_be_done_for_a_retirement_read_again(tmp_path: Path, past: Past, done: str) -> None:
@@ -261,7 +261,7 @@ def test_what_is_to_be_done_for_a_retirement_read_again(tmp_path: Path, past: Pa
         assert what(Dedupe(ledger, APPEND).compare_retirements("people", [FLAGGED])) == done
 
 
-def test_a_retirement_is_done_again_where_a_change_in_doubt_may_have_undone_it(tmp_path: Path) -> None:
+def test_a_retirement_is_done_again_where_an_uncertain_change_may_have_undone_it(tmp_path: Path) -> None:
     def past(ledger: Ledger) -> None:
         suppressed(ledger)
         ledger.claim("people", "1001", {"L0": ANN.digest}, 1.0, CHANGE)

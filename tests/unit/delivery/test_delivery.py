@@ -1,4 +1,4 @@
-"""From a mapped lead to a batch on its way: order, backpressure, age, dedupe, and the way out when something fails."""
+"""From a mapped lead to a batch on its way: order, backpressure, age, dedupe, and what happens when something fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes and retirements on their way: beside the loads, in the order of the records, within their own fake."""
+"""Changes and retirements: beside the loads, in the order of the records, within their own memory."""
 
 from __future__ import annotations
 
@@ -281,7 +281,7 @@ def test_the_last_record_decides_and_all_memory_is_freed(history: list[Any], gon
 
 
 def after_a_kill(tmp_path: Path, **options: Any) -> FakeDelivery:
-    """A killed run had loaded L0 twice, in two versions; the next one is open."""
+    """A dead run had loaded L0 twice, in two versions; the next one is open."""
     with open_fake_delivery(policy=UPSERT, ledger=Ledger.open(None, tmp_path, ACCOUNT, "killed")) as fake:
         fake.add_all([lead(0, firstName="Ann"), lead(0, firstName="Bea")])
         fake.delivery.finish()
@@ -295,11 +295,11 @@ class Listed:
         self.leads: list[str] = []
 
     def record_seen(self, _stream: str, _version: int, leads: Sequence[str]) -> None:
-        """See `versions.Seen`."""
+        """See `VersionStore`."""
         self.leads += leads
 
     def activated(self, _stream: str) -> None:
-        """See `versions.Seen`."""
+        """See `VersionStore`."""
 
 
 def test_catching_up_leaves_only_what_may_be_read_again_and_notes_what_waits_for_it(tmp_path: Path) -> None:

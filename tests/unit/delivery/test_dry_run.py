@@ -45,7 +45,7 @@ def flag(fake: FakeDelivery, extern_id: str, *numbers: str) -> None:
     fake.delivery.retire(fake.outcomes.read("people", {}), retirement)
 
 
-def test_leads_that_would_be_loaded_and_changed_are_told_apart(fake: FakeDelivery) -> None:
+def test_leads_that_would_be_loaded_and_changed_are_counted_apart(fake: FakeDelivery) -> None:
     known(fake, "L0")
     fake.add_all([lead(number) for number in range(5)])
     assert would(fake) == {"load": 4, "change": 1}

@@ -1,4 +1,4 @@
-"""What differs between two versions of a lead, told by digests alone."""
+"""What differs between two versions of a lead, found by digests alone."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def test_without_a_known_content_everything_is_sent_and_nothing_blanked(one: Lea
 
 
 @given(leads, leads, leads, st.booleans())
-def test_a_change_in_doubt_is_made_good_by_the_next(old: Lead, doubtful: Lead, new: Lead, arrived: bool) -> None:
-    there = doubtful if arrived else old
-    assert after(there.fields, differences(new, blurred(doubtful, content_of(old)))) == new.fields
+def test_an_uncertain_change_is_fixed_by_the_next(old: Lead, uncertain: Lead, new: Lead, arrived: bool) -> None:
+    there = uncertain if arrived else old
+    assert after(there.fields, differences(new, blurred(uncertain, content_of(old)))) == new.fields
 
 
 @given(leads, leads)
@@ -70,7 +70,7 @@ def test_the_content_of_a_lead_holds_no_value_of_it() -> None:
     assert json.loads(content).keys() == {"externId", "leadPhone", "firstName"}
 
 
-def test_equal_values_of_two_leads_do_not_look_it() -> None:
+def test_equal_values_of_two_leads_have_different_digests() -> None:
     one, other = (json.loads(content_of(lead(number, firstName="Ann"))) for number in range(2))
     assert one["firstName"] != other["firstName"]
 

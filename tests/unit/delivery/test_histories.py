@@ -1,4 +1,4 @@
-"""Any history of leads, read by runs that are killed after any step: the newest record of each has the last word."""
+"""Any history of leads, read by runs that are killed after any step: the newest record of each lead decides."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ flags = st.tuples(number, st.booleans())
 
 @dataclass(frozen=True)
 class Phase:
-    """What a run finds new at the source.
+    """One run, and what is new at its source.
 
     Attributes:
         fresh: Records behind what was not read to the end before.
@@ -99,7 +99,7 @@ def newest(reads: Sequence[TapRecord]) -> dict[str, TapRecord]:
 def play(
     history: Sequence[Phase], policy: Policy, url: str | None = None
 ) -> tuple[FakeServer, list[TapRecord], list[RunResult]]:
-    """Let the runs have their turn, and a last one that comes to its end; gives all that was read, in its order."""
+    """Play the runs, then two that are not killed; returns all that was read, in its order."""
     server, results = FakeServer(), []
     behind: list[TapRecord] = []
     left: list[TapRecord] = []
@@ -151,7 +151,7 @@ def check(server: FakeServer, behind: Sequence[TapRecord], policy: Policy) -> No
 
 @settings(max_examples=120, deadline=None)
 @given(phases, st.sampled_from(sorted(POLICIES)))
-def test_the_newest_record_has_the_last_word(history: list[Phase], name: str) -> None:
+def test_the_newest_record_decides(history: list[Phase], name: str) -> None:
     policy = POLICIES[name]
     server, behind, _ = play(history, policy)
     check(server, behind, policy)

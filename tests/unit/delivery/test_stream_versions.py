@@ -1,4 +1,4 @@
-"""When a version of a stream counts, and which leads it lacks then."""
+"""When a version of a stream counts, and which leads it does not hold then."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Table:
 
     def read(self, version: int | None, *extern_ids: str) -> None:
         """Records of a version come."""
-        self.versions.see("people", [(self.record(version), extern_id) for extern_id in extern_ids])
+        self.versions.note("people", [(self.record(version), extern_id) for extern_id in extern_ids])
 
 
 @pytest.fixture(params=[False, True], ids=["run", "dry run"])
@@ -135,14 +135,14 @@ def test_a_record_without_a_key_is_a_record_all_the_same(table: Table) -> None:
 
 def test_a_record_that_may_be_any_lead_keeps_all_of_them(table: Table) -> None:
     table.read(1, *FOUR[:3])
-    table.versions.doubt("people", table.record(1))
+    table.versions.note_unknown("people", table.record(1))
     table.versions.activate("people", 1)
     table.versions.finish()
     assert table.retired == []
 
 
-def test_a_version_in_doubt_says_nothing_of_the_next_one(table: Table) -> None:
-    table.versions.doubt("people", table.record(1))
+def test_an_unknown_lead_of_a_version_does_not_concern_the_next_one(table: Table) -> None:
+    table.versions.note_unknown("people", table.record(1))
     table.versions.activate("people", 1)
     table.versions.finish()
     table.begin()
