@@ -1,4 +1,4 @@
-"""Account: how well the target uses an account's quota, how soon and how light, against a server with a script.
+"""Account: how well the target uses an account's quota, and its latency, memory and start, with a scripted server.
 
 `python benchmarks/account.py [--quick] all`, or one of `quota`, `overlap`, `latency`, `memory`, `start`.
 """

@@ -1,4 +1,4 @@
-"""Who runs against whom, with what configuration, and how each proves that it did the work."""
+"""The programs that are compared, their configuration, and how each proves that it did the work."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def loaded(folder: Path) -> int:
     """Leads of the target's run record.
 
     Raises:
-        RunFailedError: There is none, it tells of another outcome, or the last STATE is not the stream's last.
+        RunFailedError: There is none, it has another outcome, or the last STATE is not that of the stream.
     """
     records = [json.loads(path.read_bytes()) for path in (folder / STATE_DIR / "runs").glob("*.json")]
     if len(records) != 1 or records[0]["status"] != "ok":

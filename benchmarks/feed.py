@@ -1,4 +1,4 @@
-"""This target with its standard input kept open, so that it can be written to while the clock runs."""
+"""A run of this target whose standard input stays open, so that a benchmark can write to it while it measures."""
 
 from __future__ import annotations
 

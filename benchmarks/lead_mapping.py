@@ -39,7 +39,7 @@ def target_mapping(campaign: Any) -> dict[str, Any]:
 
 
 def plain_lead(record: Mapping[str, Any]) -> dict[str, str]:
-    """The same in plain Python, without checks: what is empty is left out, a phone is its digits."""
+    """The same in plain Python, without checks: the lead lacks empty fields, and a phone is its digits."""
     lead = {name: str(value) for name, source in FIELDS.items() if (value := record.get(source)) not in (None, "")}
     phone = record.get("MobilePhone") or record.get("Phone")
     if phone:

@@ -1,4 +1,4 @@
-"""The benchmark's server as a process of its own, and what it saw."""
+"""The benchmark's server in its own process, and the requests that it received."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Loopback:
             self._popen.stdout.close()
 
     def journal(self) -> Journal:
-        """What it saw so far."""
+        """The requests so far."""
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with direct.open(self.url + JOURNAL_PATH, timeout=60) as answer:
             content = json.load(answer)

@@ -1,4 +1,4 @@
-"""Overlap: what several requests at the same time bring when each takes long (issue 4, point 3)."""
+"""Overlap: how much faster several requests at once are when each is slow (issue 4, point 3)."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Records: the processor time that one record costs, beside the stock SDK target and the floor.
+"""Records: the processor time of one record, compared with the stock SDK target and the floor.
 
 `python benchmarks/records.py [--records 100000] [--rounds 5] [--profile]`
 
-The contenders run in turn as whole processes, in rotating order, on the same file; each posts to a server of its own
-in another process. What a process spends on starting is measured with a short stream in the same round and taken off.
+The contenders run one after another as whole processes, in rotating order, on the same file. Each posts to its own
+server in another process. The cost of the start is measured with a short stream in the same round and subtracted.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _compare(records: int, rounds: int, folder: Path) -> None:
 
 
 def _rotated(number: int) -> tuple[Contender, ...]:
-    """Nobody always runs first, on a machine that may be getting warmer or busier."""
+    """A different contender runs first in each round: the machine may be getting warmer or busier."""
     start = number % len(CONTENDERS)
     return CONTENDERS[start:] + CONTENDERS[:start]
 
@@ -141,7 +141,7 @@ def _aim(name: str, ratio: float) -> str:
 
 
 def _quotient(value: float, by: float) -> float:
-    """Not a number where too few records left nothing to divide by."""
+    """NaN where there were too few records to measure."""
     return value / by if by > 0 else math.nan
 
 

@@ -1,4 +1,4 @@
-"""What the benchmark's server does: its windows, how long it takes, what campaigns it has."""
+"""The behavior of the benchmark's server: its rate windows, its latency, its campaigns."""
 
 from __future__ import annotations
 

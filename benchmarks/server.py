@@ -1,6 +1,6 @@
-"""A small Engage Voice that costs little and counts all: it answers what a run asks for with `api_token`.
+"""A small Engage Voice that costs little and counts every request of a run with `api_token`.
 
-It runs in a process of its own, `python -m benchmarks.server '<script>'`, and prints its port. `loopback.py` starts it.
+It runs in its own process, `python -m benchmarks.server '<script>'`, and prints its port. `loopback.py` starts it.
 It speaks just enough HTTP/1.1 for one client: kept-alive connections, a `Content-Length`, one request at a time each.
 """
 
@@ -84,8 +84,8 @@ class Service:
         wait = self._draw.uniform(*self._script.latency)
         self.loads.append([arrived, arrived + wait, 200, campaign, leads, ids])
         counts = {"leadsSupplied": leads, "leadsAccepted": leads, "leadsInserted": leads}
-        words = {"processingResult": "OK", "processingStatus": "DEFAULT_NOT_A_FAILURE", "rejectedRows": []}
-        return 200, json.dumps(counts | words).encode(), wait
+        fixed = {"processingResult": "OK", "processingStatus": "DEFAULT_NOT_A_FAILURE", "rejectedRows": []}
+        return 200, json.dumps(counts | fixed).encode(), wait
 
     def _rows(self, path: str) -> list[dict[str, Any]]:
         """The directory; the lead search finds nothing."""

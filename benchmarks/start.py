@@ -1,4 +1,4 @@
-"""Start: how long until the target says something, and until it posts (issue 4, point 6)."""
+"""Start: the time until the target prints something, and until it posts (issue 4, point 6)."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def _steps(records: int, ledger: Ledger) -> list[Step]:
 
 
 def _ignore(*_given: object) -> None:
-    """Takes a message, and does nothing with it."""
+    """Take a message and do nothing with it."""
 
 
 def _compiled() -> Stream:
@@ -231,7 +231,7 @@ def _phones(read: Sequence[Mapping[str, Any]]) -> Step:
 
 
 def _ledger(ledger: Ledger, leads: Sequence[Lead]) -> None:
-    """What the ledger is asked and told of leads that are new, a request's leads together."""
+    """The calls to the ledger for new leads, one batch at a time."""
     load = next(_LOADS)
     for start in range(0, len(leads), BATCH_ROWS):
         digests = {f"{load}-{lead.extern_id}": lead.digest for lead in leads[start : start + BATCH_ROWS]}
@@ -242,11 +242,11 @@ def _ledger(ledger: Ledger, leads: Sequence[Lead]) -> None:
 
 
 _LOADS = itertools.count()
-"""Makes the leads of each call to `_ledger` new ones."""
+"""Numbers the calls to `_ledger`, so that the leads of each call are new to the ledger."""
 
 
 def _encode(leads: Sequence[Lead]) -> Step:
-    """A struct's fields are in the order of their names already; those of a dictionary are sorted first."""
+    """The fields of a struct are in the order of their names. Those of a dictionary are sorted first."""
     fields = [lead.fields for lead in leads]
     names = sorted({name for each in fields for name in each})
     row_of = msgspec.defstruct("Row", [(name, Any, None) for name in names], omit_defaults=True, gc=False)

@@ -27,7 +27,7 @@ _PLACES = (
 )
 _AREAS = ("212", "312", "415", "510", "617", "628", "646", "650", "718", "773", "857", "917")
 _PHONE_SHAPES = ("+1{0}555{1}", "({0}) 555-{1}", "{0}-555-{1}", "{0}555{1}")
-"""E.164, and the ways a number is typed in the United States."""
+"""E.164, and the usual ways to write a number in the United States."""
 _SOURCES = ("Web", "Partner Referral", "Purchased List", "Trade Show", None)
 _STATUSES = ("Open - Not Contacted", "Working - Contacted", "Closed - Not Converted")
 _RATINGS = ("Hot", "Warm", "Cold", None)
@@ -104,7 +104,7 @@ def record(number: int, draw: random.Random, campaigns: Sequence[str]) -> dict[s
 
 
 def _phone(draw: random.Random) -> str:
-    """A number of the exchange 555, which rings nobody."""
+    """A number of the exchange 555, which belongs to no telephone."""
     return draw.choice(_PHONE_SHAPES).format(draw.choice(_AREAS), f"{draw.randint(0, 9999):04}")
 
 

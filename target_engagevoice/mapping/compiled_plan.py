@@ -1,8 +1,10 @@
-"""A plan as one straight-line function: what most records of a stream take, in two thirds of the time.
+"""Compiles a plan into one straight-line function that makes the leads of most records.
 
-The plan, and `mapping` that goes through it, stays the reference: whatever is not plain is left to it, and a property
-test compares the two. Python is written and compiled, as `dataclasses` does it, because a loop over the fields costs
-more than reading them. For four lead fields the function is
+`plain_mapping`, which applies the plan field by field, stays the reference. The function leaves every record to it that
+needs a repair or a rejection, and a property test compares the two. The function is Python source, compiled as
+`dataclasses` does it, because a loop over the fields costs more than reading them: mapping a record of 15 fields takes
+3.3 µs here and 17.5 µs by the plan, of about 20 µs for the whole record (`taskset -c 1 python benchmarks/steps.py`,
+map; November 2026). For four lead fields the function is
 
     def lead(record):
         get = record.get
@@ -23,8 +25,8 @@ more than reading them. For four lead fields the function is
             value1 = None if type(value1) is str and not value1 else converted1(value1)
         return lead_of(key, phone, encode(Row(value1, key, phone, value0)))
 
-A text that sorts behind `!` is not empty and does not start with a blank of ASCII. What else could be wrong with it is
-looked for once, in the body, not in each text.
+A text that sorts behind `!` is not empty and does not start with an ASCII blank. Control characters and other blanks
+are looked for once in the body instead of in each text.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from target_engagevoice.mapping.lead_phones import number_aside, usable_numbers
+from target_engagevoice.mapping.lead_phones import other_phone, usable_numbers
 from target_engagevoice.mapping.plan import is_simple
 from target_engagevoice.model.lead import (
     EXTENDED,
@@ -60,43 +62,43 @@ if TYPE_CHECKING:
     from target_engagevoice.model.phone import Phone
 
 _CLEANED = re.compile(rb"\\[bfu]").search
-"""Finds a control character that `values.clean` would have taken out; tab and line ends are written otherwise."""
+"""Finds a control character that `values.clean` removes. JSON writes tabs and line ends with other letters."""
 
 _BLANKS = sorted(blank.encode() for blank in BLANK if not blank.isascii())
-"""The blanks beyond ASCII, UTF-8."""
+"""The blanks outside ASCII, in UTF-8."""
 
 _BLANKS_START = sorted({blank[:1] for blank in _BLANKS})
 _STARTS_BLANK = re.compile(b':"(?:' + b"|".join(_BLANKS) + b")").search
-"""Finds a text that starts with such a blank, and may have nothing else."""
+"""Finds a text that starts with such a blank, and may hold nothing but blanks."""
 
 
-class Unusual(Exception):  # noqa: N818 - no error: it never leaves `mapping`
-    """The record is for the plan itself: to be rejected, or to be repaired."""
+class Unusual(Exception):  # noqa: N818 - not an error: `mapping` always catches it
+    """The record needs its plan: it is to be rejected or repaired."""
 
 
 def compile_plan(plan: Plan, mapping: PlainMapping) -> Callable[[Record], Lead]:
-    """The function of a plan. With several phones for a lead, it is for campaigns that take several.
+    """Compile a plan. Where `multiple_phones` is `all`, the function is for campaigns that take several numbers.
 
     Args:
         plan: What the stream's records become.
         mapping: Makes leads from the plan.
 
     Returns:
-        Takes a record, gives the lead that the plan makes of it. Raises `Unusual` or `UnicodeEncodeError` for a
-        record that the plan must see.
+        Takes a record and returns the lead that the plan makes of it. Raises `Unusual` or `UnicodeEncodeError` for a
+        record that needs its plan.
     """
-    return _Writing(mapping).function(plan)
+    return _FunctionWriter(mapping).function(plan)
 
 
 def compile_flags(deleted: Sources, do_not_call: Sources) -> Callable[[Record], Outcome | None]:
-    """The function that says whether a flag of a record is set.
+    """Compile a check of the flags of a record.
 
     Args:
-        deleted: Where it would say that the row is deleted.
-        do_not_call: Where it would forbid the call; deleted goes first.
+        deleted: The fields that mark a row as deleted. They come before the others.
+        do_not_call: The fields that forbid the call.
 
     Returns:
-        Takes a record, gives `DELETED`, `DO_NOT_CALL` or None.
+        Takes a record and returns `DELETED`, `DO_NOT_CALL` or None.
     """
     named: dict[str, Any] = {"is_flagged": is_flagged}
     lines = ["def flagged(record):", "get = record.get"]
@@ -113,7 +115,7 @@ def compile_flags(deleted: Sources, do_not_call: Sources) -> Callable[[Record], 
 
 
 def _literal(name: str) -> str:
-    """A field's name as Python; that of a subclass is not asked how it would like to be written."""
+    """A field's name as a Python literal, also where a subclass of `str` has its own `__repr__`."""
     return str.__repr__(name)
 
 
@@ -121,16 +123,16 @@ def _function(lines: Iterable[str], named: dict[str, Any]) -> Any:
     """Compile a function.
 
     Args:
-        lines: The `def`, and what stands in it.
-        named: The objects it names.
+        lines: The `def` and its body.
+        named: The objects that the body names.
     """
     start, *body = lines
-    exec("\n    ".join([start, *body, ""]), named)  # noqa: S102 - written here; of a field, only its `_literal`
+    exec("\n    ".join([start, *body, ""]), named)  # noqa: S102 - written here; field names only as `_literal`
     return named[start.split("(")[0].removeprefix("def ")]
 
 
-class _Writing:
-    """One function on its way: its lines, the objects they name, and the variable of each lead field."""
+class _FunctionWriter:
+    """Writes one function: its lines, the objects they name, and the variable of each lead field."""
 
     def __init__(self, mapping: PlainMapping) -> None:
         self._mapping = mapping
@@ -141,8 +143,8 @@ class _Writing:
 
     def function(self, plan: Plan) -> Callable[[Record], Lead]:
         self._lead_phone(plan.lead_phone)
-        for at, source in enumerate(plan.aside, start=1):
-            self._phone_aside(at, source)
+        for at, source in enumerate(plan.other_phones, start=1):
+            self._other_phone(at, source)
         self._key(plan.extern_id)
         for at, source in enumerate(plan.values):
             self._value(at, source)
@@ -182,10 +184,10 @@ class _Writing:
         if self._phones.format == "e164":
             self._fields[LEAD_PHONE_E164] = "phone"
 
-    def _phone_aside(self, at: int, source: Value) -> None:
+    def _other_phone(self, at: int, source: Value) -> None:
         policy = self._mapping.policy_of(source)
         self._named[f"dialled{at}"] = policy.dialled
-        self._named[f"number_of{at}"] = _fit(lambda record: number_aside(source, policy, record))
+        self._named[f"number_of{at}"] = _fit(lambda record: other_phone(source, policy, record))
         self._first(f"text{at}", source.names)
         read = f"dialled{at}(text{at}) if type(text{at}) is str else None"
         if policy is self._phones and policy.multiple != "all":
@@ -230,7 +232,7 @@ class _Writing:
             self._fields[name] = f"map{at}"
 
     def _first(self, variable: str, names: Iterable[str]) -> None:
-        """Read the first of the record's fields that is not null."""
+        """Read the first of these fields of the record that is not null."""
         first, *others = [f"{variable} = get({_literal(name)})" for name in names] or [f"{variable} = None"]
         self._lines += [first, *(f"if {variable} is None: {other}" for other in others)]
 
@@ -245,17 +247,17 @@ def _by_label(labels: dict[str, str]) -> dict[str, str]:
 
 
 def _if_any(variable: str, source: Value) -> str:
-    """The rest of a condition: where all sources are fields of the record, and all null, there is nothing to ask."""
+    """The rest of a condition: where all sources are fields of the record and all are null, there is no value."""
     return f" and {variable} is not None" if len(source.names) == len(source.reads) else ""
 
 
 def _lead_of(extern_id: str, phone: str, body: bytes) -> Lead:
-    """The lead of a body whose texts are as the record has them.
+    """The lead of a body whose texts are those of the record, unchanged.
 
     Raises:
-        Unusual: A text has a character that is to be taken out, or may be blank.
+        Unusual: A text holds a character that is to be removed, or may be blank.
     """
-    if body.find(b"\\") >= 0 and _CLEANED(body):  # `find` of one byte is quick, and most bodies have none
+    if body.find(b"\\") >= 0 and _CLEANED(body):  # most bodies hold none, and `find` costs less than the pattern
         raise Unusual
     if not body.isascii() and _may_hold_blank(body):
         raise Unusual
@@ -263,7 +265,7 @@ def _lead_of(extern_id: str, phone: str, body: bytes) -> Lead:
 
 
 def _may_hold_blank(body: bytes) -> bool:
-    """Whether some text may consist of blanks beyond ASCII; most bodies lack the very bytes these start with."""
+    """Whether some text may consist of blanks outside ASCII. Most bodies hold none of the bytes these start with."""
     for start in _BLANKS_START:
         if body.find(start) >= 0:
             return _STARTS_BLANK(body) is not None
@@ -271,7 +273,7 @@ def _may_hold_blank(body: bytes) -> bool:
 
 
 def _fit(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A step of the plan that leaves what it would reject to the plan as a whole."""
+    """A step of the plan that raises `Unusual` instead of rejecting, so that the plan says why."""
 
     def fit(given: Any) -> Any:
         made = make(given)

@@ -1,6 +1,6 @@
-"""The `mappings` setting, read into frozen values (contract, section 4).
+"""Reads the `mappings` setting into frozen values (contract, section 4).
 
-What it means for a record is told by `mapping.py` and `routing.py`.
+`record_mapping` and `router` apply them to records.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 PRESETS = ("auto", "salesforce", "hubspot", "none")
 
-SEEN_IN_THE_WILD: Mapping[str, str] = MappingProxyType(
+COMMON_MISTAKES: Mapping[str, str] = MappingProxyType(
     {"middleName": "midName", "phone1": "leadPhone", "auxPhone1": "auxPhone", "passCount": "maxPasses"},
 )
-"""Wrong lead field names that integrations use, and the right ones (reference, section 4)."""
+"""Wrong lead field names seen in other integrations, and the right ones (reference, section 4)."""
 
 _MAPPING_KEYS = ("preset", "campaign", "fields", "do_not_call", "list", "skip")
 _LIST_ENUMS = MappingProxyType(
@@ -51,12 +51,12 @@ _LIST_TYPES: Mapping[str, type] = MappingProxyType(
 
 @dataclass(frozen=True)
 class CampaignByRecord:
-    """The campaign stands in the record.
+    """A field of the record chooses the campaign.
 
     Attributes:
-        source: Where.
-        names: The record's value to a campaign's id or name; None when the value is one itself.
-        default: The campaign of records whose field is empty or not in `names`; None for none.
+        source: The field.
+        names: From the field's value to a campaign's id or name; None when the value is one itself.
+        default: The campaign of records whose field is empty or not in `names`; None to reject them.
     """
 
     source: FieldPath
@@ -71,12 +71,12 @@ class StreamMapping:
     Attributes:
         pattern: Its key in `mappings`.
         preset: What fills the fields not named here; one of `PRESETS`.
-        campaign: An id or name, or where it stands in the record; None for the setting `campaign`.
+        campaign: An id or name, or the field that holds it; None for the setting `campaign`.
         fields: Lead field to its sources.
         maps: `extendedLeadData` and `personaPhoneConfig`: label to its sources.
-        do_not_call: Fields any of which forbids the call; None for the preset's.
-        list_options: What differs from the settings for this stream's lists.
-        skip: Whether the stream is not loaded at all.
+        do_not_call: Fields that each forbid the call; None for the preset's.
+        list_options: List options that differ from the settings for this stream.
+        skip: Whether the target skips the stream.
     """
 
     pattern: str
@@ -105,14 +105,14 @@ class Mappings:
         return cls({name: _stream(name, value) for name, value in by_stream(raw).items()})
 
     def find(self, stream: str) -> StreamMapping | None:
-        """The mapping of a stream: its exact name, else the longest glob that fits, else None."""
+        """The mapping of a stream: that of its exact name, else of the longest glob that matches, else None."""
         if stream in self.by_pattern:
             return self.by_pattern[stream]
         fitting = [pattern for pattern in self.by_pattern if fnmatchcase(stream, pattern)]
         return self.by_pattern[max(fitting, key=len)] if fitting else None
 
     def campaign_references(self) -> list[tuple[str, str]]:
-        """Every campaign the mappings name, with the place where they name it."""
+        """Every campaign that the mappings name, each with its place in the configuration."""
         references = []
         for pattern, mapping in self.by_pattern.items():
             where = f"mappings.{pattern}.campaign"
@@ -125,9 +125,9 @@ class Mappings:
 
 
 def by_stream(raw: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The mappings as written, by stream or glob.
+    """The mappings as the user wrote them, by stream or glob.
 
-    Undoes what Meltano does to a key with dots: `public.leads` arrives as `public: {leads: …}`.
+    Meltano turns a key with dots, `public.leads`, into `public: {leads: …}`. This function joins it again.
     """
     flat: dict[str, Any] = {}
     for name, value in raw.items():
@@ -177,17 +177,17 @@ def _lead_field(where: str, name: str) -> FieldType:
     if name in LEAD_FIELDS:
         return LEAD_FIELDS[name]
     if name in SERVER_FIELDS or name.startswith("lastPass"):
-        msg = f"{where}: {name!r} is the server's own field and can not be written."
+        msg = f"{where}: {name!r} is the server's own field and cannot be written."
         raise ConfigError(msg)
-    if name in SEEN_IN_THE_WILD:
-        msg = f"{where}: {name!r} is not a lead field; did you mean {SEEN_IN_THE_WILD[name]!r}?"
+    if name in COMMON_MISTAKES:
+        msg = f"{where}: {name!r} is not a lead field; did you mean {COMMON_MISTAKES[name]!r}?"
         raise ConfigError(msg)
     msg = f"{where}: {name!r} is not a lead field; {did_you_mean(name, LEAD_FIELDS)}"
     raise ConfigError(msg)
 
 
 def _labels(where: str, raw: Any, prefix: str = "") -> dict[str, Sources]:
-    """The labels of a map, to their sources; a dotted label that Meltano nested is put together again."""
+    """From the labels of a map to their sources. A dotted label that Meltano nested is joined again."""
     labels: dict[str, Sources] = {}
     for label, source in _object(where, raw).items():
         if isinstance(source, dict) and source and not {"field", "value"} & set(source):

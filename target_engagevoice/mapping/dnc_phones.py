@@ -1,4 +1,4 @@
-"""The phones of a record that must not be called, as the account's do-not-call list takes them."""
+"""Finds the phones of a record that must not be called, for the account's do-not-call list."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 def phones_to_list(
     sources: Iterable[Value], policy: PhonePolicy, international: PhonePolicy, record: Record
 ) -> tuple[DncPhone, ...]:
-    """Every number of a record that could be dialled, once.
+    """Every number of a record that could be dialed, once.
 
     Args:
-        sources: Where its numbers are.
+        sources: The fields that hold its numbers.
         policy: How leads carry numbers.
-        international: The same in E.164, for numbers that this policy does not let through, such as foreign ones.
-        record: It.
+        international: The same in E.164, for numbers that this policy rejects, such as foreign ones.
+        record: The record.
     """
     found: dict[str, DncPhone] = {}
     for source in sources:
@@ -44,11 +44,11 @@ def phones_to_list(
 
 @lru_cache(maxsize=10_000)
 def country_of(number: str, region: str) -> str:
-    """The country of a number, ISO 3166 in three letters: `USA`.
+    """The country of a number as the three letters of ISO 3166: `USA`.
 
     Args:
         number: National or E.164.
-        region: Where a national number is from, two letters; its country stands for what can not be told.
+        region: Of national numbers, two letters. Its country is used for a number whose country is unknown.
     """
     try:
         code = phonenumbers.region_code_for_number(phonenumbers.parse(number, region))
@@ -59,7 +59,7 @@ def country_of(number: str, region: str) -> str:
 
 @lru_cache(maxsize=300)
 def _three_letters(region: str) -> str:
-    import pycountry  # noqa: PLC0415 - only who puts phones on the list needs all the countries of the world
+    import pycountry  # noqa: PLC0415 - slow to import, and only the do-not-call list needs it
 
     country = pycountry.countries.get(alpha_2=region)
     return str(country.alpha_3) if country is not None else region

@@ -16,8 +16,8 @@ class FieldPath:
     """A field of the record, or one inside nested objects.
 
     Attributes:
-        parts: The names on the way, outermost first.
-        default: What stands in when the field is empty; None for nothing.
+        parts: The names of the nested fields, outermost first.
+        default: The value to use when the field is empty; None for none.
     """
 
     parts: tuple[str, ...]
@@ -47,7 +47,7 @@ class FieldPath:
         return ".".join(part.replace("\\", "\\\\").replace(".", "\\.") for part in self.parts)
 
     def read(self, record: Mapping[str, Any]) -> Any:
-        """The field's value, the default where it is missing or empty."""
+        """The field's value, or the default where it is missing or empty."""
         value: Any = record
         for part in self.parts:
             if not isinstance(value, dict) or part not in value:
@@ -63,11 +63,11 @@ class Constant:
     value: Any
 
     def read(self, record: Mapping[str, Any]) -> Any:
-        """The value, whatever the record."""
+        """The value, the same for any record."""
         del record
         return self.value
 
 
 Source: TypeAlias = FieldPath | Constant
 Sources: TypeAlias = tuple[Source, ...]
-"""Where a lead field comes from: the first source that is not empty wins."""
+"""The sources of a lead field. The first that is not empty wins."""

@@ -1,4 +1,4 @@
-"""The phone numbers of a lead: which of its sources have one that can be dialled."""
+"""Finds the phone numbers of a lead in its sources."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def usable_numbers(source: Value, policy: PhonePolicy, record: Record, *, only_one: bool) -> list[Phone] | Rejection:
-    """The usable numbers, best first; when there is none, the rejection of the first that was given."""
+    """The usable numbers, best first. Where there is none, the rejection of the first text that is not empty."""
     numbers: dict[str, Phone] = {}
     rejection: Rejection | None = None
     for written in source.phones(record):
@@ -26,10 +26,10 @@ def usable_numbers(source: Value, policy: PhonePolicy, record: Record, *, only_o
     return list(numbers.values()) or rejection or MISSING_PHONE
 
 
-def number_aside(source: Value, policy: PhonePolicy, record: Record) -> str | Rejection | None:
-    """A phone besides `leadPhone`, in the policy's format; that of `leadPhoneE164` is E.164 whatever the settings say.
+def other_phone(source: Value, policy: PhonePolicy, record: Record) -> str | Rejection | None:
+    """A phone besides `leadPhone`, in the policy's format.
 
-    Without a usable number it is left out. Only `leadPhoneE164` rejects the record: accounts that need it
+    Without a usable number the lead lacks the field. Only `leadPhoneE164` rejects the record: accounts that need it
     accept a lead without it and then do not load it (reference, section 4).
     """
     numbers = usable_numbers(source, policy, record, only_one=True)

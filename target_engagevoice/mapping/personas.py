@@ -1,4 +1,7 @@
-"""STRATEGIC campaigns: one `leadPhone`, and further phones under the account's own labels (reference, section 4)."""
+"""Checks what STRATEGIC campaigns take: one `leadPhone`, and other phones under the account's labels.
+
+The source is the reference, section 4.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Personas:
-    """What a mapping gives to STRATEGIC campaigns.
+    """Whether the leads of a mapping fit STRATEGIC campaigns.
 
     Attributes:
-        misfit: The rejection of records that only their own value sends to such a campaign; None when leads of the
-            mapping fit there. Campaigns that the configuration names were checked before.
+        misfit: The rejection of records whose own value chooses such a campaign; None when the leads fit. Campaigns
+            that the configuration names were checked before.
         warnings: What the user should look at before the first record is sent.
     """
 
@@ -38,7 +41,7 @@ class Personas:
     def compile(
         cls, mapping: StreamMapping, router: Router, phones: int, multiple: str, directory: Directory
     ) -> Personas:
-        """Check the mapping of a stream, with what its schema and its preset add.
+        """Check the mapping of a stream, together with its schema and its preset.
 
         Args:
             mapping: What the user says of the stream.
@@ -48,7 +51,7 @@ class Personas:
             directory: For the labels.
 
         Raises:
-            ConfigError: A STRATEGIC campaign that the configuration names would get what it does not take.
+            ConfigError: The leads do not fit, and the configuration names a STRATEGIC campaign.
         """
         misfit = _checked(mapping, router, phones, multiple, directory)
         strategic = [campaign for campaign in router.named if campaign.single_phone]
@@ -58,13 +61,13 @@ class Personas:
 
 
 def phone_sources(stream: str, schema: Mapping[str, Any], key_properties: Sequence[str], mapping: StreamMapping) -> int:
-    """How many of the sources of `leadPhone`, the user's or the preset's, may have a value in a stream."""
+    """How many sources of `leadPhone`, the user's or the preset's, may have a value in a stream."""
     fields = StreamFields.read(stream, schema)
     return sum(fields.feed([source]) for source in sources(mapping, fields.names, key_properties).get(LEAD_PHONE, ()))
 
 
 def needs_labels(rules: StreamRules, campaigns: Directory) -> bool:
-    """Whether a run should know the account's labels: a mapping uses some, or a STRATEGIC campaign is named."""
+    """Whether a run needs the account's labels: a mapping uses some, or a STRATEGIC campaign is named."""
     if not any(campaign.single_phone for campaign in campaigns.campaigns):
         return False
     mappings = rules.mappings.by_pattern.values()
@@ -76,10 +79,10 @@ def needs_labels(rules: StreamRules, campaigns: Directory) -> bool:
 
 
 def check_mappings(rules: StreamRules, directory: Directory) -> list[str]:
-    """Check the mappings as far as that can be done before a stream's schema is known.
+    """Check the mappings as far as possible before the schema of a stream is known.
 
     Returns:
-        A warning when they use labels and the server did not say which there are.
+        A warning when they use labels and the server did not list the account's.
 
     Raises:
         ConfigError: A STRATEGIC campaign would get a label that the account does not have, or several phones at once.
@@ -96,7 +99,7 @@ def check_mappings(rules: StreamRules, directory: Directory) -> list[str]:
     if not labelled or directory.phone_labels is not None or not needs_labels(rules, directory):
         return []
     warning = (
-        f"{', '.join(labelled)}: the server does not say which labels the account's phones have, so they can not be "
+        f"{', '.join(labelled)}: the server does not say which labels the account's phones have, so they cannot be "
         "checked; one that does not match exactly is ignored there, or its lead is not loaded."
     )
     return [warning]
@@ -105,10 +108,10 @@ def check_mappings(rules: StreamRules, directory: Directory) -> list[str]:
 def _checked(
     mapping: StreamMapping, router: Router, phones: int, multiple: str, directory: Directory
 ) -> Rejection | None:
-    """Why leads of a mapping do not fit STRATEGIC campaigns; None when they do.
+    """The rejection for leads that do not fit STRATEGIC campaigns; None when they fit.
 
     Raises:
-        ConfigError: They do not, and the configuration names such a campaign.
+        ConfigError: They do not fit, and the configuration names such a campaign.
     """
     misfit = _misfit(mapping, phones, multiple, directory.phone_labels)
     if misfit is not None:

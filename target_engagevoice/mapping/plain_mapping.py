@@ -1,6 +1,6 @@
-"""A record's lead, made field by field as its plan says.
+"""Makes the lead of a record field by field, as its plan says.
 
-This is the reference for `compiled_plan`, and the only path of records that it leaves to the plan.
+This is the reference for `compiled_plan`, and the path of every record that the compiled function does not take.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from target_engagevoice.mapping.lead_phones import number_aside, usable_numbers
+from target_engagevoice.mapping.lead_phones import other_phone, usable_numbers
 from target_engagevoice.model.lead import (
     EXTENDED,
     EXTERN_ID,
@@ -104,8 +104,8 @@ class PlainMapping:
         lead[LEAD_PHONE] = "|".join(number.dialled for number in numbers)
         if numbers[0].e164:
             lead[LEAD_PHONE_E164] = numbers[0].e164
-        for source in plan.aside:
-            phone = number_aside(source, self.policy_of(source), record)
+        for source in plan.other_phones:
+            phone = other_phone(source, self.policy_of(source), record)
             if isinstance(phone, Rejection):
                 return phone
             if phone is not None:
@@ -115,7 +115,7 @@ class PlainMapping:
     def _labels(self, name: str, labels: Iterable[Value], record: Record) -> dict[str, str] | Rejection:
         filled: dict[str, str] = {}
         for label in labels:
-            value = number_aside(label, self.policy_of(label), record) if name == PERSONA_PHONES else label.of(record)
+            value = other_phone(label, self.policy_of(label), record) if name == PERSONA_PHONES else label.of(record)
             if isinstance(value, Rejection):
                 return value
             if value is not None:

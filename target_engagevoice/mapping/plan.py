@@ -1,4 +1,4 @@
-"""The compiled sources of one shape of record: what is read, in which order, and what it is made into."""
+"""The plan for records with the same fields: which sources each lead field has, and how values are converted."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ Read: TypeAlias = Callable[[Record], Any]
 Convert: TypeAlias = Callable[[Any], Any]
 Sources: TypeAlias = "Sequence[PresetSource | Constant]"
 Used: TypeAlias = "dict[str, Used | None]"
-"""The fields of a record that some source reads: a name to None, or to what is read inside of it."""
+"""The fields of a record that some source reads: from a name to None, or to the fields read inside of it."""
 
 _PLANS_MAX = 256
-_PHONES_ASIDE = (LEAD_PHONE_E164, AUX_PHONE)
-_BY_THEMSELVES = frozenset({EXTERN_ID, LEAD_PHONE, *_PHONES_ASIDE})
+_OTHER_PHONES = (LEAD_PHONE_E164, AUX_PHONE)
+_BY_THEMSELVES = frozenset({EXTERN_ID, LEAD_PHONE, *_OTHER_PHONES})
 _CONVERT: Mapping[FieldType, tuple[Convert, Convert]] = {
     FieldType.STRING: (text, plain_text),
     FieldType.INTEGER: (integer, integer),
 }
-"""What makes a value of a type: out of a user's source, and out of a preset's."""
+"""The conversions for a type: for a user's source, and for a preset's."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class Value:
 
     Attributes:
         name: Of the field or label.
-        reads: Its sources; the first that is not empty wins.
-        convert: Makes the value, None when it is empty, or why it is not fit.
-        guessed: Whether a preset chose the sources: then objects and arrays count as empty.
-        names: The first sources, as far as they are fields of the record itself without a default.
+        reads: Its sources. The first that is not empty wins.
+        convert: Returns the value, None when it is empty, or why it does not fit.
+        guessed: Whether a preset chose the sources. Then objects and arrays count as empty.
+        names: The leading sources that are fields of the record itself without a default.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Value:
         return len(self.names) == len(self.reads) == 1
 
     def of(self, record: Record) -> Any:
-        """The first value that is not empty; None when all are; a rejection when it is not fit."""
+        """The first value that is not empty; None when all are empty; a rejection when the value does not fit."""
         for read in self.reads:
             value = read(record)
             if value is None:
@@ -91,7 +91,7 @@ class Value:
         return None
 
     def phones(self, record: Record) -> Iterator[str | Rejection]:
-        """The texts that may be phone numbers, in order, parted at `|`, the API's own separator."""
+        """The texts that may be phone numbers, in order, split at `|`, the API's own separator."""
         for read in self.reads:
             value = read(record)
             if value is None or (self.guessed and isinstance(value, (dict, list))):
@@ -105,17 +105,17 @@ class Value:
 
 @dataclass(frozen=True)
 class Plan:
-    """The compiled sources.
+    """The compiled sources of all lead fields.
 
     Attributes:
-        aside: `leadPhoneE164` and `auxPhone`.
+        other_phones: `leadPhoneE164` and `auxPhone`.
         values: The fields that are neither key, phone nor map.
         maps: `extendedLeadData` and `personaPhoneConfig`: name to the labels.
     """
 
     extern_id: Value
     lead_phone: Value
-    aside: tuple[Value, ...]
+    other_phones: tuple[Value, ...]
     values: tuple[Value, ...]
     maps: Mapping[str, tuple[Value, ...]]
     _used: Used
@@ -140,7 +140,7 @@ class Plan:
         return cls(
             extern_id=values[EXTERN_ID],
             lead_phone=values[LEAD_PHONE],
-            aside=tuple(values[name] for name in _PHONES_ASIDE if name in read),
+            other_phones=tuple(values[name] for name in _OTHER_PHONES if name in read),
             values=tuple(values[name] for name in values if name in read and name not in _BY_THEMSELVES),
             maps={
                 name: tuple(Value.compile(label, paths, text, guessed=False) for label, paths in labels.items())
@@ -150,10 +150,10 @@ class Plan:
         )
 
     def rest(self, record: Record) -> dict[str, str] | Rejection:
-        """The fields no source reads, as text under their own names; of an object read in part, its rest."""
+        """The fields that no source reads, as text under their own names; of an object read in part, its other fields."""
         rest: dict[str, str] = {}
         unread = _unread(record, self._used)
-        for name in sorted(unread):  # so that two names that become the same label do so in one way
+        for name in sorted(unread):  # two names may become the same label: the result must not depend on their order
             label = clean(name)
             written = text(unread[name])
             if isinstance(written, Unfit):
@@ -168,7 +168,7 @@ class StreamPlans:
     """The plans for the records of one stream. Safe to use from one thread at a time.
 
     Attributes:
-        only: The plan for every record; None where preset `auto` goes by the fields of each record, since the schema
+        only: The plan for every record; None where preset `auto` uses the fields of each record, because the schema
             names none.
     """
 
@@ -198,12 +198,12 @@ class StreamPlans:
 
 
 def sources(mapping: StreamMapping, names: Iterable[str], key_properties: Sequence[str]) -> dict[str, Sources]:
-    """What feeds each lead field that is no map: the user's sources, else the preset's."""
+    """The sources of each lead field that is not a map: the user's, else the preset's."""
     return {**presets.sources(mapping.preset, names, key_properties), **mapping.fields}
 
 
 def converter(name: str) -> Convert:
-    """What makes the value of a lead field out of a user's source."""
+    """The conversion of a user's source for a lead field."""
     return _converter(name, guessed=False)
 
 
@@ -222,7 +222,7 @@ def is_simple(path: PresetSource | Constant) -> TypeGuard[FieldPath]:
 
 
 def _read(path: PresetSource | Constant) -> Read:
-    """How a source is read. What is empty is left out by the conversion, so a field itself needs no more than `get`."""
+    """How a source is read. The conversion drops empty values, so that for a field of the record `get` is enough."""
     if is_simple(path):
         name = path.parts[0]
         return lambda record: record.get(name)
@@ -230,7 +230,7 @@ def _read(path: PresetSource | Constant) -> Read:
 
 
 def _used(mapping: StreamMapping, read: Mapping[str, Sources], names: Sequence[str]) -> Used:
-    """All that is read of a record, its flags (`screen`) and its campaign (the router) included."""
+    """All fields that are read of a record, those of its flags and of its campaign included."""
     forbidding = mapping.do_not_call
     paths: list[PresetSource | Constant] = [path for group in read.values() for path in group]
     paths += [path for labels in mapping.maps.values() for group in labels.values() for path in group]

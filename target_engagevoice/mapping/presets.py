@@ -1,4 +1,4 @@
-"""Presets as data: what feeds a lead field when the user does not say (contract, section 4)."""
+"""The presets, as data: the sources of a lead field that the user did not map (contract, section 4)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 DELETED_MARKERS = ("IsDeleted", "_sdc_deleted_at", "archived")
-"""Fields any of which marks a row as deleted, whatever the preset (contract, section 4)."""
+"""Fields that each mark a row as deleted, with any preset (contract, section 4)."""
 
 FLATTENED = "__"
-"""What the SDK's flattening puts between the parts of a name unless told otherwise."""
+"""The SDK's default separator between the parts of a flattened name."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class JoinedKey:
     parts: tuple[str, ...]
 
     def read(self, record: Mapping[str, Any]) -> str | Unfit | None:
-        """The joined key, None when every part is empty, or why a part has no text."""
+        """The joined key, None when every part is empty, or why a part does not fit."""
         texts = []
         for part in self.parts:
             written = key_text(record.get(part))
@@ -50,12 +50,12 @@ def _named(*names: str) -> tuple[FieldPath, ...]:
 
 
 def _inside(parent: str, name: str) -> tuple[FieldPath, ...]:
-    """A field of an object, also when flattening has lifted it out."""
+    """A field of an object, nested or flattened."""
     return (FieldPath((parent, name)), FieldPath((parent + FLATTENED + name,)))
 
 
 def _salesforce_address(flat: str, inner: str) -> tuple[FieldPath, ...]:
-    """`Street`, `MailingStreet` (Contact), then the compound objects that hold the same."""
+    """`Street`, `MailingStreet` (Contact), then the compound objects with the same content."""
     return (
         *_named(flat, f"Mailing{flat}"),
         *_inside("Address", inner),
@@ -64,7 +64,7 @@ def _salesforce_address(flat: str, inner: str) -> tuple[FieldPath, ...]:
 
 
 def _hubspot(*names: str) -> tuple[FieldPath, ...]:
-    """HubSpot properties: under `properties`, flattened, or lifted to the top by the tap."""
+    """HubSpot properties: under `properties`, flattened, or moved to the top level by the tap."""
     return tuple(path for name in names for path in (*_inside("properties", name), *_named(name)))
 
 
@@ -147,7 +147,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "email": ("emailaddress", "emailaddr", "mail", "email1", "primaryemail", "contactemail", "workemail"),
     },
 )
-"""Folded field names that `auto` knows for a lead field besides the field's own name, best first."""
+"""Folded field names that `auto` maps to a lead field besides the field's own name, best first."""
 
 AUTO_DO_NOT_CALL = frozenset(
     {
@@ -156,7 +156,7 @@ AUTO_DO_NOT_CALL = frozenset(
         *("phoneoptout", "calloptout", "optoutcalls", "optedoutofcalls", "hasoptedoutofcalls"),
     },
 )
-"""Folded field names that forbid the call when set, looked for by every preset but `none`."""
+"""Folded field names that forbid the call when set. Every preset except `none` looks for them."""
 
 _AUTO_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -179,17 +179,17 @@ _DELETED_FOLDED = frozenset({"isdeleted", "sdcdeletedat", "archived"})
 
 
 def fold(name: str) -> str:
-    """A field name without case, without what is no letter or digit, and without Salesforce's `__c`."""
+    """A field name in lower case, with letters and digits only, and without Salesforce's `__c`."""
     return "".join(filter(str.isalnum, name.removesuffix("__c").casefold()))
 
 
 def sources(preset: str, names: Iterable[str], key_properties: Sequence[str]) -> dict[str, tuple[PresetSource, ...]]:
-    """What feeds each lead field.
+    """The sources of each lead field.
 
     Args:
-        preset: One of `grammar.PRESETS`.
-        names: The fields a record of the stream has; only `auto` goes by them.
-        key_properties: The stream's key: `externId` of `auto`, and of the others where their own is empty.
+        preset: One of `config.PRESETS`.
+        names: The fields of the stream's records; only `auto` uses them.
+        key_properties: The stream's key: `externId` of `auto`, and of the other presets where their own is empty.
     """
     key: tuple[PresetSource, ...] = ()
     if len(key_properties) == 1:
@@ -205,7 +205,7 @@ def sources(preset: str, names: Iterable[str], key_properties: Sequence[str]) ->
 
 
 def do_not_call(preset: str, names: Iterable[str]) -> tuple[FieldPath, ...]:
-    """The fields that forbid the call: the preset's own, and the record's that are well known for it."""
+    """The fields that forbid the call: the preset's own, and fields of the record with a well-known name."""
     if preset == "none":
         return ()
     known = _named(*(name for name in names if is_do_not_call(name)))
@@ -213,13 +213,13 @@ def do_not_call(preset: str, names: Iterable[str]) -> tuple[FieldPath, ...]:
 
 
 def deleted(names: Iterable[str]) -> tuple[FieldPath, ...]:
-    """The fields that mark a row as deleted, in any writing the stream has of them."""
+    """The fields that mark a row as deleted, in every spelling that the stream has."""
     return tuple(dict.fromkeys(_named(*DELETED_MARKERS, *(name for name in names if fold(name) in _DELETED_FOLDED))))
 
 
 @lru_cache(maxsize=4096)
 def is_do_not_call(name: str) -> bool:
-    """Whether a field of this name is well known to forbid the call."""
+    """Whether a field of this name is well known for forbidding the call."""
     return fold(name) in AUTO_DO_NOT_CALL
 
 
@@ -229,7 +229,7 @@ def _auto(names: Iterable[str]) -> dict[str, tuple[FieldPath, ...]]:
         folded.setdefault(fold(name), []).append(name)
     fields = {}
     for field, known in _AUTO_NAMES.items():
-        paths = [FieldPath((name,)) for word in known for name in folded.get(word, ())]
+        paths = [FieldPath((name,)) for synonym in known for name in folded.get(synonym, ())]
         paths += [
             path
             for address in _ADDRESS_OBJECTS

@@ -1,4 +1,4 @@
-"""Record → lead: compiled once per stream, then applied to each record (contract, section 4)."""
+"""Maps records to leads: compiled once per stream, then applied to each record (contract, section 4)."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 
 class FastPath(NamedTuple):
-    """What most records of a stream take, whatever their campaign.
+    """The parts of the fast path that most records of a stream take, to any campaign.
 
     Attributes:
         flagged: See `Flags.flagged`.
-        known: See `Flags.known`: `flagged` is all there is to ask of a record that has no other fields.
+        known: See `Flags.known`. For a record without other fields, `flagged` is the whole check.
         lead: Makes the lead, see `compile_plan`.
     """
 
@@ -46,7 +46,7 @@ class RecordMapping:
     """How the records of one stream become leads. Safe to use from one thread at a time.
 
     Attributes:
-        warnings: What the user should look at before the first record is sent; no value of a record is in it.
+        warnings: Messages for the user before the first record is sent. They hold no value of a record.
         flags: Which records must not be loaded.
         plans: What each record becomes.
         plain: Makes leads of all records, by their plans.
@@ -74,8 +74,8 @@ class RecordMapping:
 
         Args:
             stream: Its name, for messages.
-            schema: The schema message's schema. Preset `auto` goes by its field names; where it has none,
-                by each record's own.
+            schema: The schema message's schema. Preset `auto` uses its field names; where it names none, those of
+                each record.
             key_properties: The stream's key; `externId` of preset `auto`.
             mapping: What the user says of the stream.
             phones: How phone numbers are read and written.
@@ -83,7 +83,7 @@ class RecordMapping:
 
         Raises:
             ConfigError: `do_not_call` names only fields that the stream does not have, preset `none` has no
-                source for `externId`, or a constant is not fit for its lead field.
+                source for `externId`, or a constant does not fit its lead field.
         """
         where = f"mappings.{mapping.pattern}"
         _check_extern_id(where, mapping)
@@ -110,7 +110,7 @@ class RecordMapping:
 
     @property
     def fast_path(self) -> FastPath | None:
-        """What `flags.screen` and `lead` do for most records; None where each record needs its plan."""
+        """What `flags.screen` and `lead` do for most records; None where every record needs its plan."""
         if self.compiled is None or self.plain.phones.multiple == "all":
             return None
         return FastPath(self.flags.flagged, self.flags.known, self.compiled)
@@ -136,7 +136,7 @@ class RecordMapping:
             how = policy.do_not_call
         phones: tuple[DncPhone, ...] = ()
         if policy.list_phones and forbidden:
-            sources = (plan.lead_phone, *plan.aside, *plan.maps.get(PERSONA_PHONES, ()))
+            sources = (plan.lead_phone, *plan.other_phones, *plan.maps.get(PERSONA_PHONES, ()))
             phones = phones_to_list(sources, self.plain.phones, self.plain.e164, record)
         extern_id = self.extern_id(record)
         if how is not None and extern_id:
@@ -185,5 +185,5 @@ def _check_constants(where: str, mapping: StreamMapping) -> None:
         for path in paths:
             unfit = convert(path.value if isinstance(path, Constant) else path.default)
             if isinstance(unfit, Unfit):
-                msg = f"{where}.fields.{name}: the constant is not fit for this field: {unfit.message}"
+                msg = f"{where}.fields.{name}: the constant does not fit this field: {unfit.message}"
                 raise ConfigError(msg)

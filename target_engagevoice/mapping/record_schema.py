@@ -1,4 +1,4 @@
-"""Checking a record against its stream's schema, without ever showing a value of it."""
+"""Checks records against their stream's schema. No message or log shows a value of a record."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 class RecordSchema:
-    """A stream's JSON schema, ready to check records. Never changes after it is made."""
+    """A stream's JSON schema, ready to check records. It does not change after its construction."""
 
     def __init__(self, stream: str, schema: Mapping[str, Any]) -> None:
         """Prepare the schema.
 
         Raises:
-            InputError: It is not a JSON schema.
+            InputError: The schema is not a JSON schema.
         """
-        mended = mend(schema)
-        self._fast = FastSchema.cut(mended)
+        fixed = fix_schema(schema)
+        self._fast = FastSchema.compile(fixed)
         try:
-            if self._fast is None or not self._fast.whole:
-                jsonschema.Draft7Validator.check_schema(mended)
+            if self._fast is None or not self._fast.complete:
+                jsonschema.Draft7Validator.check_schema(fixed)
         except jsonschema.SchemaError as error:
             place = ".".join(map(str, error.absolute_path)) or "its top"
             msg = (
@@ -40,37 +40,37 @@ class RecordSchema:
             )
             raise InputError(msg) from None
         self._stream = stream
-        # An empty registry: a schema that refers to another one on the net must not make us fetch it.
-        self._validator = _Validator(mended, registry=Registry())
-        self._left = {
-            name: self._validator.evolve(schema=mended["properties"][name])
-            for name in (self._fast.left if self._fast else ())
+        # The registry is empty, so that a schema with a reference to another one on the net downloads nothing.
+        self._validator = _Validator(fixed, registry=Registry())
+        self._unchecked = {
+            name: self._validator.evolve(schema=fixed["properties"][name])
+            for name in (self._fast.unchecked if self._fast else ())
         }
 
     @property
     def fits(self) -> Callable[[Mapping[str, Any]], bool] | None:
-        """See `FastSchema.fit_test`; None where each record has to be checked field by field."""
-        return None if self._fast is None or self._left else self._fast.fit_test
+        """See `FastSchema.fit_test`; None where the plain validator has to check some field of each record."""
+        return None if self._fast is None or self._unchecked else self._fast.fit_test
 
     def check(self, record: Mapping[str, Any]) -> Rejection | None:
-        """What is wrong with a record; None for nothing. The message names fields and rules, never a value.
+        """What is wrong with a record; None when it fits. The message names fields and rules, never a value.
 
         Raises:
-            InputError: The schema refers to something that it does not hold.
+            InputError: The schema refers to something that it does not contain.
         """
-        if self._fast is not None and self._fast.fits(record) and not (self._left and self._misfits(record)):
+        if self._fast is not None and self._fast.fits(record) and not (self._unchecked and self._misfits(record)):
             return None
         return self.check_plainly(record)
 
     def _misfits(self, record: Mapping[str, Any]) -> bool:
-        """Whether a field that the fast validator may not judge does not fit; the plain check will say why."""
+        """Whether a field in `unchecked` does not fit. The plain check then says why."""
         try:
-            return not all(field.is_valid(record[name]) for name, field in self._left.items() if name in record)
+            return not all(field.is_valid(record[name]) for name, field in self._unchecked.items() if name in record)
         except (Unresolvable, RecursionError):
             return True
 
     def check_plainly(self, record: Mapping[str, Any]) -> Rejection | None:
-        """The same by `jsonschema` alone, the reference that decides what a record is rejected for."""
+        """As `check`, by `jsonschema` alone. This is the reference: it decides which records are rejected and why."""
         try:
             error = next(self._validator.iter_errors(record), None)
         except Unresolvable:
@@ -80,7 +80,7 @@ class RecordSchema:
             )
             raise InputError(msg) from None
         except RecursionError:
-            return Rejection(Stage.SCHEMA, "invalid_record", "the record is nested too deep to be checked.")
+            return Rejection(Stage.SCHEMA, "invalid_record", "the record is nested too deeply to be checked.")
         if error is None:
             return None
         place = ".".join(map(str, error.absolute_path)) or "the record"
@@ -89,23 +89,23 @@ class RecordSchema:
 
 
 _SHOWN = frozenset({"type", "required", "format", "maxLength", "minLength", "minimum", "maximum", "pattern", "enum"})
-"""Rules whose text says what to do, and stands in the schema, not in the record."""
+"""Rules whose content tells the user what to do. It comes from the schema, not from the record."""
 
 
-def mend(schema: Any) -> Any:
-    """A schema as the SDK's stream maps should have made it.
+def fix_schema(schema: Any) -> Any:
+    """Fix a schema that the SDK's stream maps made.
 
-    Copying a field whose schema is an `anyOf` (tap-salesforce's date-times) makes the SDK append the bare word
-    "null" to it, which is no schema.
+    For a copy of a field whose schema is an `anyOf` (tap-salesforce's date-times), the SDK appends the string "null"
+    to it, which is not a schema.
     """
     if isinstance(schema, dict):
         return {
-            key: [{"type": item} if isinstance(item, str) else mend(item) for item in value]
+            key: [{"type": item} if isinstance(item, str) else fix_schema(item) for item in value]
             if key in ("anyOf", "oneOf", "allOf") and isinstance(value, list)
-            else mend(value)
+            else fix_schema(value)
             for key, value in schema.items()
         }
-    return [mend(item) for item in schema] if isinstance(schema, list) else schema
+    return [fix_schema(item) for item in schema] if isinstance(schema, list) else schema
 
 
 def _multiple_of(
@@ -119,7 +119,7 @@ def _multiple_of(
 
 
 def _is_integer(_checker: Any, value: Any) -> bool:
-    """Draft 7 calls 5.0 an integer as well; the library does so for floats only, and ours are decimals."""
+    """Draft 7 calls 5.0 an integer as well. The library does so only for floats, and records hold decimals."""
     if isinstance(value, (Decimal, float)):
         number = Decimal(value)
         return number.is_finite() and number == number.to_integral_value()

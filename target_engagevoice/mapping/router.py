@@ -1,4 +1,4 @@
-"""Stream + record → campaign, or a rejection (contract, section 4)."""
+"""Finds the campaign of a record (contract, section 4)."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _MOST_VALUES = 10_000
 
 @dataclass(frozen=True)
 class Router:
-    """Where the records of one stream go. Safe to use from one thread at a time.
+    """The campaigns of one stream's records. Safe to use from one thread at a time.
 
     Attributes:
-        where: The place in the configuration that decides, for messages.
-        default: The campaign of records that name none themselves; None when those are rejected.
-        source: Where the campaign stands in the record; None when all records go to `default`.
+        where: The place in the configuration, for messages.
+        default: The campaign of records that name none themselves; None to reject those.
+        source: The field that holds the campaign; None when all records go to `default`.
     """
 
     where: str
@@ -50,7 +50,7 @@ class Router:
 
         Args:
             stream: Its name, for messages.
-            mapping: What `mappings` says of it; None when no mapping names it.
+            mapping: Its mapping; None when no mapping names it.
             default_campaign: The setting `campaign`.
             directory: The campaigns the user can see.
 
@@ -63,11 +63,13 @@ class Router:
             names = campaign.names
             return cls(
                 where=where,
-                default=found(f"{where}.default", campaign.default, directory) if campaign.default else None,
+                default=resolve_campaign(f"{where}.default", campaign.default, directory) if campaign.default else None,
                 source=campaign.source,
                 _names=None
                 if names is None
-                else {value.strip(): found(f"{where}.map", name, directory) for value, name in names.items()},
+                else {
+                    value.strip(): resolve_campaign(f"{where}.map", name, directory) for value, name in names.items()
+                },
                 _directory=directory,
             )
         if campaign is None and default_campaign is None:
@@ -77,13 +79,15 @@ class Router:
             )
             raise ConfigError(msg)
         default = (
-            found(where, campaign, directory) if campaign else found("campaign", default_campaign or "", directory)
+            resolve_campaign(where, campaign, directory)
+            if campaign
+            else resolve_campaign("campaign", default_campaign or "", directory)
         )
         return cls(where=where, default=default, source=None, _names=None, _directory=directory)
 
     @property
     def named(self) -> list[Campaign]:
-        """The campaigns that the configuration names, each once."""
+        """The campaigns that the configuration names, without duplicates."""
         known = {campaign.campaign_id: campaign for campaign in (self._names or {}).values()}
         if self.default is not None:
             known.setdefault(self.default.campaign_id, self.default)
@@ -91,13 +95,13 @@ class Router:
 
     @property
     def only(self) -> Campaign | None:
-        """The campaign of all records; None where that is for each record to say."""
+        """The campaign of all records; None where each record names its own."""
         return self.default if self.source is None else None
 
     def route(self, record: Mapping[str, Any]) -> Campaign | Rejection:
         """The campaign of a record.
 
-        The default stands in for a field that is empty and for a value that names no campaign; not for one
+        The default is used for a field that is empty and for a value that names no campaign, but not for a value
         that names several.
 
         Returns:
@@ -115,10 +119,10 @@ class Router:
         if route is None:
             if len(self._routes) >= _MOST_VALUES:
                 self._routes.clear()
-            route = self._routes[key] = self._resolved(key)
+            route = self._routes[key] = self._resolve(key)
         return route
 
-    def _resolved(self, key: str) -> Campaign | Rejection:
+    def _resolve(self, key: str) -> Campaign | Rejection:
         if self._names is not None:
             known = self._names.get(key) or self.default
             return known or self._rejection("unknown_campaign", "is none of those in 'map'")
@@ -127,18 +131,18 @@ class Router:
             return named
         if named.reason == "ambiguous_campaign":
             return self._rejection(named.reason, "is the name of several campaigns")
-        return self.default or self._rejection(named.reason, "is no campaign that can be seen")
+        return self.default or self._rejection(named.reason, "is not a campaign that the user can see")
 
     def _rejection(self, reason: str, what: str, advice: str = "add it to the map") -> Rejection:
         message = f"the value of {str(self.source)!r} {what}; {advice}, or add a default, in {self.where}."
         return Rejection(Stage.ROUTE, reason, message)
 
 
-def found(where: str, reference: str, directory: Directory) -> Campaign:
+def resolve_campaign(where: str, reference: str, directory: Directory) -> Campaign:
     """The campaign that a configuration names.
 
     Args:
-        where: The place in the configuration that names it, for the message.
+        where: The place in the configuration, for the message.
         reference: An id, an exact name, or `Dial group/Campaign`.
         directory: The campaigns the user can see.
 

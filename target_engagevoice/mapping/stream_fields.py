@@ -1,4 +1,4 @@
-"""What a stream's schema tells of its fields, and messages for sources it does not have."""
+"""The fields that a stream's schema names, and messages about sources that the stream does not have."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class StreamFields:
     Attributes:
         stream: Its name.
         names: The fields its schema names, in the schema's order; empty when it names none.
-        open: Whether the schema says that a record may hold others, or names none.
-        inner: Of a field that is an object, the names inside; only where the schema names all of them.
+        open: Whether the schema allows other fields, or names none.
+        inner: For a field that is an object, the names inside; only where the schema names all of them.
     """
 
     stream: str
@@ -36,7 +36,7 @@ class StreamFields:
 
     @classmethod
     def read(cls, stream: str, schema: Mapping[str, Any]) -> StreamFields:
-        """Read a schema message's schema; what is no schema names no fields."""
+        """Read a schema message's schema. A value that is not a schema names no fields."""
         properties = _properties(schema)
         inner = {
             name: frozenset(_properties(field))
@@ -50,7 +50,7 @@ class StreamFields:
         return path.parts[0] in self.names
 
     def missing(self, where: str, path: FieldPath) -> str | None:
-        """What to tell the user about a source the stream does not have; None when there is nothing to tell.
+        """The message about a source that the stream does not have; None when it has it, or may have it.
 
         Args:
             where: The place in the configuration that names the source.
@@ -72,17 +72,17 @@ class StreamFields:
         return None
 
     def check_do_not_call(self, where: str, paths: Sequence[FieldPath]) -> list[str]:
-        """Look for the user's do-not-call fields.
+        """Check that the stream has the user's do-not-call fields.
 
         Args:
             where: The mapping that names them.
-            paths: The fields; one that the stream has is enough.
+            paths: The fields. The stream must have at least one.
 
         Returns:
-            A warning for each one the stream does not have.
+            A warning for each field that the stream does not have.
 
         Raises:
-            ConfigError: It has none of them: with a typo there, nobody would be protected.
+            ConfigError: It has none of them. With a typo there, the target would load people who must not be called.
         """
         missing = [message for path in paths if (message := self.missing(f"{where}.do_not_call", path))]
         if paths and not self.open and not any(self.has(path) for path in paths):
@@ -122,13 +122,13 @@ def _properties(schema: Any) -> dict[str, Any]:
         return {}
     named = schema.get("properties")
     properties = dict(named) if isinstance(named, dict) else {}
-    for word in _COMBINED:
-        alternatives = schema.get(word)
+    for keyword in _COMBINED:
+        alternatives = schema.get(keyword)
         for alternative in alternatives if isinstance(alternatives, list) else ():
             properties |= _properties(alternative)
     return properties
 
 
 def _is_open(schema: Any) -> bool:
-    """Whether a schema says in so many words that there may be fields it does not name."""
+    """Whether a schema explicitly allows fields that it does not name."""
     return isinstance(schema, dict) and bool(schema.get("additionalProperties") or schema.get("patternProperties"))

@@ -1,4 +1,4 @@
-"""What the configuration says of streams: the part of the settings that mapping needs."""
+"""The part of the settings that compiling a stream needs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StreamRules:
-    """What the configuration says of streams, as far as compiling one needs it.
+    """The settings that apply to streams.
 
     Attributes:
         campaign: The default campaign.
         phones: How phone numbers are read and written.
-        list_options: What lists are loaded with, where a mapping does not say otherwise.
-        flags: What becomes of records that must not be loaded.
-        extend_unmapped: Whether fields that nothing reads go to `extendedLeadData`.
+        list_options: The options of lists, unless a mapping overrides them.
+        flags: What happens to the leads of records that must not be loaded.
+        extend_unmapped: Whether fields that no source reads go to `extendedLeadData`.
         validate_records: Whether records are checked against their stream's schema.
         add_record_metadata: Whether the SDK's metadata are added to records.
     """

@@ -1,4 +1,4 @@
-"""Dial groups and campaigns, and finding a campaign by what a user calls it (reference, section 3)."""
+"""Campaigns, and how to find one by its id, name or path (reference, section 3)."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ class Campaign:
         campaign_id: Digits, as text.
         active: The server's `isActive`: 0 no, 1 yes, 2 callbacks only.
         configuration: `SIMPLE` or `STRATEGIC`; the latter takes a single phone number (reference, section 4).
-        starts: Epoch seconds of the server's `startDate`; `ends` of its `endDate`; None where it does not say.
-        schedule: The server's `monSched` to `sunSched`, as it writes them, blank for a day without one; empty where
-            it tells of none of them.
+        starts: The server's `startDate`, in epoch seconds; None where the server does not give it.
+        ends: The same for its `endDate`.
+        schedule: The server's `monSched` to `sunSched`, unchanged, blank for a day without one; empty where the
+            server gives none of them.
     """
 
     campaign_id: str
@@ -43,7 +44,7 @@ class Campaign:
 
     @property
     def path(self) -> str:
-        """`Dial group/Campaign`: unambiguous wherever the name alone is not."""
+        """`Dial group/Campaign`, which also tells campaigns of the same name apart."""
         return f"{self.dial_group}/{self.name}"
 
     @property
@@ -51,26 +52,28 @@ class Campaign:
         """Whether a lead may carry only one number."""
         return self.configuration == STRATEGIC
 
-    def doubts(self, now: float) -> list[str]:
-        """Why leads that are loaded into it will not be dialled; loading succeeds all the same (reference, section 3).
+    def warnings(self, now: float) -> list[str]:
+        """Why the campaign will not dial leads that are loaded into it. Loading still succeeds (reference, section 3).
 
         Args:
             now: Epoch seconds.
         """
         what = f"Campaign {self.path} ({self.campaign_id})"
         loadable = "leads can be loaded into it but will not be dialled"
-        doubts = []
+        warnings = []
         if self.active == INACTIVE:
-            doubts.append(f"{what} is inactive: {loadable}.")
+            warnings.append(f"{what} is inactive: {loadable}.")
         if self.active == CALLBACKS_ONLY:
-            doubts.append(f"{what} makes callbacks only: {loadable}, save for those with a callback.")
+            warnings.append(f"{what} makes callbacks only: {loadable}, except those with a callback.")
         if self.ends is not None and self.ends < now:
-            doubts.append(f"{what} ended on {_date(self.ends)}: {loadable}. Give it a later end, or load into another.")
+            warnings.append(
+                f"{what} ended on {_date(self.ends)}: {loadable}. Give it a later end, or load into another."
+            )
         if self.starts is not None and self.starts > now:
-            doubts.append(f"{what} starts on {_date(self.starts)}: leads wait until then.")
+            warnings.append(f"{what} starts on {_date(self.starts)}: leads wait until then.")
         if self.schedule and not any(self.schedule):
-            doubts.append(f"{what} has no schedule on any day: {loadable}.")
-        return doubts
+            warnings.append(f"{what} has no schedule on any day: {loadable}.")
+        return warnings
 
 
 @dataclass(frozen=True)
@@ -87,11 +90,11 @@ class NotFound:
 
 
 class Directory:
-    """All campaigns the user can see. Never changes after it is made, so any thread may read it.
+    """All campaigns that the user can see. It does not change after its construction, so any thread may read it.
 
     Attributes:
-        phone_labels: What `personaPhoneConfig` may call a phone in STRATEGIC campaigns; None when nobody asked, or the
-            server did not say.
+        phone_labels: The labels that `personaPhoneConfig` may give to phones in STRATEGIC campaigns; None when the run
+            did not ask for them, or the server did not answer.
     """
 
     def __init__(self, campaigns: Iterable[Campaign], phone_labels: Iterable[str] | None = None) -> None:
@@ -104,7 +107,7 @@ class Directory:
             self._by_name[campaign.path].append(campaign)
 
     def by_id(self, campaign_id: str) -> Campaign | None:
-        """The campaign of an id; None for one that can not be seen."""
+        """The campaign of an id; None for one that the user cannot see."""
         return self._by_id.get(campaign_id)
 
     def find(self, reference: str) -> Campaign | NotFound:
@@ -123,7 +126,7 @@ class Directory:
             )
         return NotFound(
             "unknown_campaign",
-            f"no campaign {reference!r} can be seen; {did_you_mean(reference, self._names())}",
+            f"the user can see no campaign {reference!r}; {did_you_mean(reference, self._names())}",
         )
 
     def _names(self) -> list[str]:

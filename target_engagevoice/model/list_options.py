@@ -1,4 +1,4 @@
-"""The list a load makes: its name and the options that go with every request (reference, section 4)."""
+"""The list that a load makes: its name, and the options of every request (reference, section 4)."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ DESCRIPTION_MAX = 400
 
 @dataclass(frozen=True)
 class ListOptions:
-    """What is sent with each load besides the leads.
+    """The options of each load.
 
     Attributes:
         description: Template of the list's name; see `PLACEHOLDERS`.
-        phone_numbers_i18n_enabled: Not sent when None, as are the two after it.
+        phone_numbers_i18n_enabled: Not sent when None; so are the two after it.
     """
 
     description: str = "{stream} {started}"
@@ -75,7 +75,10 @@ class ListOptions:
 
 
 def check_description(template: str, where: str) -> str:
-    """The template itself, when every placeholder in it is known.
+    """Check that every placeholder of a template is known.
+
+    Returns:
+        The template.
 
     Raises:
         ConfigError: A placeholder is unknown or the braces do not pair.

@@ -1,4 +1,4 @@
-"""Values of a record, made into what a lead field takes: text, whole numbers (contract, section 4)."""
+"""Converts values of a record for lead fields: to text and whole numbers (contract, section 4)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 import simplejson
 
 LONGEST_NUMBER = 100
-"""Digits of the longest number that is written out; `1E+999999` would be a megabyte of zeros."""
+"""Most digits of a number that is written out. `1E+999999` would be a megabyte of zeros."""
 
 INTEGER_MAX = 2**31 - 1
-"""The API's integers are those of 32 bits."""
+"""The API's integers have 32 bits."""
 
 _CODE_MAX = 10**16
 
@@ -28,17 +28,17 @@ BLANK = (
         map(chr, range(0x2000, 0x200B)),
     )
 )
-"""Of these alone a text is empty."""
+"""A text of only these counts as empty."""
 
 _UNSENDABLE = re.compile(f"[{re.escape(_CONTROLS)}\ud800-\udfff]")
 _WHOLE_NUMBER = re.compile(r"[+-]?\d{1,10}", re.ASCII)
 
-_FALSE_WORDS = frozenset({"", "0", "false", "f", "no", "n", "off", "none", "null"})
+_FALSE_TEXTS = frozenset({"", "0", "false", "f", "no", "n", "off", "none", "null"})
 
 
 @dataclass(frozen=True)
 class Unfit:
-    """Why a value can not stand in a lead field.
+    """Why a value does not fit a lead field.
 
     Attributes:
         reason: A short stable code.
@@ -51,13 +51,13 @@ class Unfit:
 
 BAD_NUMBER = Unfit("bad_number", f"the number has more than {LONGEST_NUMBER} digits; map another field.")
 BAD_INTEGER = Unfit("bad_integer", "the value is not a whole number of 32 bits; map another field.")
-BAD_VALUE = Unfit("bad_value", "the value is nested too deep to be written as text; map a field inside it.")
+BAD_VALUE = Unfit("bad_value", "the value is nested too deeply to be written as text; map a field inside it.")
 
 BAD_KEY = Unfit("bad_extern_id", "the value holds control characters or broken Unicode; map another field.")
 
 
 def is_empty(value: Any) -> bool:
-    """Whether a value is empty: null, a blank string, a number that is none (NaN), `{}` and `[]`."""
+    """Whether a value is empty: null, a blank string, NaN, an infinity, `{}` or `[]`."""
     if isinstance(value, str):
         return not value.strip(BLANK)
     if isinstance(value, Decimal):
@@ -68,7 +68,7 @@ def is_empty(value: Any) -> bool:
 
 
 def unsendable(text: str) -> bool:
-    """Whether a text holds half a surrogate pair, NUL or another control character."""
+    """Whether a text holds half a surrogate pair or a control character that `clean` removes."""
     return not text.isprintable() and _UNSENDABLE.search(text) is not None
 
 
@@ -81,18 +81,18 @@ def clean(text: str) -> str:
 
 
 def text(value: Any) -> str | Unfit | None:
-    """A value as a string field takes it.
+    """Convert a value for a string field.
 
     Numbers are written without an exponent, booleans as `true` and `false`, dates as ISO 8601, objects and
     arrays as compact JSON.
 
     Returns:
-        The text, None for an empty value, or why there is no text.
+        The text, None for an empty value, or why the value does not fit.
     """
     if isinstance(value, str):
         written = clean(value)
         return written if written and not written.isspace() else None
-    if type(value) is Decimal and value.is_finite():  # what most numbers are read into
+    if type(value) is Decimal and value.is_finite():  # the type of most numbers, see `singer.json`
         return _number_text(value)
     if is_empty(value):
         return None
@@ -113,9 +113,9 @@ def plain_text(value: Any) -> str | Unfit | None:
 
 
 def code_text(value: Any) -> str | Unfit | None:
-    """As `text`, for phones and ids: a whole number loses its fraction, `6505550100.0` has a digit too many.
+    """As `text`, for phones and ids. A whole number loses its fraction: `6505550100.0` has one digit too many.
 
-    A string stays as it is, control characters and all: what they part must not grow together.
+    A string stays unchanged, with its control characters: without them, two numbers would become one.
     """
     if isinstance(value, str):
         return None if is_empty(value) else value
@@ -125,7 +125,7 @@ def code_text(value: Any) -> str | Unfit | None:
 
 
 def key_text(value: Any) -> str | Unfit | None:
-    """As `plain_text`, for `externId`: refused, not repaired: two repaired keys could become the same."""
+    """As `plain_text`, for `externId`. A key is never repaired, because two repaired keys could become the same."""
     if isinstance(value, str) and unsendable(value):
         return BAD_KEY
     written = plain_text(value)
@@ -133,10 +133,10 @@ def key_text(value: Any) -> str | Unfit | None:
 
 
 def integer(value: Any) -> int | Unfit | None:
-    """A value as an integer field takes it: a whole number, or a string of digits.
+    """Convert a value for an integer field: a whole number, or a string of digits.
 
     Returns:
-        The number, None for an empty value, or why there is no number.
+        The number, None for an empty value, or why the value does not fit.
     """
     if is_empty(value):
         return None
@@ -151,11 +151,11 @@ def integer(value: Any) -> int | Unfit | None:
 
 
 def is_flagged(value: Any) -> bool:
-    """Whether a flag is set. Only what is clearly false is not: a date, `maybe` or an object sets it."""
+    """Whether a flag is set. Every value sets it that is not clearly false: a date, `maybe`, an object."""
     if value is None or value is False:
         return False
     if isinstance(value, str):
-        return value.strip(BLANK).casefold() not in _FALSE_WORDS
+        return value.strip(BLANK).casefold() not in _FALSE_TEXTS
     return not isinstance(value, (int, float, Decimal)) or is_empty(value) or value != 0
 
 
@@ -187,7 +187,7 @@ def _json_text(value: Any) -> str | Unfit:
 
 
 def _jsonable(value: Any) -> Any:
-    """The value with strings for names, null for NaN, and text for what JSON does not know."""
+    """The value with strings as names, null for NaN, and text for types that JSON lacks."""
     if isinstance(value, dict):
         return {str(name): _jsonable(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):

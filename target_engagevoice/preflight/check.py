@@ -11,7 +11,7 @@ from target_engagevoice.config.settings import Settings, offline
 from target_engagevoice.errors import ConfigError, EngageVoiceError
 from target_engagevoice.halt import Halt
 from target_engagevoice.ledger.ledger import Ledger
-from target_engagevoice.mapping.router import found
+from target_engagevoice.mapping.router import resolve_campaign
 from target_engagevoice.model.lead import LEAD_PHONE_E164
 from target_engagevoice.preflight.check_result import CheckResult
 from target_engagevoice.preflight.check_streams import check_mappings, check_streams
@@ -104,10 +104,10 @@ def _check_stores(result: CheckResult, settings: Settings, connection: Connectio
 def _check_campaigns(result: CheckResult, settings: Settings, directory: Directory, clock: Clock) -> None:
     for where, reference in settings.campaign_references():
         with result.failures_of(ConfigError):
-            result.campaigns.setdefault(found(where, reference, directory), []).append(where)
+            result.campaigns.setdefault(resolve_campaign(where, reference, directory), []).append(where)
     for campaign in result.campaigns:
-        for doubt in campaign.doubts(clock.time()):
-            result.warn(doubt)
+        for warning in campaign.warnings(clock.time()):
+            result.warn(warning)
 
 
 def _add_notes(result: CheckResult, settings: Settings) -> None:

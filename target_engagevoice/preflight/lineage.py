@@ -150,7 +150,7 @@ class Lineage:
         plan = Plan.compile(self._mapping, names, self._key_properties)
         paths = sources(self._mapping, names, self._key_properties)
         compiled = {EXTERN_ID: plan.extern_id, LEAD_PHONE: plan.lead_phone}
-        compiled |= {value.name: value for value in plan.aside}
+        compiled |= {value.name: value for value in plan.other_phones}
         compiled |= {value.name: value for value in plan.values}
         fed: list[FieldOrigin] = []
         for name in LEAD_FIELDS:

@@ -25,7 +25,7 @@ from target_engagevoice.delivery.stream_versions import InMemoryVersionStore, Ve
 from target_engagevoice.ledger.ledger import Ledger
 from target_engagevoice.logger import logger
 from target_engagevoice.mapping.personas import check_mappings
-from target_engagevoice.mapping.router import found
+from target_engagevoice.mapping.router import resolve_campaign
 from target_engagevoice.private_files import make_state_dir
 from target_engagevoice.run.open_run import OpenRun
 from target_engagevoice.run.session import connect
@@ -108,9 +108,9 @@ def warn_of_campaigns(settings: Settings, directory: Directory, clock: Clock) ->
     Raises:
         ConfigError: One is not in the directory.
     """
-    named = [found(*reference, directory) for reference in settings.campaign_references()]
+    named = [resolve_campaign(*reference, directory) for reference in settings.campaign_references()]
     for campaign in dict.fromkeys(named):
-        for doubt in campaign.doubts(clock.time()):
+        for doubt in campaign.warnings(clock.time()):
             logger.warning("%s", doubt)
 
 

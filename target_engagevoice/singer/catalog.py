@@ -1,4 +1,4 @@
-"""A tap's catalog, as SCHEMA messages: what `tap --discover` writes tells of the streams before anything is read."""
+"""Turns the catalog that `tap --discover` writes into SCHEMA messages."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import simplejson
 from target_engagevoice.singer.json import decode
 
 
-class _Begun:
-    """An input whose beginning was read already.
+class _Resumed:
+    """An input whose first bytes were read already.
 
     Args:
-        begun: What was read.
+        begun: Those bytes.
         rest: The input.
     """
 
@@ -23,16 +23,16 @@ class _Begun:
         self._rest = rest
 
     def read(self, size: int = -1) -> bytes:
-        """What was read already, then so many bytes of the rest, or what there is."""
+        """The bytes that were read already, then up to `size` bytes of the rest."""
         begun, self._begun = self._begun, b""
         return begun or getattr(self._rest, "read1", self._rest.read)(size)
 
 
 def as_messages(source: IO[Any]) -> IO[Any]:
-    """An input as Singer messages, whether it holds messages or a catalog.
+    """An input as Singer messages. The input holds messages or a catalog.
 
     Args:
-        source: Of messages, only the first line is read here; a catalog is read whole.
+        source: Only the first line of messages is read here. A catalog is read to its end.
     """
     begun = line = source.readline()
     while line and not begun.strip():
@@ -40,7 +40,7 @@ def as_messages(source: IO[Any]) -> IO[Any]:
         begun += line
     first = _decoded(begun)
     if begun.lstrip()[:1] != b"{" or (isinstance(first, dict) and "type" in first):
-        return cast("IO[Any]", _Begun(begun, source))
+        return cast("IO[Any]", _Resumed(begun, source))
     content = begun + source.read()
     catalog = _decoded(content)
     if not (isinstance(catalog, dict) and isinstance(catalog.get("streams"), list)):
@@ -57,15 +57,15 @@ def _decoded(text: bytes) -> Any:
 
 
 def _schema_message(entry: dict[str, Any]) -> dict[str, Any]:
-    """The SCHEMA message that the tap will write for an entry; what it does not hold is left out, and missed later."""
+    """The SCHEMA message that the tap will write for an entry, without the keys that the entry lacks."""
     keys = entry.get("key_properties") or _keys_in(entry.get("metadata"))
     name = entry.get("stream") or entry.get("tap_stream_id")
     message = {"type": "SCHEMA", "stream": name, "schema": entry.get("schema"), "key_properties": keys}
-    return {word: value for word, value in message.items() if value is not None}
+    return {key: value for key, value in message.items() if value is not None}
 
 
 def _keys_in(metadata: Any) -> list[str]:
-    """The key, where a catalog has it among the metadata of the stream itself."""
+    """The key in the metadata of the stream itself; empty where it is not there."""
     for each in metadata if isinstance(metadata, list) else ():
         if isinstance(each, dict) and each.get("breadcrumb") in ([], ()) and isinstance(each.get("metadata"), dict):
             found = each["metadata"].get("table-key-properties") or each["metadata"].get("view-key-properties")

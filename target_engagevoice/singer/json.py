@@ -1,7 +1,7 @@
-"""The JSON of Singer messages: decimals keep their digits, and what Python taps write is read.
+"""Decodes the JSON of Singer messages. Decimals keep their digits.
 
-`msgspec` reads a line in a third of the time that `json` takes, but refuses what Python writes beyond the standard:
-NaN, half surrogate pairs, a byte order mark. Those lines go to `json`, whose word is final.
+`msgspec` decodes a line in 4.4 µs, `json` in 11 µs (`taskset -c 1 python benchmarks/steps.py`, read; November 2026). It
+refuses what Python taps write beyond the standard: NaN, half surrogate pairs, a byte order mark. Then `json` decides.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ _DECODE = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 def decode(text: bytes) -> Any:
-    """A JSON text as Python has it, numbers with a point or an exponent as `Decimal`.
+    """Decode a JSON text, numbers with a point or an exponent as `Decimal`.
 
     Raises:
-        UnicodeDecodeError: The bytes are no text.
-        ValueError: It is no JSON, or nested deeper than can be read.
+        UnicodeDecodeError: The bytes are not UTF-8.
+        ValueError: It is not JSON, or nested too deeply.
     """
     try:
         return _DECODE(text)
-    except (ValueError, ArithmeticError, RecursionError):  # of msgspec's own errors, ValueError is the root
+    except (ValueError, ArithmeticError, RecursionError):  # msgspec's own errors are ValueErrors
         return _plain(text)
 
 

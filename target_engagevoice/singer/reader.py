@@ -1,4 +1,4 @@
-"""Standard input, line by line: JSON in, messages out. Nothing of a line ever reaches a log or a message."""
+"""Reads Singer messages, line by line. No log line or error message shows anything of a line."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 BLOCK_BYTES = 1 << 16
-"""So much is asked for at once; a pipe holds no more, and gives what it has."""
+"""Most bytes of one read. A pipe holds no more, and returns what it has."""
 
 DISCARD_BYTES = 1 << 20
 
 
 class LineReader:
-    """Reads Singer messages. A signal handler may call `stop` at any moment; all else is the main thread's.
+    """Reads Singer messages. A signal handler may call `stop` at any moment. Only the main thread calls the rest.
 
     Args:
         logger_warning: Logs a message with its arguments.
-        fate: What becomes of the lines before one that is no message, for the message about it.
-        before_waiting: Called each time before more is waited for; what it raises ends the reading.
+        fate: What happened to the lines before one that is not a message, for the error about it.
+        before_waiting: Called before each read that may wait. Its exceptions end the reading.
 
     Attributes:
-        line_number: Of the line that was read last, from 1.
-        line: It, without its end.
-        bytes_read: Of what is read now, counted by the block.
-        bytes_total: Of what is to be read, where that can be known: from a regular file.
+        line_number: The number of the line that was read last, from 1.
+        line: That line, without its end.
+        bytes_read: How many bytes of the input were read, in whole blocks.
+        bytes_total: How many bytes the input has; None where it is not a regular file.
     """
 
     def __init__(
@@ -62,14 +62,14 @@ class LineReader:
 
         Args:
             file_input: Lines, as bytes or text; standard input when None.
-            callbacks: Message type to what takes it.
+            callbacks: From the type of a message to the function that takes it.
 
         Returns:
             How many messages of each type were read.
 
         Raises:
             InputError: A line is not a Singer message.
-            EngageVoiceError: What `stop` was given, or what a callback raised.
+            EngageVoiceError: The error given to `stop`, or raised by a callback.
         """
         if file_input is None and sys.stdin is None:
             raise InputError("standard input is closed. Pipe a tap into target-engagevoice, or give --input.")
@@ -77,7 +77,7 @@ class LineReader:
         source = getattr(source, "buffer", source)
         self.bytes_read, self.bytes_total = 0, _bytes_ahead(source)
         counts: Counter[str] = Counter()
-        takers = {str.__str__(kind): callback for kind, callback in callbacks.items()}  # the SDK's kinds are slow keys
+        takers = {str.__str__(kind): callback for kind, callback in callbacks.items()}  # the SDK's enums hash slowly
         for line in self._lines(source):
             if self._stop is not None:
                 raise self._stop
@@ -91,20 +91,20 @@ class LineReader:
                 takers[kind](message)
             elif kind not in self._unknown_types:
                 self._unknown_types.add(kind)
-                shown = kind if re.fullmatch("[A-Z_]{1,40}", kind) else "that is no word"
-                self._warning("Messages of a type %s are not known and are passed over.", shown)
+                shown = kind if re.fullmatch("[A-Z_]{1,40}", kind) else "that is not a plain word"
+                self._warning("Messages of a type %s are not known and are ignored.", shown)
             counts[kind] += 1
         return counts
 
     def stop(self, error: EngageVoiceError) -> None:
-        """Read no further line: raise this, at once where a line is waited for. For signal handlers."""
+        """Stop reading and raise this error, at once where the reader waits for a line. For signal handlers."""
         self._stop = error
         if self._waiting and threading.current_thread() is threading.main_thread():
             self._waiting = False
             raise error
 
     def discard(self, source: IO[bytes]) -> None:
-        """Read to the end and throw away, so that a tap can finish writing, or until `stop` is called."""
+        """Read to the end, or until `stop` is called, and drop everything, so that a tap can finish writing."""
         self._waiting = True
         try:
             if self._stop is None:
@@ -126,7 +126,7 @@ class LineReader:
             raise InputError(msg)
 
     def _lines(self, source: IO[Any]) -> Iterator[bytes]:
-        """Lines without their ends, each as soon as it is there."""
+        """Lines without their ends, each as soon as it is complete."""
         begun: list[bytes] = []
         while block := self._block(source):
             first, *lines = block.split(b"\n")
@@ -138,7 +138,7 @@ class LineReader:
         yield b"".join(begun)
 
     def _block(self, source: IO[Any]) -> bytes:
-        """What the source has, waiting for it where it has nothing; empty at its end."""
+        """The next block of the source, waiting for one where there is none yet; empty at its end."""
         self._before_waiting()
         self._waiting = True
         try:
@@ -156,7 +156,7 @@ class LineReader:
             self._waiting = False
 
     def _message(self, line: bytes) -> dict[str, Any] | None:
-        """What a line says; None for a blank one."""
+        """The message of a line; None for a blank line."""
         try:
             message = decode(line)
         except UnicodeDecodeError:
@@ -186,7 +186,7 @@ class LineReader:
 
 
 def _bytes_ahead(source: IO[Any]) -> int | None:
-    """How much there is to read; None where nobody can know: from a pipe, a terminal, or what is no file at all."""
+    """How many bytes there are to read; None for a pipe, a terminal, or anything else that is not a regular file."""
     try:
         about = os.fstat(source.fileno())
         return max(0, about.st_size - source.tell()) if stat.S_ISREG(about.st_mode) else None
@@ -195,10 +195,10 @@ def _bytes_ahead(source: IO[Any]) -> int | None:
 
 
 def discard(source: IO[bytes]) -> None:
-    """Read to the end and throw away, so that a tap can finish writing; a terminal is left alone."""
+    """Read to the end and drop everything, so that a tap can finish writing. A terminal is not read."""
     try:
         if not source.isatty():
             while source.read(DISCARD_BYTES):
                 pass
     except (OSError, ValueError):
-        return  # closed already: there is nothing to read
+        return  # closed already

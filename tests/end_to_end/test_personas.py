@@ -49,7 +49,7 @@ def test_labels_of_a_server_that_does_not_tell_are_warned_of_and_sent(tmp_path: 
         finished = run_target(tmp_path, against(sandbox, campaign=CALLBACKS, mappings=labelled("Mobile")), LINES)
         assert ids(sandbox.leads(2001)) == ["L0", "L1", "L2"]
     (warning,) = warnings(finished)
-    assert "can not be checked" in warning
+    assert "cannot be checked" in warning
 
 
 def test_joined_phones_for_a_strategic_campaign_are_a_mistake(tmp_path: Path) -> None:

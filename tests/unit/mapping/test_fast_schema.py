@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, assume, example, given, reject, settings
 from hypothesis import strategies as st
 
 from target_engagevoice.errors import InputError
-from target_engagevoice.mapping.fast_schema import NOTES, PLAIN_ONLY, FastSchema, _Cutting
+from target_engagevoice.mapping.fast_schema import NOTES, PLAIN_ONLY, FastSchema, _SchemaCopy
 from target_engagevoice.mapping.record_schema import RecordSchema
 from tests.support.source_records import values
 
@@ -31,15 +31,15 @@ def field(schema: Any) -> Json:
     return {"type": "object", "properties": {"a": schema}}
 
 
-def cut(schema: Json) -> FastSchema:
-    fast = FastSchema.cut(schema)
+def fast_schema(schema: Json) -> FastSchema:
+    fast = FastSchema.compile(schema)
     assert fast is not None
     return fast
 
 
 def fits(schema: Any, value: Any) -> bool:
     """Whether the fast validator takes a field's value."""
-    return cut(field(schema)).fits({"a": value})
+    return fast_schema(field(schema)).fits({"a": value})
 
 
 def verdicts(schema: Json, record: Any) -> tuple[Rejection | None, Rejection | None]:
@@ -53,7 +53,7 @@ def verdicts(schema: Json, record: Any) -> tuple[Rejection | None, Rejection | N
 
 def test_every_word_of_draft_7_is_in_one_table() -> None:
     draft = jsonschema.Draft7Validator
-    copied = _Cutting()._copies.keys()
+    copied = _SchemaCopy()._copies.keys()
     assert {*copied, *NOTES, *PLAIN_ONLY} == {*draft.META_SCHEMA["properties"], *draft.VALIDATORS}
     assert len({*copied, *NOTES, *PLAIN_ONLY}) == len(copied) + len(NOTES) + len(PLAIN_ONLY)
 
@@ -61,8 +61,8 @@ def test_every_word_of_draft_7_is_in_one_table() -> None:
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
 def test_the_records_of_our_samples_take_the_fast_path(sample: Path) -> None:
     messages = [json.loads(line, parse_float=Decimal) for line in sample.read_text().splitlines()]
-    fast = {each["stream"]: cut(each["schema"]) for each in messages if each["type"] == "SCHEMA"}
-    assert all(schema.whole for schema in fast.values())
+    fast = {each["stream"]: fast_schema(each["schema"]) for each in messages if each["type"] == "SCHEMA"}
+    assert all(schema.complete for schema in fast.values())
     assert all(fast[each["stream"]].fits(each["record"]) for each in messages if each["type"] == "RECORD")
 
 
@@ -83,14 +83,14 @@ def test_the_records_of_our_samples_take_the_fast_path(sample: Path) -> None:
     ],
 )
 def test_a_field_as_taps_describe_it_takes_the_fast_path(schema: Any, value: Any) -> None:
-    assert cut(field(schema)).whole
+    assert fast_schema(field(schema)).complete
     assert fits(schema, value)
 
 
 @pytest.mark.parametrize("rule", [{"pattern": "^x"}, {"oneOf": [{}]}, {"not": {"type": "null"}}, {"$ref": "#"}])
 def test_a_field_with_another_rule_is_left_and_the_others_are_not(rule: Json) -> None:
-    fast = cut({"properties": {"a": rule, "b": {"type": "string"}}})
-    assert (fast.left, fast.whole) == (("a",), False)
+    fast = fast_schema({"properties": {"a": rule, "b": {"type": "string"}}})
+    assert (fast.unchecked, fast.complete) == (("a",), False)
     assert fast.fits({"a": 1, "b": "x"})
     assert not fast.fits({"a": 1, "b": 7})
 
@@ -106,14 +106,14 @@ def test_a_field_with_another_rule_is_left_and_the_others_are_not(rule: Json) ->
     ],
 )
 def test_a_rule_of_the_whole_record_leaves_all_to_the_plain_validator(rule: Json) -> None:
-    assert FastSchema.cut(rule) is None
+    assert FastSchema.compile(rule) is None
 
 
 def test_a_schema_nested_without_end_is_for_the_plain_validator() -> None:
     deep: Json = {}
     for _ in range(2000):
         deep = {"items": deep}
-    assert FastSchema.cut(deep) is None
+    assert FastSchema.compile(deep) is None
 
 
 # Where the two are known to part
@@ -163,7 +163,7 @@ def test_what_the_plain_validator_takes_is_taken_either_way(schema: Json, value:
 
 def test_a_schema_with_definitions_is_left_to_the_plain_validator() -> None:
     schema = {"definitions": {"id": {"type": "string"}}, "properties": {"a": {"$ref": "#/definitions/id"}}}
-    assert FastSchema.cut(schema) is None
+    assert FastSchema.compile(schema) is None
     assert verdicts(schema, {"a": 7})[0] is not None
 
 
@@ -274,8 +274,8 @@ def test_the_fast_and_the_plain_check_say_the_same(schema: Json, record: Json) -
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(_words, st.one_of(st.just({"type": "integer"}), field_schemas), max_size=3), st.data())
 def test_what_the_fast_check_takes_the_plain_check_takes(properties: Json, data: st.DataObject) -> None:
-    fast = FastSchema.cut({"properties": properties})
-    assume(fast is not None and fast.whole)
+    fast = FastSchema.compile({"properties": properties})
+    assume(fast is not None and fast.complete)
     assert fast is not None
     record = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(properties, _near)))
     assert not fast.fits(record) or RecordSchema("s", {"properties": properties}).check_plainly(record) is None
@@ -290,8 +290,8 @@ _whatever: st.SearchStrategy[Any] = st.one_of(
 @given(st.dictionaries(st.sampled_from(sorted(jsonschema.Draft7Validator.META_SCHEMA["properties"])), _whatever))
 def test_a_schema_that_is_whole_is_a_json_schema(schema: Json) -> None:
     for each in (schema, field(schema)):
-        fast = FastSchema.cut(each)
-        if fast is not None and fast.whole:
+        fast = FastSchema.compile(each)
+        if fast is not None and fast.complete:
             jsonschema.Draft7Validator.check_schema(each)
 
 
@@ -301,4 +301,4 @@ def test_no_record_makes_it_raise(record: Json) -> None:
     schema = {
         "properties": {"a": {"type": "array", "items": {"type": "string"}}, "b": {"type": "number", "minimum": 1}}
     }
-    assert cut(schema).fits(record) in {True, False}
+    assert fast_schema(schema).fits(record) in {True, False}

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from target_engagevoice.errors import InputError
-from target_engagevoice.mapping.record_schema import RecordSchema, mend
+from target_engagevoice.mapping.record_schema import RecordSchema, fix_schema
 from target_engagevoice.model.lead import Rejection, Stage
 
 SECRET = "ann@example.com"
@@ -208,21 +208,21 @@ def test_an_empty_schema_takes_everything() -> None:
 # What stream maps break
 
 
-def test_null_as_the_sdk_appends_it_is_mended() -> None:
+def test_null_as_the_sdk_appends_it_is_fixed() -> None:
     schema = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": ["string", "null"]}, "null"]}
-    assert mend(schema)["anyOf"][-1] == {"type": "null"}
+    assert fix_schema(schema)["anyOf"][-1] == {"type": "null"}
 
 
 @pytest.mark.parametrize("value", ["null", '"2026-01-01"'])
 @pytest.mark.parametrize("word", ["anyOf", "oneOf"])
-def test_a_mended_schema_takes_what_it_should(word: str, value: str) -> None:
+def test_a_fixed_schema_takes_what_it_should(word: str, value: str) -> None:
     assert check(json.dumps({word: [{"type": "string"}, "null"]}), value) is None
 
 
 @pytest.mark.parametrize("word", ["anyOf", "oneOf", "allOf"])
-def test_a_schema_is_mended_wherever_it_is_broken(word: str) -> None:
+def test_a_schema_is_fixed_wherever_it_is_broken(word: str) -> None:
     broken = {"properties": {"a": {"items": [{word: ["null"]}]}}}
-    assert mend(broken) == {"properties": {"a": {"items": [{word: [{"type": "null"}]}]}}}
+    assert fix_schema(broken) == {"properties": {"a": {"items": [{word: [{"type": "null"}]}]}}}
 
 
 schemas = st.recursive(
@@ -238,4 +238,4 @@ schemas = st.recursive(
 
 @given(schemas)
 def test_a_schema_that_is_whole_stays_as_it_is(schema: dict[str, Any]) -> None:
-    assert mend(schema) == schema
+    assert fix_schema(schema) == schema

@@ -76,11 +76,11 @@ WEEK = ("0900",) * 5 + ("", "")
     ],
 )
 def test_a_campaign_that_will_not_dial_says_why(campaign: Campaign, words: str) -> None:
-    (doubt,) = campaign.doubts(NOW)
-    assert doubt.startswith("Campaign Outbound/Renewals (1001) ")
-    assert words in doubt
+    (warning,) = campaign.warnings(NOW)
+    assert warning.startswith("Campaign Outbound/Renewals (1001) ")
+    assert words in warning
 
 
 @pytest.mark.parametrize("campaign", [RENEWALS, replace(RENEWALS, starts=NOW - 1, ends=NOW + 1, schedule=WEEK)])
 def test_a_campaign_that_dials_or_does_not_say_leaves_no_doubt(campaign: Campaign) -> None:
-    assert campaign.doubts(NOW) == []
+    assert campaign.warnings(NOW) == []

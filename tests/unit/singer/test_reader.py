@@ -201,13 +201,13 @@ def test_any_bytes_are_messages_or_an_input_error(line: bytes) -> None:
         return
 
 
-def test_unknown_types_are_passed_over_with_one_warning() -> None:
+def test_unknown_types_are_ignored_with_one_warning() -> None:
     warnings = Warnings()
     LineReader(warnings).process_lines(io.BytesIO(b'{"type": "NEWS"}\n' * 3), {})
-    assert warnings.messages == ["Messages of a type NEWS are not known and are passed over."]
+    assert warnings.messages == ["Messages of a type NEWS are not known and are ignored."]
 
 
-def test_an_unknown_type_that_is_no_word_is_not_shown() -> None:
+def test_an_unknown_type_that_is_not_a_plain_word_is_not_shown() -> None:
     warnings = Warnings()
     LineReader(warnings).process_lines(io.BytesIO(f'{{"type": "{SECRET}"}}'.encode()), {})
     assert SECRET not in warnings.messages[0]
