@@ -150,7 +150,7 @@ class Plan:
         )
 
     def rest(self, record: Record) -> dict[str, str] | Rejection:
-        """The fields that no source reads, as text under their own names; of an object read in part, its other fields."""
+        """The fields that no source reads, as text under their names; of an object read in part, its other fields."""
         rest: dict[str, str] = {}
         unread = _unread(record, self._used)
         for name in sorted(unread):  # two names may become the same label: the result must not depend on their order

@@ -126,7 +126,7 @@ class Directory:
             )
         return NotFound(
             "unknown_campaign",
-            f"the user can see no campaign {reference!r}; {did_you_mean(reference, self._names())}",
+            f"no campaign {reference!r} is visible to the user; {did_you_mean(reference, self._names())}",
         )
 
     def _names(self) -> list[str]:

@@ -36,7 +36,7 @@ def test_a_contender_that_drops_records_is_an_error(tmp_path: Path) -> None:
         idle.measure(source, 10, tmp_path / "run")
 
 
-def test_a_contender_that_fails_is_an_error_that_shows_its_last_words(tmp_path: Path) -> None:
+def test_a_contender_that_fails_is_an_error_that_shows_its_last_output(tmp_path: Path) -> None:
     source = tmp_path / "leads.singer"
     stream.write(source, 1)
     broken = replace(STOCK, command=(sys.executable, "-c", "raise SystemExit('no such thing')"))
@@ -63,7 +63,7 @@ def test_a_figure_says_whether_its_target_was_reached(value: float, bound: str, 
     assert ("NOT reached" in figure.line()) is not reached
 
 
-def test_a_target_that_fails_while_it_is_fed_is_an_error_that_shows_its_last_words(tmp_path: Path) -> None:
+def test_a_target_that_fails_while_it_is_fed_is_an_error_that_shows_its_last_output(tmp_path: Path) -> None:
     with (
         pytest.raises(RunFailedError, match="base_url"),
         Feed(tmp_path / "run", {"base_url": "http://example.com"}),

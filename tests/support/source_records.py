@@ -105,7 +105,7 @@ values = st.recursive(
 
 
 def records(*names: str) -> st.SearchStrategy[dict[str, Any]]:
-    """Records that have some of these fields, and perhaps others."""
+    """Records with some of these fields, and possibly others."""
     named: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries({}, optional=dict.fromkeys(names, values))
     return st.builds(lambda others, own: others | own, st.dictionaries(_texts, values, max_size=3), named)
 

@@ -193,7 +193,7 @@ ONE_TEXT = compiled(
 @example("x\x1f", "Id")
 @example("\u00a0", "Id")
 @example("\u2007", "a")
-def test_any_text_in_any_place_becomes_what_the_plan_makes_of_it(text: str, name: str) -> None:
+def test_any_text_in_any_field_becomes_what_the_plan_makes_of_it(text: str, name: str) -> None:
     record = {"Id": "1", "phone": "6505550100", "a": "x", name: text}
     plainly_mapped = ONE_TEXT.plain_lead(record, single_phone=True)
     assert ONE_TEXT.lead(record, single_phone=True) == plainly_mapped
@@ -252,14 +252,14 @@ def test_a_value_that_is_no_plain_text_needs_no_plan(value: Any) -> None:
         {"Id": "1", "phone": "6505550100", "a": "\u3000"},
     ],
 )
-def test_what_is_to_be_rejected_or_repaired_is_left_to_the_plan(record: Json) -> None:
+def test_what_is_to_be_rejected_or_repaired_needs_the_plan(record: Json) -> None:
     lead_of = ONE_TEXT.compiled
     assert lead_of is not None
     with pytest.raises(Unusual):
         lead_of(record)
 
 
-def test_a_rejected_record_is_told_why_by_the_plan() -> None:
+def test_the_plan_says_why_a_record_is_rejected() -> None:
     rejection = ONE_TEXT.lead({"Id": "1", "phone": "555"}, single_phone=True)
     assert isinstance(rejection, Rejection)
     assert (rejection.reason, rejection.extern_id) == ("impossible_phone", "1")

@@ -23,7 +23,7 @@ def retirement(
     outcome: Outcome = Outcome.DO_NOT_CALL,
     policy: FlagPolicy = LISTING,
 ) -> FlaggedRecord | None:
-    """What is left to do for a record."""
+    """What remains to be done for a record."""
     given: dict[str, Any] = {
         "stream": "people",
         "schema": {"type": "object", "properties": {name: {} for name in FIELDS}},
@@ -77,7 +77,7 @@ def test_without_the_list_only_the_lead_is_retired() -> None:
     assert (made.how, made.phones) == (Retire.SUPPRESS, ())
 
 
-def test_of_a_deleted_record_nothing_is_left_to_do_where_on_delete_is_ignore() -> None:
+def test_of_a_deleted_record_nothing_remains_to_be_done_where_on_delete_is_ignore() -> None:
     record = {"id": 1, "Phone": "6505550100", "IsDeleted": True}
     assert retirement(record, Outcome.DELETED, FlagPolicy()) is None
 
@@ -100,5 +100,5 @@ def test_the_lead_of_a_deleted_record_is_retired_as_on_delete_says() -> None:
         ("nothing", "DE", "DEU"),
     ],
 )
-def test_the_country_is_told_by_the_number_or_the_region(number: str, region: str, country: str) -> None:
+def test_the_country_follows_from_the_number_or_the_region(number: str, region: str, country: str) -> None:
     assert country_of(number, region) == country

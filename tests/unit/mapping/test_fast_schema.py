@@ -51,7 +51,7 @@ def verdicts(schema: Json, record: Any) -> tuple[Rejection | None, Rejection | N
 # Which schemas it takes
 
 
-def test_every_word_of_draft_7_is_in_one_table() -> None:
+def test_every_keyword_of_draft_7_is_in_one_table() -> None:
     draft = jsonschema.Draft7Validator
     copied = _SchemaCopy()._copies.keys()
     assert {*copied, *NOTES, *PLAIN_ONLY} == {*draft.META_SCHEMA["properties"], *draft.VALIDATORS}
@@ -88,7 +88,7 @@ def test_a_field_as_taps_describe_it_takes_the_fast_path(schema: Any, value: Any
 
 
 @pytest.mark.parametrize("rule", [{"pattern": "^x"}, {"oneOf": [{}]}, {"not": {"type": "null"}}, {"$ref": "#"}])
-def test_a_field_with_another_rule_is_left_and_the_others_are_not(rule: Json) -> None:
+def test_a_field_with_another_rule_is_not_copied_and_the_others_are(rule: Json) -> None:
     fast = fast_schema({"properties": {"a": rule, "b": {"type": "string"}}})
     assert (fast.unchecked, fast.complete) == (("a",), False)
     assert fast.fits({"a": 1, "b": "x"})
@@ -157,17 +157,17 @@ def test_what_the_plain_validator_rejects_or_might_does_not_take_the_fast_path(s
         ({"type": "integer"}, Decimal("1E+999999")),
     ],
 )
-def test_what_the_plain_validator_takes_is_taken_either_way(schema: Json, value: Any) -> None:
+def test_what_the_plain_validator_takes_is_taken_on_either_path(schema: Json, value: Any) -> None:
     assert verdicts(field(schema), {"a": value}) == (None, None)
 
 
-def test_a_schema_with_definitions_is_left_to_the_plain_validator() -> None:
+def test_a_schema_with_definitions_needs_the_plain_validator() -> None:
     schema = {"definitions": {"id": {"type": "string"}}, "properties": {"a": {"$ref": "#/definitions/id"}}}
     assert FastSchema.compile(schema) is None
     assert verdicts(schema, {"a": 7})[0] is not None
 
 
-def test_a_left_field_that_does_not_fit_is_rejected_by_its_rule() -> None:
+def test_an_unchecked_field_that_does_not_fit_is_rejected_by_its_rule() -> None:
     rejection, _ = verdicts(field({"type": "string", "pattern": "^x"}), {"a": "y"})
     assert rejection is not None
     assert rejection.message == "a does not fit its schema: pattern ^x."
@@ -249,7 +249,7 @@ schemas = st.fixed_dictionaries(
 _near_numbers = st.one_of(
     _bounds, st.floats(), st.decimals(), st.sampled_from([Decimal("5.0"), Decimal("5.5"), Decimal("NaN"), 10**400])
 ).filter(lambda number: not (isinstance(number, Decimal) and not number.is_finite()))
-"""No decimal NaN: no line of standard input is one, and the plain validator can not compare it."""
+"""No decimal NaN: no line of standard input is one, and the plain validator cannot compare it."""
 _near = st.recursive(
     st.one_of(_scalars, _words, _near_numbers),
     lambda inner: st.one_of(

@@ -1,4 +1,4 @@
-"""What goes to STRATEGIC campaigns: one phone, and labels the account has; told before the first record is read."""
+"""STRATEGIC campaigns get one phone and labels of the account. Anything else is an error before the first record."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_setting_campaign_counts_as_well() -> None:
         check_mappings(settings_of(mapping, campaign="Callbacks").stream_rules, directory())
 
 
-def test_an_account_without_labels_is_told_where_to_make_them() -> None:
+def test_the_error_for_an_account_without_labels_says_where_to_make_them() -> None:
     with pytest.raises(ConfigError, match=r"'Mobile' is no label .*it has none; make them in RingCentral"):
         check_mappings(settings_of(labelled("Mobile")).stream_rules, directory(()))
 
@@ -102,7 +102,7 @@ def test_a_mapping_that_leads_nowhere_is_not_checked(mapping: dict[str, Any]) ->
     assert check_mappings(settings_of(mapping).stream_rules, directory()) == []
 
 
-def test_labels_that_can_not_be_checked_are_only_warned_of() -> None:
+def test_labels_that_cannot_be_checked_only_cause_a_warning() -> None:
     settings = settings_of(labelled("Boat"))
     (warning,) = check_mappings(settings.stream_rules, directory(None))
     assert warning.startswith("mappings.leads.fields.personaPhoneConfig: the server does not say which labels")
@@ -177,7 +177,7 @@ def test_a_strategic_campaign_that_gets_no_labels_is_warned_of(labels: Any, show
     "mapping",
     [LABELLED | {"campaign": "Callbacks"}, ONE_PHONE | {"campaign": "Renewals"}, ONE_PHONE | {"campaign": BY_VALUE}],
 )
-def test_nothing_is_said_where_labels_are_given_or_not_needed(mapping: dict[str, Any]) -> None:
+def test_no_warning_where_labels_are_given_or_not_needed(mapping: dict[str, Any]) -> None:
     assert stream_of(mapping).warnings == ()
 
 
@@ -209,7 +209,7 @@ def test_labels_are_asked_for_where_they_matter(
 
 @pytest.mark.parametrize("written", ["(650) 555-0100", "+1 650 555 0100", "1 650 555.0100 x7"])
 @pytest.mark.parametrize("where", ["setting", "list"])
-def test_a_lead_of_an_account_in_e164_mode_has_its_phone_in_both_ways(written: str, where: str) -> None:
+def test_a_lead_of_an_account_in_e164_mode_has_its_phone_in_both_formats(written: str, where: str) -> None:
     mapping = ONE_PHONE | {"campaign": "Renewals"}
     if where == "setting":
         stream = stream_of(mapping, number_origin_country="e164")
@@ -219,12 +219,12 @@ def test_a_lead_of_an_account_in_e164_mode_has_its_phone_in_both_ways(written: s
     assert (fields["leadPhone"], fields["leadPhoneE164"]) == ("6505550100", "+16505550100")
 
 
-def test_both_ways_are_of_the_same_number() -> None:
+def test_both_formats_hold_the_same_number() -> None:
     mapping = {"campaign": "Renewals", "fields": {"leadPhone": ["mobile", "phone"]}}
     fields = outcome(stream_of(mapping, number_origin_country="E164"), mobile="+49 30 123456").fields
     assert (fields["leadPhone"], fields["leadPhoneE164"]) == ("6505550100", "+16505550100")
 
 
-def test_other_accounts_get_no_second_way() -> None:
+def test_other_accounts_get_no_second_format() -> None:
     stream = stream_of(ONE_PHONE | {"campaign": "Renewals"}, number_origin_country="USA")
     assert "leadPhoneE164" not in outcome(stream).fields

@@ -1,4 +1,4 @@
-"""A preset knows the fields of its source without being told."""
+"""A preset knows the fields of its source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A record becomes the lead its fields say, or a rejection that says why not."""
+"""A record becomes the lead of its fields, or a rejection that says why not."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_a_csv_row_maps_from_auto_alone() -> None:
     }
 
 
-def test_auto_goes_by_the_record_where_the_schema_names_nothing() -> None:
+def test_auto_uses_the_fields_of_the_record_where_the_schema_names_nothing() -> None:
     assert lead_of(compiled(schema={}, key=()), CSV)["firstName"] == "Kaya"
 
 
@@ -235,7 +235,7 @@ def test_an_open_schema_may_have_the_do_not_call_field_after_all(open_: Json) ->
 # --- phones
 
 
-def test_an_unusable_phone_gives_way_to_the_next() -> None:
+def test_an_unusable_phone_is_replaced_by_the_next() -> None:
     record = {"Id": "1", "MobilePhone": "ask Bob", "Phone": PHONE}
     assert lead_of(compiled({"preset": "salesforce"}), record)["leadPhone"] == DIALLED
 
@@ -296,11 +296,11 @@ def test_the_auxiliary_phone_is_normalised() -> None:
     assert mapped("auxPhone", "x", OTHER_PHONE) == OTHER_DIALLED
 
 
-def test_an_unusable_auxiliary_phone_is_left_out() -> None:
+def test_an_unusable_auxiliary_phone_is_omitted() -> None:
     assert mapped("auxPhone", "x", "ask Bob") is None
 
 
-def test_persona_phones_are_normalised_and_unusable_ones_left_out() -> None:
+def test_persona_phones_are_normalised_and_unusable_ones_omitted() -> None:
     mapping = compiled({"fields": {"personaPhoneConfig": {"Home": "h", "Work": "w"}}})
     lead = lead_of(mapping, {"id": 1, "phone": PHONE, "h": OTHER_PHONE, "w": "ask Bob"})
     assert lead["personaPhoneConfig"] == {"Home": OTHER_DIALLED}
@@ -326,7 +326,7 @@ def test_a_key_becomes_text(value: Any, expected: str) -> None:
         (Decimal("1E+500"), "bad_number"),
     ],
 )
-def test_a_key_that_is_none_is_rejected_not_repaired(value: Any, reason: str) -> None:
+def test_an_unusable_key_is_rejected_not_repaired(value: Any, reason: str) -> None:
     rejection = rejection_of(compiled(), {"id": value, "phone": PHONE})
     assert (rejection.stage, rejection.reason) == (Stage.MAP, reason)
 
@@ -383,7 +383,7 @@ def test_a_value_becomes_the_text_of_a_string_field(value: Any, expected: str) -
     "value",
     [None, "", "  ", "\x00", "\u3000", {}, [], float("nan"), float("-inf"), Decimal("NaN"), Decimal("sNaN")],
 )
-def test_an_empty_value_is_left_out(value: Any) -> None:
+def test_an_empty_value_is_omitted(value: Any) -> None:
     assert mapped("auxData1", "x", value) is None
 
 
@@ -467,7 +467,7 @@ def test_flags_and_deletion_marks_are_no_extended_data() -> None:
     assert extended(record, schema=schema_of({**record, "phone": PHONE})) is None
 
 
-def test_a_name_that_utf8_can_not_hold_is_repaired() -> None:
+def test_a_name_that_utf8_cannot_hold_is_repaired() -> None:
     assert extended({"a\ud800": "x"}) == {"a\ufffd": "x"}
 
 

@@ -37,13 +37,13 @@ def test_a_record_that_does_not_fit_is_rejected_with_field_and_rule() -> None:
     )
 
 
-def test_a_missing_field_is_told() -> None:
+def test_the_message_names_a_missing_field() -> None:
     rejection = RecordSchema("people", {"required": ["Id"]}).check({})
     assert rejection is not None
     assert rejection.message == "the record does not fit its schema: required ['Id']."
 
 
-def test_a_field_inside_is_told_by_its_path() -> None:
+def test_the_message_names_a_nested_field_by_its_path() -> None:
     schema = {"properties": {"a": {"items": {"properties": {"b": {"type": "string"}}}}}}
     rejection = RecordSchema("people", schema).check({"a": [{"b": "x"}, {"b": 7}]})
     assert rejection is not None
@@ -161,7 +161,7 @@ def test_dates_are_not_checked_for_their_form() -> None:
     assert check('{"type": "string", "format": "date-time"}', '"yesterday"') is None
 
 
-# Schemas that are none
+# Values that are not schemas
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_dates_are_not_checked_for_their_form() -> None:
         ('"string"', r"properties\.a"),
     ],
 )
-def test_a_schema_that_is_none_is_told_by_its_place(schema: str, place: str) -> None:
+def test_the_error_names_the_place_where_a_schema_is_invalid(schema: str, place: str) -> None:
     words = rf"the schema of stream people is not a JSON schema \(at {place}\)\. Set validate_records to false"
     with pytest.raises(InputError, match=words):
         check(schema, "1")
@@ -237,5 +237,5 @@ schemas = st.recursive(
 
 
 @given(schemas)
-def test_a_schema_that_is_whole_stays_as_it_is(schema: dict[str, Any]) -> None:
+def test_a_valid_schema_is_unchanged(schema: dict[str, Any]) -> None:
     assert fix_schema(schema) == schema

@@ -75,7 +75,7 @@ def test_no_campaign_at_all_names_the_two_settings_that_fix_it() -> None:
         ({"field": "C", "default": "9"}, r"mappings\.Lead\.campaign\.default: no campaign '9'"),
     ],
 )
-def test_a_campaign_that_can_not_be_found_is_a_config_error_with_its_place(campaign: Any, message: str) -> None:
+def test_a_campaign_that_cannot_be_found_is_a_config_error_with_its_place(campaign: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         router(campaign)
 
@@ -126,7 +126,7 @@ def test_the_setting_campaign_is_no_default_of_a_campaign_by_record() -> None:
     assert isinstance(router({"field": "C"}, default="1001").route({}), Rejection)
 
 
-def test_a_rejection_does_not_tell_the_records_value() -> None:
+def test_a_rejection_does_not_show_the_value_of_the_record() -> None:
     rejection = router({"field": "C"}).route({"C": "ada@example.com"})
     assert isinstance(rejection, Rejection)
     assert "ada" not in rejection.message

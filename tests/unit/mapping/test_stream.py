@@ -1,4 +1,4 @@
-"""A stream's short way makes the leads that its whole way makes, and leaves to that one all it does not make."""
+"""The fast path of a stream makes the leads that `outcome` makes, or None for a record that needs `outcome`."""
 
 from __future__ import annotations
 
@@ -65,9 +65,7 @@ def cases(draw: st.DrawFn) -> tuple[Stream, dict[str, Any]]:
 
 
 @given(cases(), st.sampled_from([RENEWALS, CALLBACKS]))
-def test_what_the_short_way_makes_is_what_the_whole_way_makes(
-    case: tuple[Stream, dict[str, Any]], campaign: Campaign
-) -> None:
+def test_the_fast_path_makes_what_outcome_makes(case: tuple[Stream, dict[str, Any]], campaign: Campaign) -> None:
     stream, record = case
     if stream.fast_lead is not None:
         made = stream.fast_lead(record)
@@ -75,7 +73,7 @@ def test_what_the_short_way_makes_is_what_the_whole_way_makes(
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_usual_record_goes_the_short_way(source: str) -> None:
+def test_a_usual_record_takes_the_fast_path(source: str) -> None:
     fast_lead = stream_of(source).fast_lead
     assert fast_lead is not None
     assert isinstance(fast_lead(PLAIN[source]), Lead)
@@ -91,24 +89,24 @@ def test_a_usual_record_goes_the_short_way(source: str) -> None:
         ("postgres", {"phone": "ask Bob"}),
     ],
 )
-def test_a_record_that_is_no_lead_goes_the_whole_way(source: str, change: Mapping[str, Any]) -> None:
+def test_a_record_that_is_no_lead_needs_outcome(source: str, change: Mapping[str, Any]) -> None:
     stream, record = stream_of(source), {**SOURCES[source], **change}
     assert stream.fast_lead is not None
     assert stream.fast_lead(record) is None
     assert not isinstance(stream.outcome(record, RENEWALS), Lead)
 
 
-def test_a_record_without_its_key_goes_the_whole_way() -> None:
+def test_a_record_without_its_key_needs_outcome() -> None:
     stream = stream_of("postgres")
     record = {name: value for name, value in POSTGRES.items() if name != "id"}
     assert stream.fast_lead is not None
     assert stream.fast_lead(record) is None
 
 
-def test_several_numbers_of_a_lead_are_for_the_whole_way() -> None:
+def test_several_numbers_of_a_lead_need_outcome() -> None:
     assert stream_of("salesforce", multiple_phones="all").fast_lead is None
 
 
-def test_a_flag_is_told_before_anything_else() -> None:
+def test_a_flag_comes_before_anything_else() -> None:
     stream = stream_of("salesforce")
     assert stream.outcome({"IsDeleted": True}, RENEWALS) is Outcome.DELETED

@@ -26,7 +26,7 @@ def test_an_id_a_name_and_a_path_find_the_campaign(reference: str) -> None:
     assert DIRECTORY.find(reference) == WINBACK
 
 
-def test_a_path_tells_namesakes_apart() -> None:
+def test_a_path_names_one_of_several_campaigns_of_the_same_name() -> None:
     assert DIRECTORY.find("West/Renewals") == NAMESAKE
 
 
@@ -53,7 +53,7 @@ def test_the_message_about_an_unknown_name_has_the_near_one() -> None:
     assert "Winback" in not_found(DIRECTORY, "winbak").message
 
 
-def test_the_message_says_when_no_campaign_can_be_seen() -> None:
+def test_the_message_says_when_no_campaign_is_visible() -> None:
     assert "sees no campaign" in not_found(Directory([]), "Renewals").message
 
 
@@ -66,7 +66,7 @@ WEEK = ("0900",) * 5 + ("", "")
 
 
 @pytest.mark.parametrize(
-    ("campaign", "words"),
+    ("campaign", "text"),
     [
         (replace(RENEWALS, active=0), "is inactive"),
         (replace(RENEWALS, active=2), "makes callbacks only"),
@@ -75,12 +75,12 @@ WEEK = ("0900",) * 5 + ("", "")
         (replace(RENEWALS, schedule=("",) * 7), "has no schedule"),
     ],
 )
-def test_a_campaign_that_will_not_dial_says_why(campaign: Campaign, words: str) -> None:
+def test_a_campaign_that_will_not_dial_says_why(campaign: Campaign, text: str) -> None:
     (warning,) = campaign.warnings(NOW)
     assert warning.startswith("Campaign Outbound/Renewals (1001) ")
-    assert words in warning
+    assert text in warning
 
 
 @pytest.mark.parametrize("campaign", [RENEWALS, replace(RENEWALS, starts=NOW - 1, ends=NOW + 1, schedule=WEEK)])
-def test_a_campaign_that_dials_or_does_not_say_leaves_no_doubt(campaign: Campaign) -> None:
+def test_a_campaign_that_dials_or_does_not_say_causes_no_warning(campaign: Campaign) -> None:
     assert campaign.warnings(NOW) == []

@@ -55,7 +55,7 @@ def test_an_unknown_placeholder_names_the_near_one() -> None:
 
 
 @pytest.mark.parametrize("template", ["{stream", "stream}", "{}", "{0}", "{stream.x}", "{date:%Y}", "{run!r}"])
-def test_a_template_that_can_not_be_filled_is_refused(template: str) -> None:
+def test_a_template_that_cannot_be_filled_is_refused(template: str) -> None:
     with pytest.raises(ConfigError, match="list_description"):
         check_description(template, "list_description")
 

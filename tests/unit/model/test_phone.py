@@ -57,7 +57,7 @@ def reason(policy: PhonePolicy, text: str) -> str:
         "٦٥٠٥٥٥٠١٠٠",
     ],
 )
-def test_the_usual_ways_to_write_a_us_number_are_read(text: str) -> None:
+def test_the_usual_writings_of_a_us_number_are_read(text: str) -> None:
     assert dialled(UNITED_STATES, text) == TEN_DIGITS
 
 
@@ -110,7 +110,7 @@ def test_a_fraction_or_a_sign_is_no_digit_of_a_phone(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["45 12 34 56 78", "65 6123 4567"])
-def test_a_foreign_number_without_its_plus_is_not_taken_for_one_of_ten_digits(text: str) -> None:
+def test_a_foreign_number_without_its_plus_is_not_read_as_one_of_ten_digits(text: str) -> None:
     assert reason(UNITED_STATES, text) == "unclear_phone"
 
 
@@ -132,11 +132,11 @@ def test_seven_digits_are_not_possible_without_validation_either(format_: str) -
     assert reason(PhonePolicy("US", format_, "off"), "555-0100") == "impossible_phone"
 
 
-def test_a_number_nobody_can_have_is_possible() -> None:
+def test_a_number_no_subscriber_can_have_is_possible() -> None:
     assert dialled(UNITED_STATES, "(555) 055-0100") == "5550550100"
 
 
-def test_a_number_nobody_can_have_is_not_valid() -> None:
+def test_a_number_no_subscriber_can_have_is_not_valid() -> None:
     assert reason(PhonePolicy("US", "national", "valid"), "(555) 055-0100") == "invalid_phone"
 
 
@@ -202,7 +202,7 @@ def test_as_is_without_validation_takes_anything() -> None:
     assert dialled(PhonePolicy("US", "as_is", "off"), "ask Bob") == "ask Bob"
 
 
-def test_a_text_as_long_as_a_novel_is_no_phone() -> None:
+def test_a_very_long_text_is_not_a_phone() -> None:
     assert reason(UNITED_STATES, "6 " * 1_000_000) == "not_a_phone"
 
 

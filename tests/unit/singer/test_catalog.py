@@ -62,6 +62,6 @@ def test_messages_are_read_as_they_are(blank: int, count: int) -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"\n", b"{", b"[]", b"no", b'{"streams": 7}', b'{"streams": [7]}'])
-def test_what_is_neither_is_left_to_the_reader(text: bytes) -> None:
+def test_what_is_neither_reaches_the_reader_unchanged(text: bytes) -> None:
     left = as_messages(io.BytesIO(text)).read()
     assert left in (text, b"")

@@ -1,4 +1,4 @@
-"""The quick way and the plain way read the same out of any line."""
+"""The fast and the plain decoder read the same from any line."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_any_value_is_read_as_json_reads_it(value: Any, ascii_only: bool) -> Non
 @example(b"[" * 100_000)
 @example(b'{"a": 1, "a": 2}')
 @example("{}".encode("utf-16"))
-def test_what_is_no_json_for_the_one_is_none_for_the_other(line: bytes) -> None:
+def test_what_one_decoder_refuses_the_other_refuses(line: bytes) -> None:
     assert same(quickly(line), plainly(line))
 
 

@@ -158,11 +158,11 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("line", "words"), BAD.values(), ids=BAD)
-def test_what_is_no_message_is_told_by_its_line(line: bytes, words: str) -> None:
+@pytest.mark.parametrize(("line", "text"), BAD.values(), ids=BAD)
+def test_the_error_names_the_line_that_is_not_a_message(line: bytes, text: str) -> None:
     message = refusal(b'{"type": "STATE"}\n' + line + b"\n")
     assert message.startswith("line 2")
-    assert words in message
+    assert text in message
 
 
 @pytest.mark.parametrize("line", [line for line, _ in BAD.values()], ids=BAD)
@@ -187,7 +187,7 @@ def test_what_came_before_a_bad_line_was_handed_over() -> None:
     assert len(taken) == 1
 
 
-def test_text_that_is_no_utf8_is_told_by_its_line() -> None:
+def test_the_error_names_the_line_that_is_not_utf8() -> None:
     source = io.TextIOWrapper(io.BytesIO(b'{"type": "STATE"}\n\xff\n'), encoding="utf-8")
     with closing(source):
         assert "is not UTF-8" in refusal(source)
@@ -310,7 +310,7 @@ def test_a_stop_from_another_thread_does_not_raise_there() -> None:
     assert failures == []
 
 
-# Throwing away
+# Discarding
 
 
 def test_the_rest_is_read_to_its_end() -> None:
@@ -319,13 +319,13 @@ def test_the_rest_is_read_to_its_end() -> None:
     assert source.read() == b""
 
 
-def test_a_closed_input_is_left_alone() -> None:
+def test_a_closed_input_is_not_read() -> None:
     source = io.BytesIO(b"x")
     source.close()
     discard(source)
 
 
-def test_a_terminal_is_left_alone() -> None:
+def test_a_terminal_is_not_read() -> None:
     class Terminal(io.BytesIO):
         def isatty(self) -> bool:
             return True
@@ -335,7 +335,7 @@ def test_a_terminal_is_left_alone() -> None:
     assert source.read() == b"x"
 
 
-def test_a_signal_ends_the_throwing_away(pipe: Any, on_alarm: Any) -> None:
+def test_a_signal_ends_the_discarding(pipe: Any, on_alarm: Any) -> None:
     source, _ = pipe
     reader = LineReader(Warnings())
     on_alarm(lambda: reader.stop(Interrupted("stopped")))
