@@ -15,7 +15,7 @@ SAMPLE = "samples/salesforce_leads.singer"
 SHOW = """
 import sys
 from pathlib import Path
-from target_engagevoice.sandbox.landed import table
+from target_engagevoice.sandbox.lead_counts import table
 sys.stdout.write(table(Path(sys.argv[1])))
 """
 

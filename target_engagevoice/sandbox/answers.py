@@ -1,9 +1,10 @@
-"""What the sandbox says: an answer, how it is delivered, and the shapes of the documented errors."""
+"""The HTTP answers of the sandbox: how they are delivered, and the documented errors."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,11 +23,11 @@ WEB_APPLICATION = (
 
 @dataclass(frozen=True)
 class Delivery:
-    """How an answer reaches the client, or does not.
+    """How an answer is sent to the client, if it is sent at all.
 
     Attributes:
-        delay: Seconds to wait before the first byte (or before hanging up).
-        hang_up: Nothing is sent: `"reset"` closes with a TCP reset, `"close"` in an orderly way.
+        delay: Seconds to wait before the first byte, or before closing the connection.
+        hang_up: No answer is sent: `"reset"` closes the connection with a TCP reset, `"close"` without one.
         send_only: Send just this many bytes of the body under the full `Content-Length`, then close.
     """
 
@@ -35,7 +36,7 @@ class Delivery:
     send_only: int | None = None
 
 
-PROMPT = Delivery()
+NORMAL_DELIVERY = Delivery()
 
 
 @dataclass(frozen=True)
@@ -50,24 +51,24 @@ class Answer:
         delivery: How it is sent.
     """
 
-    status: int = 200
+    status: int = HTTPStatus.OK
     body: bytes = b""
     content_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
-    delivery: Delivery = PROMPT
+    delivery: Delivery = NORMAL_DELIVERY
 
     @classmethod
-    def of(cls, value: Any, status: int = 200) -> Answer:
+    def of(cls, value: Any, status: int = HTTPStatus.OK) -> Answer:
         """An answer that carries `value` as JSON."""
         return cls(status, json.dumps(value, separators=(",", ":")).encode())
 
     def delivered(self, delivery: Delivery) -> Answer:
-        """The same answer, delivered otherwise."""
+        """The same answer with another delivery."""
         return replace(self, delivery=delivery)
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer, raised where going on makes no sense
-    """Raised by an endpoint to answer with an error at once.
+class Refusal(Exception):  # noqa: N818 - an answer to the client, not an error of the program
+    """Raised by an endpoint to end a request with this answer.
 
     Args:
         answer: What the client gets.
@@ -92,33 +93,39 @@ def problem(status: int, code: str, message: str, now: float, **more: Any) -> An
 
 
 def denied(now: float) -> Answer:
-    """403: the caller may not see the account (reference, section 4)."""
-    return problem(403, "access.denied.exception", "You do not have permission to access this resource", now)
+    """403: the caller has no access to the account (reference, section 4)."""
+    return problem(
+        HTTPStatus.FORBIDDEN, "access.denied.exception", "You do not have permission to access this resource", now
+    )
 
 
 def missing(what: str, now: float) -> Answer:
-    """404 for a thing that is not there: `what` is `campaign`, `lead`, `route` and the like."""
-    return problem(404, f"{what}.not.found", f"The {what} does not exist", now)
+    """404: `what` does not exist, such as `campaign`, `lead` or `route`."""
+    return problem(HTTPStatus.NOT_FOUND, f"{what}.not.found", f"The {what} does not exist", now)
 
 
 def bad_request(message: str, now: float, *faults: Mapping[str, Any]) -> Answer:
     """400 with `validationErrors` (reference, section 4; the shape is a guess there)."""
-    return problem(400, "bad.request", message, now, validationErrors=[dict(fault) for fault in faults])
+    return problem(
+        HTTPStatus.BAD_REQUEST, "bad.request", message, now, validationErrors=[dict(fault) for fault in faults]
+    )
 
 
 def unauthorized(now: float) -> Answer:
-    """401 for a token that is missing or was never any good."""
-    return problem(401, "unauthorized", "Full authentication is required to access this resource", now)
+    """401 for a token that is missing or not valid."""
+    return problem(
+        HTTPStatus.UNAUTHORIZED, "unauthorized", "Full authentication is required to access this resource", now
+    )
 
 
-EXPIRED = Answer(401, b"Jwt is expired", TEXT)
-"""401 for a token whose time is over (reference, section 2, "Expired")."""
+EXPIRED = Answer(HTTPStatus.UNAUTHORIZED, b"Jwt is expired", TEXT)
+"""401 for an expired token (reference, section 2, "Expired")."""
 
 
 def rate_exceeded(retry_after: str | None) -> Answer:
-    """429 with the body `rate`; `Retry-After` comes sometimes (reference, section 4, "Errors")."""
+    """429 with the body `rate`; `Retry-After` is not always sent (reference, section 4, "Errors")."""
     headers = (("Retry-After", retry_after),) if retry_after else ()
-    return Answer(429, b"rate", TEXT, headers)
+    return Answer(HTTPStatus.TOO_MANY_REQUESTS, b"rate", TEXT, headers)
 
 
 def oauth_error(status: int, error: str, code: str, message: str, *headers: tuple[str, str]) -> Answer:

@@ -1,22 +1,23 @@
-"""The Flask application: HTTP comes in, calls go to the desk, answers go out.
+"""The Flask application: turns HTTP requests into calls, and answers into HTTP responses.
 
-`/sandbox/…` is for tests, `/` for people.
+Besides the API it serves `/sandbox/…` for tests and the page at `/`.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from target_engagevoice.errors import ConfigError
-from target_engagevoice.sandbox import desk, dnc, journal, listing, search
+from target_engagevoice.sandbox import dispatch, dnc, journal, listing, search
 from target_engagevoice.sandbox.answers import (
     HTML,
-    PROMPT,
+    NORMAL_DELIVERY,
     WEB_APPLICATION,
     Answer,
     Refusal,
@@ -24,9 +25,9 @@ from target_engagevoice.sandbox.answers import (
     missing,
     problem,
 )
-from target_engagevoice.sandbox.call import Call, World
-from target_engagevoice.sandbox.faults import read_rules
-from target_engagevoice.sandbox.pages import add_pages
+from target_engagevoice.sandbox.call import Call, SandboxState
+from target_engagevoice.sandbox.fault_rules import read_rules
+from target_engagevoice.sandbox.pages.site import add_pages
 from target_engagevoice.sandbox.routes import ENDPOINTS, Endpoint
 from target_engagevoice.sandbox.store import row_id
 
@@ -35,34 +36,34 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
 DELIVERY = "sandbox.delivery"
-"""A list in the WSGI environment: how the answer is to be sent, if not promptly and whole."""
+"""Key of a list in the WSGI environment. An application adds to it how the answer is sent, unless normally."""
 
 CONTROL = "/sandbox"
 
 _ONE_AT_A_TIME = threading.Lock()
-"""Held while an application is made: werkzeug makes its rules with `ast.parse`, which CPython 3.11 (until gh-106905 was
-mended) may end with a SystemError when another thread is in it too."""
+"""Held while an application is made. werkzeug makes its rules with `ast.parse`, and CPython 3.11 before the fix of
+gh-106905 may raise SystemError when two threads are in `ast.parse`."""
 
 logger = logging.getLogger(__name__)
 
 
-def create(world: World) -> Flask:
-    """The application that serves `world`. Several threads may ask for theirs at the same time."""
+def create(state: SandboxState) -> Flask:
+    """The application that serves `state`. May be called in several threads at the same time."""
     with _ONE_AT_A_TIME:
-        return _application(world)
+        return _application(state)
 
 
-def _application(world: World) -> Flask:
+def _application(state: SandboxState) -> Flask:
     app = Flask("target_engagevoice.sandbox", static_folder=None)
     app.url_map.strict_slashes = False
     for endpoint in ENDPOINTS:
-        for rule in endpoint.rules(world.config.api):
-            _add(app, endpoint.method, rule, _api_view(world, endpoint))
-    _add(app, "POST", f"{CONTROL}/faults", lambda **_path: _response(_set_faults(world)))
+        for rule in endpoint.rules(state.config.api):
+            _add(app, endpoint.method, rule, _api_view(state, endpoint))
+    _add(app, "POST", f"{CONTROL}/faults", lambda **_path: _response(_set_faults(state)))
     for name, read in _READS.items():
-        _add(app, "GET", f"{CONTROL}/{name}", _read_view(world, read))
-    add_pages(app, world)
-    app.register_error_handler(Exception, lambda error: _response(_failure(world, error)))
+        _add(app, "GET", f"{CONTROL}/{name}", _read_view(state, read))
+    add_pages(app, state)
+    app.register_error_handler(Exception, lambda error: _response(_failure(state, error)))
     return app
 
 
@@ -85,31 +86,31 @@ def _add(app: Flask, method: str, rule: str, view: Callable[..., Response]) -> N
     app.add_url_rule(rule, f"{method} {rule}", view, methods=[method], provide_automatic_options=False)
 
 
-def _api_view(world: World, endpoint: Endpoint) -> Callable[..., Response]:
+def _api_view(state: SandboxState, endpoint: Endpoint) -> Callable[..., Response]:
     def view(**path: str) -> Response:
-        # A token may stand in the path of its own revocation; the journal then shows the rule, not the path.
+        # The path of a revocation holds the token. The journal then shows the rule instead of the path.
         shown = str(request.url_rule) if "api_token" in path else request.path
-        return _response(desk.receive(endpoint, _call(world, path), shown))
+        return _response(dispatch.handle(endpoint, _call(state, path), shown))
 
     return view
 
 
-def _read_view(world: World, read: Callable[[Connection], list[dict[str, Any]]]) -> Callable[..., Response]:
+def _read_view(state: SandboxState, read: Callable[[Connection], list[dict[str, Any]]]) -> Callable[..., Response]:
     def view() -> Response:
-        with world.store.transaction() as db:
+        with state.store.transaction() as db:
             return _response(Answer.of(read(db)))
 
     return view
 
 
-def _call(world: World, path: dict[str, str]) -> Call:
+def _call(state: SandboxState, path: dict[str, str]) -> Call:
     body = request.get_data(cache=True)
     authorization = request.headers.get("Authorization", "")
     scheme, _, bearer = authorization.partition(" ")
     token = request.headers.get("X-Auth-Token") or (bearer.strip() if scheme.lower() == "bearer" else "")
     return Call(
-        world=world,
-        now=world.clock(),
+        state=state,
+        now=state.clock(),
         path=path,
         query=request.args.to_dict(),
         form=request.values.to_dict(),
@@ -119,33 +120,36 @@ def _call(world: World, path: dict[str, str]) -> Call:
     )
 
 
-def _set_faults(world: World) -> Answer:
-    call = _call(world, {})
+def _set_faults(state: SandboxState) -> Answer:
+    call = _call(state, {})
     try:
         rules = read_rules(call.json, "faults")
     except Refusal as refusal:
         return refusal.answer
     except ConfigError as error:
         return bad_request(str(error), call.now)
-    world.faults.replace(rules)
+    state.faults.replace(rules)
     return Answer.of({"rules": len(rules)})
 
 
-def _failure(world: World, error: Exception) -> Answer:
-    """An answer for a request that reached no endpoint, or broke one."""
-    now = world.clock()
+def _failure(state: SandboxState, error: Exception) -> Answer:
+    """The answer to a request that matches no endpoint, or whose endpoint raised an unexpected error."""
+    now = state.clock()
     if not isinstance(error, HTTPException):
         frame = error.__traceback__
         while frame is not None and frame.tb_next is not None:
             frame = frame.tb_next
         where = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "nowhere"
-        # No traceback and no message of the error: both can hold values of a request.
-        logger.error("the sandbox itself broke: %s at %s", type(error).__name__, where)
-        return problem(500, "internal.error", "The sandbox itself broke; see its log", now)
-    status = error.code or 500
-    answer = missing("route", now) if status == 404 else problem(status, "request.error", error.name, now)  # noqa: PLR2004
-    if status == 404 and world.config.html_for_unknown_paths:  # noqa: PLR2004
-        answer = Answer(200, WEB_APPLICATION, HTML)
+        # Neither the traceback nor the message of the error is logged: both can hold values of the request.
+        logger.error("the sandbox failed: %s at %s", type(error).__name__, where)
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal.error", "The sandbox failed; see its log", now)
+    status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    if status != HTTPStatus.NOT_FOUND:
+        answer = problem(status, "request.error", error.name, now)
+    elif state.config.html_for_unknown_paths:
+        answer = Answer(HTTPStatus.OK, WEB_APPLICATION, HTML)
+    else:
+        answer = missing("route", now)
     entry = journal.Entry(
         kind="unknown",
         at=now,
@@ -157,13 +161,13 @@ def _failure(world: World, error: Exception) -> Answer:
         received=len(request.get_data(cache=True)),
         answered=len(answer.body),
     )
-    with world.store.transaction() as db:
+    with state.store.transaction() as db:
         journal.write(db, entry)
     return answer
 
 
 def _response(answer: Answer) -> Response:
-    if answer.delivery != PROMPT:
+    if answer.delivery != NORMAL_DELIVERY:
         request.environ[DELIVERY].append(answer.delivery)
     response = Response(answer.body, answer.status, list(answer.headers), content_type=answer.content_type or None)
     if not answer.content_type:

@@ -1,4 +1,4 @@
-"""A call of the API, as an endpoint sees it, and the world it happens in."""
+"""A call of the API as an endpoint gets it, and the state that all calls share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.sandbox.answers import Refusal, bad_request, denied, missing
-from target_engagevoice.sandbox.mishaps import NO_MEDDLING, Meddling
+from target_engagevoice.sandbox.fault_table import NO_EFFECT, FaultEffect
 from target_engagevoice.sandbox.store import row_id
 
 if TYPE_CHECKING:
@@ -16,45 +16,45 @@ if TYPE_CHECKING:
 
     from target_engagevoice.sandbox.config import SandboxConfig
     from target_engagevoice.sandbox.directory import Account, Campaign
-    from target_engagevoice.sandbox.faults import Faults
+    from target_engagevoice.sandbox.fault_rules import FaultScript
     from target_engagevoice.sandbox.store import Store
 
 
 @dataclass(frozen=True)
-class World:
-    """What all calls share.
+class SandboxState:
+    """The state that all calls share.
 
     Attributes:
-        store: The memory.
-        config: What the sandbox was told to be.
+        store: The SQLite store.
+        config: The configuration.
         faults: The fault script in force.
-        clock: Epoch seconds.
+        clock: Returns epoch seconds.
     """
 
     store: Store
     config: SandboxConfig
-    faults: Faults
+    faults: FaultScript
     clock: Callable[[], float]
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request, taken apart.
+    """One parsed request.
 
     Attributes:
-        world: What all calls share.
-        now: When it came, epoch seconds.
+        state: The state that all calls share.
+        now: When it arrived, in epoch seconds.
         path: The variable parts of the path: `account_id`, `campaign_id` and the like.
         query: The query string.
         form: Query and form fields together, for the sign-ins, which take either.
-        body: The body as it came.
+        body: The bytes of the body.
         authorization: The `Authorization` header.
-        token: The token of the admin API it carries; empty if it carries none.
-        owner: Whose token it is, once that is known.
-        meddling: How a fault bends it.
+        token: Its token of the admin API; empty without one.
+        owner: The owner of the token; empty until `dispatch.py` has checked the token.
+        effect: The effect of a fault on the call.
     """
 
-    world: World
+    state: SandboxState
     now: float
     path: Mapping[str, str]
     query: Mapping[str, str]
@@ -63,14 +63,14 @@ class Call:
     authorization: str = ""
     token: str = ""
     owner: str = ""
-    meddling: Meddling = field(default=NO_MEDDLING)
+    effect: FaultEffect = field(default=NO_EFFECT)
 
     @cached_property
     def json(self) -> Any:
         """The body as JSON.
 
         Raises:
-            Refusal: It is none: 400.
+            Refusal: It is not JSON: 400.
         """
         try:
             return json.loads(self.body, parse_constant=_no_constant)
@@ -82,9 +82,9 @@ class Call:
         """The account the path names.
 
         Raises:
-            Refusal: The caller can not see it: 403.
+            Refusal: The caller has no access to it: 403.
         """
-        account = self.world.config.account(self.path["account_id"])
+        account = self.state.config.account(self.path["account_id"])
         if account is None:
             raise Refusal(denied(self.now))
         return account
@@ -103,7 +103,7 @@ class Call:
 
     @property
     def extern_ids(self) -> frozenset[str]:
-        """The `externId`s of the leads it loads, changes, acts on or lists, in whatever shape; for the fault script."""
+        """The `externId`s that the call names, in its body or by lead ids; the fault script matches on them."""
         body = self._object
         criteria = body.get("campaignLeadSearchCriteria")
         named: list[Any] = [row.get("externId") for row in self.upload if isinstance(row, dict)]
@@ -112,24 +112,24 @@ class Call:
         lead_ids = [row_id(str(one)) for one in (*self.lead_ids, self.path.get("lead_id"))]
         if any(lead_ids):
             query = "SELECT extern_id FROM leads WHERE lead_id IN (SELECT value FROM json_each(?))"
-            with self.world.store.transaction() as db:
+            with self.state.store.transaction() as db:
                 named += [row["extern_id"] for row in db.execute(query, (json.dumps(lead_ids),))]
         return frozenset(str(one) for one in named if one is not None)
 
     @property
     def upload(self) -> list[Any]:
-        """The `uploadLeads` of the body, or nothing."""
+        """The `uploadLeads` of the body; empty without them."""
         return _list(self._object.get("uploadLeads"))
 
     @property
     def lead_ids(self) -> list[Any]:
-        """The `leadIds` of an action's criteria, or nothing."""
+        """The `leadIds` of an action's criteria; empty without them."""
         criteria = self._object.get("campaignLeadSearchCriteria")
         return _list(criteria.get("leadIds")) if isinstance(criteria, dict) else []
 
     @property
     def _object(self) -> dict[str, Any]:
-        """The body, an empty one where it is no object."""
+        """The body as an object; empty if it is something else."""
         try:
             body = self.json
         except Refusal:
@@ -140,7 +140,7 @@ class Call:
         """The page of `rows` that `page` and `maxRows` ask for; all of them when `maxRows` is not given.
 
         Raises:
-            Refusal: One of them is no positive number: 400.
+            Refusal: One of them is not a positive number: 400.
         """
         page, size = self.positive("page", 1), self.positive("maxRows", None)
         if page is None or size is None:
@@ -167,5 +167,5 @@ def _list(raw: Any) -> list[Any]:
 
 
 def _no_constant(name: str) -> None:
-    # Python would read NaN and Infinity; no JSON parser of the real server does.
+    # Python reads NaN and Infinity, which are not JSON.
     raise ValueError(name)

@@ -1,4 +1,4 @@
-"""Changing leads that are loaded (reference, section 5): actions over a search, and one lead by its id."""
+"""Changes of loaded leads (reference, section 5): actions on search results, and the change of one lead by its id."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from target_engagevoice.model.lead import EXTERN_ID, LEAD_PHONE
 from target_engagevoice.sandbox import phones
 from target_engagevoice.sandbox.answers import Answer, Refusal, bad_request, missing
+from target_engagevoice.sandbox.lead_checks import LeadRules, change_error
 from target_engagevoice.sandbox.loader import CHOICES as LOAD_CHOICES
 from target_engagevoice.sandbox.loader import REMOVE_ALL_EXISTING
-from target_engagevoice.sandbox.rows import Rules, objection_to_change
 from target_engagevoice.sandbox.search import CRITERIA, conditions, select, shown
 from target_engagevoice.sandbox.store import row_id
 
@@ -33,28 +33,28 @@ UPDATES: Mapping[str, str] = {
     "SUPPRESS_LEADS": "suppressed = 1",
     "UNSUPPRESS_LEADS": "suppressed = 0",
 }
-"""The actions that set columns, and what they set."""
+"""The columns that an action sets."""
 
 ACTIONS = (*UPDATES, DELETE_LEADS, MOVE_TO_CAMPAIGN, DIALER_REFRESH)
 DESTINATIONS = ("CAMPAIGN_ID", "campaignId", "toCampaignId", "destinationCampaignId", "newCampaignId")
-"""Names under which `paramMap` may give the campaign to move to: the first is RingCentral's, the others are guesses."""
+"""Names under which `paramMap` may name the campaign to move to. The first is RingCentral's, the others are guesses."""
 
 BOUNDS = ("leadIds", "externIds")
-"""The criteria that a fault may make an action forget."""
+"""The criteria that the `widen` fault makes an action ignore."""
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "timezoneOption": ("NPA_NXX", "ZIPCODE", "EXPLICIT", "NOT_APPLICABLE"),
     "duplicateHandling": LOAD_CHOICES["duplicateHandling"],
 }
-"""What may stand in the query of a change; of the time zones, a load knows `COUNTRY` besides."""
+"""The values of a change's query parameters. Only a load also takes the time zone option `COUNTRY`."""
 
 BLANKS: tuple[Any, ...] = (None, "", {})
-"""What blanks a field: a map is replaced as a whole, so that an empty one blanks it (a guess)."""
+"""The values that clear a field. A map is replaced as a whole, so an empty map clears it (a guess)."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """What an action did."""
+    """The result of an action."""
 
     updated: int = 0
     deleted: int = 0
@@ -65,26 +65,26 @@ def act(call: Call) -> Answer:
     """`PUT …/campaignLeads/actions?leadAction=X` over the leads that fit `campaignLeadSearchCriteria`.
 
     Returns:
-        200 with `success`; an action that can not be done says so in `errorMessage`.
+        200 with `success`; `errorMessage` says why an action was not done.
 
     Raises:
-        Refusal: 400 for an unknown action or criteria that do not fit, 403 for the account.
+        Refusal: 400 for an unknown action or invalid criteria, 403 for the account.
     """
     action, body = call.query.get("leadAction", ""), call.json
     if action not in ACTIONS or not isinstance(body, Mapping):
         fault = {"attributeName": "leadAction", "message": "unknown", "value": action}
         raise Refusal(bad_request("Invalid lead action", call.now, fault))
     criteria: Any = body.get("campaignLeadSearchCriteria")
-    if call.meddling.widen and isinstance(criteria, Mapping):
+    if call.effect.widen and isinstance(criteria, Mapping):
         criteria = {name: value for name, value in criteria.items() if name not in BOUNDS}
     where, values = conditions(call, criteria, fresh=True)
     done = Done(error="no search criteria were given")
-    if call.meddling.fail:
-        done = Done(error=call.meddling.message)
+    if call.effect.fail:
+        done = Done(error=call.effect.message)
     elif action == DIALER_REFRESH:
         done = Done()
     elif any(criteria.get(name) for name in CRITERIA):
-        with call.world.store.transaction() as db:
+        with call.state.store.transaction() as db:
             chosen = [row["lead_id"] for row in select(db, where, values)]
             done = _apply(db, call, action, chosen, body)
     return Answer.of(
@@ -108,7 +108,7 @@ def _apply(db: Connection, call: Call, action: str, lead_ids: list[int], body: M
         return Done(deleted=len(marks))
     if action == MOVE_TO_CAMPAIGN:
         return _move(db, call, marks, body)
-    db.executemany(f"UPDATE leads SET {UPDATES[action]} WHERE lead_id = ?", marks)  # noqa: S608 - from the table
+    db.executemany(f"UPDATE leads SET {UPDATES[action]} WHERE lead_id = ?", marks)  # noqa: S608 - the columns come from `UPDATES`
     return Done(updated=len(marks))
 
 
@@ -125,17 +125,17 @@ def _move(db: Connection, call: Call, marks: list[tuple[int]], body: Mapping[str
 
 
 def patch(call: Call) -> Answer:
-    """`PATCH …/campaignLeads/{leadId}?campaignId=…`: what is sent changes, null or empty blanks it.
+    """`PATCH …/campaignLeads/{leadId}?campaignId=…`: changes the fields that are sent; null or empty clears one.
 
     Raises:
-        Refusal: 400 for fields or a query that do not fit, and for a phone that `duplicateHandling` keeps out; 403 for
+        Refusal: 400 for invalid fields or query parameters, and for a phone that `duplicateHandling` refuses; 403 for
             the account, 404 for campaign and lead.
     """
     return _change(call, keep=True)
 
 
 def put(call: Call) -> Answer:
-    """`PUT …/campaignLeads/{leadId}?campaignId=…` blanks what is not sent (reference, section 5)."""
+    """`PUT …/campaignLeads/{leadId}?campaignId=…` clears the fields that are not sent (reference, section 5)."""
     return _change(call, keep=False)
 
 
@@ -148,25 +148,25 @@ def _change(call: Call, *, keep: bool) -> Answer:
             raise Refusal(bad_request(f"Invalid parameter: {name}", call.now, {"attributeName": name}))
     which = [call.account.account_id, campaign.campaign_id, row_id(call.path["lead_id"])]
     where = "leads.account_id = ? AND leads.campaign_id = ? AND leads.lead_id = ?"
-    with call.world.store.transaction() as db:
+    with call.state.store.transaction() as db:
         rows = select(db, where, which)
         if not rows:
             raise Refusal(missing("lead", call.now))
-        # Who was loaded with a number of another country may get another one.
+        # A lead that was loaded with an international number may be changed to another one.
         international = not all(phones.NATIONAL.fullmatch(number) for number in phones.split(rows[0]["phone"]))
-        found = objection_to_change(call.json, Rules(campaign, call.world.config.e164, international))
-        if found is None and call.query.get("duplicateHandling") == REMOVE_ALL_EXISTING:
-            found = _duplicate(db, rows[0], call.json)
-        if found is not None:
-            raise Refusal(bad_request(found, call.now, {"attributeName": "lead", "message": found}))
+        error = change_error(call.json, LeadRules(campaign, call.state.config.e164, international))
+        if error is None and call.query.get("duplicateHandling") == REMOVE_ALL_EXISTING:
+            error = _duplicate(db, rows[0], call.json)
+        if error is not None:
+            raise Refusal(bad_request(error, call.now, {"attributeName": "lead", "message": error}))
         _write(db, rows[0], call.json, keep=keep)
         return Answer.of(shown(select(db, where, which)[0]))
 
 
 def _duplicate(db: Connection, row: Row, new: Mapping[str, Any]) -> str | None:
-    """A phone that another lead of the campaign has, from a list that was itself loaded so, as a load sees it.
+    """The error for a phone that another lead of the campaign has, from a list loaded with `REMOVE_ALL_EXISTING`.
 
-    A load drops such a lead; that the change of one is refused is a guess.
+    A load drops a lead with such a phone. That a change is refused instead is a guess.
     """
     keys = json.dumps([phones.key(number) for number in phones.split(new.get(LEAD_PHONE) or "")])
     (others,) = db.execute(
@@ -179,7 +179,7 @@ def _duplicate(db: Connection, row: Row, new: Mapping[str, Any]) -> str | None:
 
 
 def _write(db: Connection, row: Row, new: Mapping[str, Any], *, keep: bool) -> None:
-    # The key and the phone can not be blanked: a lead without them could not have been loaded.
+    # The key and the phone cannot be cleared: a lead without them cannot be loaded either.
     fixed = {EXTERN_ID: row["extern_id"], LEAD_PHONE: row["phone"]}
     fields = {**(json.loads(row["fields"]) if keep else fixed), **new}
     fields = {name: value for name, value in fields.items() if value not in BLANKS}

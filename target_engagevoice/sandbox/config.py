@@ -1,4 +1,4 @@
-"""What a sandbox can be told to be (contract, section 6: "`--config` can replace all of this")."""
+"""The configuration of a sandbox (contract, section 6: "`--config` can replace all of this")."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.errors import ConfigError
-from target_engagevoice.sandbox.directory import DEFAULT_ACCOUNTS, Account, read_accounts
-from target_engagevoice.sandbox.faults import Rule, read_rules
-from target_engagevoice.sandbox.limits import DEFAULT_LIMITS, Windows, read_limits
-from target_engagevoice.sandbox.shapes import (
+from target_engagevoice.sandbox.config_reader import (
     Field,
     choice,
     flag,
@@ -20,6 +17,9 @@ from target_engagevoice.sandbox.shapes import (
     text,
     whole,
 )
+from target_engagevoice.sandbox.directory import DEFAULT_ACCOUNTS, Account, read_accounts
+from target_engagevoice.sandbox.fault_rules import Rule, read_rules
+from target_engagevoice.sandbox.limits import DEFAULT_LIMITS, Windows, read_limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,17 +36,17 @@ class SandboxConfig:
         accounts: The sub-accounts the user can see.
         api: The admin forms that answer: `v1` (`/api/v1/admin`, `leadLoader/direct`), `legacy` (`/api/admin`,
             `loader/direct`).
-        token_seconds: How long an access token lives.
-        search_delay_seconds: How long a fresh lead is not found.
+        token_seconds: Lifetime of an access token.
+        search_delay_seconds: Time after a load during which the search does not find its leads.
         rate_limits: Sliding windows by kind of request.
-        retry_after: The `Retry-After` of a 429; none to leave it out.
-        max_leads_per_request: More leads in a load answer 400.
-        max_body_bytes: A larger body answers 413.
+        retry_after: The `Retry-After` of a 429; None to leave it out.
+        max_leads_per_request: A load of more leads is answered with 400.
+        max_body_bytes: A larger body is answered with 413.
         e164: The accounts are in E.164 mode.
-        html_for_unknown_paths: Unknown paths answer 200 with HTML, as the real web application does.
-        extern_ids_ignored: The search ignores `externIds`, as one integration claims of the real one.
-        lead_ids_ignored: The search and the actions ignore `leadIds`: an action by them hits all of the campaign.
-        faults: The fault script to begin with.
+        html_for_unknown_paths: Unknown paths are answered with 200 and HTML, as by the real web application.
+        extern_ids_ignored: The search ignores `externIds`, as one integration claims of the real server.
+        lead_ids_ignored: The search and the actions ignore `leadIds`: an action changes all leads of the campaign.
+        faults: The fault script at the start.
     """
 
     accounts: tuple[Account, ...] = DEFAULT_ACCOUNTS
@@ -65,10 +65,10 @@ class SandboxConfig:
 
     @classmethod
     def read(cls, raw: Mapping[str, Any] | None) -> SandboxConfig:
-        """Check a configuration as it was typed; what it leaves out stays as it is by default.
+        """Check a configuration as it was typed. Settings that it leaves out keep their defaults.
 
         Raises:
-            ConfigError: Something does not fit; the message says what to type instead.
+            ConfigError: A setting is not valid. The message says what to type instead.
         """
         values = read_object({} if raw is None else raw, _FIELDS, "the sandbox config")
         if not values["api"]:
@@ -76,7 +76,7 @@ class SandboxConfig:
         return cls(**values)
 
     def account(self, account_id: str) -> Account | None:
-        """The account of that id, or none; `~` is no id the server knows (reference, section 2)."""
+        """The account with that id, or None. The server does not accept `~` as an id (reference, section 2)."""
         return next((one for one in self.accounts if one.account_id == account_id), None)
 
 

@@ -1,8 +1,7 @@
-"""One client connection: HTTP/1.1 with keep-alive, and answers that arrive late, in part, or never.
+"""One client connection: HTTP/1.1 with keep-alive, and answers that are sent late, in part, or not at all.
 
-Werkzeug's own handler closes the connection after each answer and logs each request line, in which a password
-may stand. This one reads the whole request, runs the application, writes the answer in one piece, and logs
-nothing.
+Werkzeug's own handler closes the connection after each answer, and logs each request line, which may hold a
+password. This one reads the whole request, runs the application, writes the answer in one piece, and logs nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from werkzeug.serving import DechunkedInput, WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
 
 from target_engagevoice.sandbox import dates
-from target_engagevoice.sandbox.answers import PROMPT, Delivery
+from target_engagevoice.sandbox.answers import NORMAL_DELIVERY, Delivery
 from target_engagevoice.sandbox.application import DELIVERY
 
 if TYPE_CHECKING:
@@ -33,10 +32,12 @@ SERVER = "engagevoice-sandbox"
 
 
 class Connections:
-    """The open connections of one server, and the signal to end them.
+    """The open connections of one server, and the event that ends them.
+
+    Any thread may use it; the lock guards `_open`.
 
     Attributes:
-        closing: Set when the server stops; whoever waits, waits on this.
+        closing: Set when the server stops. Threads that delay an answer wait on it.
     """
 
     def __init__(self) -> None:
@@ -45,19 +46,19 @@ class Connections:
         self._open: dict[threading.Thread, socket.socket] = {}
 
     def enter(self, connection: socket.socket) -> bool:
-        """A connection begins, in the calling thread; false if the server is stopping."""
+        """Register the connection of the calling thread; False if the server is stopping."""
         with self._lock:
             if not self.closing.is_set():
                 self._open[threading.current_thread()] = connection
             return not self.closing.is_set()
 
     def leave(self) -> None:
-        """The connection of the calling thread ends."""
+        """Remove the connection of the calling thread."""
         with self._lock:
             self._open.pop(threading.current_thread(), None)
 
     def close(self) -> None:
-        """Hang up on everybody and wait until all threads are through."""
+        """Close all connections and wait for their threads."""
         with self._lock:
             self.closing.set()
             threads = list(self._open)
@@ -77,7 +78,7 @@ class Handler(WSGIRequestHandler):
     disable_nagle_algorithm = True
 
     def handle(self) -> None:
-        """Serve requests until either side has enough."""
+        """Serve requests until either side closes the connection."""
         if not self.connections.enter(self.connection):
             return
         try:
@@ -91,23 +92,23 @@ class Handler(WSGIRequestHandler):
         if not self._read_body(environ):
             self.close_connection = True
             return
-        wishes: list[Delivery] = []
-        environ[DELIVERY] = wishes  # a list, as the application gets a copy of the environment
+        deliveries: list[Delivery] = []
+        environ[DELIVERY] = deliveries  # a list, because the application gets a copy of the environment
         parts, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
-        self._deliver(status, list(headers.items()), b"".join(parts), wishes[0] if wishes else PROMPT)
+        self._deliver(status, list(headers.items()), b"".join(parts), deliveries[0] if deliveries else NORMAL_DELIVERY)
 
     def date_time_string(self, timestamp: float | None = None) -> str:
-        """The `Date` header goes by the sandbox's clock."""
+        """The `Date` header, by the clock of the sandbox."""
         return dates.header(type(self).clock() if timestamp is None else timestamp)
 
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
-        """Nothing is logged: the request line may hold a password."""
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the parameter's name is werkzeug's
+        """Log nothing: the request line may hold a password."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Nor here."""
+        """Log nothing: the request line may hold a password."""
 
     def _read_body(self, environ: WSGIEnvironment) -> bool:
-        """Put the body into `environ` whole; false if the client did not send all of it."""
+        """Put the whole body into `environ`; False if the client did not send all of it."""
         if environ.get("wsgi.input_terminated"):
             body = DechunkedInput(cast("IO[bytes]", self.rfile)).read()
         else:
@@ -137,19 +138,19 @@ class Handler(WSGIRequestHandler):
             body = b""
         lines = [("Server", SERVER), ("Date", self.date_time_string()), *headers]
         head = "".join(f"{name}: {value}\r\n" for name, value in lines)
-        # In one piece: of two small ones the second would wait for the first one's acknowledgement.
+        # In one piece: the second of two small writes would wait until the client acknowledges the first.
         self.wfile.write(f"{self.protocol_version} {status}\r\n{head}\r\n".encode("latin-1") + body)
 
 
 def handler_for(connections: Connections, clock: Callable[[], float]) -> type[Handler]:
-    """A handler class that belongs to one server."""
+    """The handler class of one server."""
     return type("SandboxHandler", (Handler,), {"connections": connections, "clock": staticmethod(clock)})
 
 
 def _reset(connection: socket.socket) -> None:
-    """Close with a TCP reset: what is lost on the way looks like this to the client."""
+    """Close with a TCP reset, which is what a client sees of a lost connection."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    # The file objects of the handler still hold the socket, so that close() alone would wait for them.
+    # The file objects of the handler still hold the socket, so close() alone would wait for them.
     os.close(connection.detach())
 
 

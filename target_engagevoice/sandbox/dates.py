@@ -14,7 +14,7 @@ def shown(at: float) -> str:
 
 
 def round_down(at: float) -> float:
-    """Epoch seconds cut to the millisecond the API shows, so that what was read back can be compared."""
+    """Epoch seconds cut to the millisecond that the API shows, so that dates read back compare equal."""
     return int(at * 1000) / 1000
 
 
@@ -22,7 +22,7 @@ def read(text: str) -> float:
     """Epoch seconds of a date in the API's form, or in ISO 8601 with `Z`, an offset, or none (UTC).
 
     Raises:
-        ValueError: It is neither.
+        ValueError: It has neither form.
     """
     offset = re.sub(r"Z$", "+0000", text)
     offset = re.sub(r"([+-]\d{2}):(\d{2})$", r"\1\2", offset)

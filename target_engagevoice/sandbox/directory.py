@@ -1,4 +1,4 @@
-"""Who and what the account holds: accounts, dial groups, campaigns, as data, and as the API shows them."""
+"""Accounts, dial groups and campaigns: read from the configuration, and shown as the API shows them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.errors import ConfigError
-from target_engagevoice.sandbox.shapes import (
+from target_engagevoice.sandbox.config_reader import (
     Field,
     any_text,
     choice,
@@ -52,7 +52,7 @@ class Campaign:
     end_date: str = "2099-12-31T00:00:00.000+0000"
 
     def shown(self, group: DialGroup) -> dict[str, Any]:
-        """The campaign as `GET …/campaigns` gives it."""
+        """The campaign as `GET …/campaigns` returns it."""
         days = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
         return {
             "campaignId": self.campaign_id,
@@ -84,7 +84,7 @@ class DialGroup:
     campaigns: tuple[Campaign, ...] = ()
 
     def shown(self, *, with_children: bool = False) -> dict[str, Any]:
-        """The dial group as `GET …/dialGroups` gives it, or `…/dialGroups/withChildren`."""
+        """The dial group as `GET …/dialGroups` returns it, or `…/dialGroups/withChildren`."""
         row: dict[str, Any] = {
             "dialGroupId": self.dial_group_id,
             "dialGroupName": self.name,
@@ -100,7 +100,7 @@ class DialGroup:
 
 @dataclass(frozen=True)
 class Account:
-    """A sub-account, the one operations name (reference, section 2, "Account id")."""
+    """A sub-account, which the operations name (reference, section 2, "Account id")."""
 
     account_id: str
     name: str
@@ -108,7 +108,7 @@ class Account:
     dial_groups: tuple[DialGroup, ...] = ()
 
     def shown(self) -> dict[str, Any]:
-        """The account as `GET …/accounts` gives it: ids are strings."""
+        """The account as `GET …/accounts` returns it: ids are strings."""
         return {
             "accountId": self.account_id,
             "accountName": self.name,
@@ -122,11 +122,11 @@ class Account:
             yield from group.campaigns
 
     def campaign(self, campaign_id: str | int) -> Campaign | None:
-        """The campaign of that id, or none."""
+        """The campaign with that id, or None."""
         return next((one for one in self.campaigns() if str(one.campaign_id) == str(campaign_id)), None)
 
     def dial_group(self, dial_group_id: str) -> DialGroup | None:
-        """The dial group of that id, or none."""
+        """The dial group with that id, or None."""
         return next((one for one in self.dial_groups if str(one.dial_group_id) == dial_group_id), None)
 
 
@@ -155,14 +155,14 @@ DEFAULT_ACCOUNTS = (
         ),
     ),
 )
-"""What the contract promises (section 6)."""
+"""The account of the contract, section 6."""
 
 
 def read_accounts(raw: Any, where: str) -> tuple[Account, ...]:
-    """The accounts of a configuration.
+    """Check the accounts of a configuration.
 
     Raises:
-        ConfigError: Something does not fit, or an id stands twice.
+        ConfigError: A value is not valid, or an id is used twice.
     """
     accounts: tuple[Account, ...] = many(_read_account)(raw, where)
     if not accounts:
@@ -175,7 +175,7 @@ def read_accounts(raw: Any, where: str) -> tuple[Account, ...]:
     ):
         twice = sorted({one for one in ids if ids.count(one) > 1})
         if twice:
-            raise ConfigError(f"{where}: {kind} {twice[0]} stands twice; give each its own")
+            raise ConfigError(f"{where}: {kind} {twice[0]} is used twice; give each its own")
     return accounts
 
 

@@ -1,4 +1,4 @@
-"""The do-not-call list (reference, section 5): a load accepts a number on it, and does not insert it."""
+"""The do-not-call list (reference, section 5). A load accepts a lead whose number is on it, and does not insert it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def add(call: Call) -> Answer:
-    """`POST …/dncLists`: put a phone on the list. One that is there already is not added twice.
+    """`POST …/dncLists`: adds a phone to the list. A phone that is on it already is not added twice.
 
     Raises:
-        Refusal: 400 for a phone that is none, 403 for the account.
+        Refusal: 400 for an invalid phone, 403 for the account.
     """
     account_id, body = call.account.account_id, call.json
     phone = body.get("phone") if isinstance(body, Mapping) else None
@@ -37,7 +37,7 @@ def add(call: Call) -> Answer:
         extern_id,
         call.now,
     )
-    with call.world.store.transaction() as db:
+    with call.state.store.transaction() as db:
         db.execute(
             "INSERT INTO dnc (account_id, phone, country, tag, extern_id, added) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (account_id, phone)"
@@ -51,7 +51,7 @@ def add(call: Call) -> Answer:
 def show(call: Call) -> Answer:
     """`GET …/dncLists`: the entries, `page` and `maxRows` as elsewhere."""
     account_id = call.account.account_id
-    with call.world.store.transaction() as db:
+    with call.state.store.transaction() as db:
         entries = every(db)
     return Answer.of(call.paged([entry for entry in entries if entry["accountId"] == account_id]))
 
@@ -62,7 +62,7 @@ def every(db: Connection) -> list[dict[str, Any]]:
 
 
 def shown(row: Row) -> dict[str, Any]:
-    """An entry as the API gives it (the shape is a guess)."""
+    """An entry as the API returns it (the shape is a guess)."""
     return {
         "dncId": row["dnc_id"],
         "accountId": row["account_id"],

@@ -1,4 +1,4 @@
-"""The journal: what was asked and how it was answered. No secret, no personal data, no query string."""
+"""The journal of requests and their answers. It holds no secrets, no personal data and no query strings."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ class Entry:
     """One request.
 
     Attributes:
-        kind: What it was: `load`, `search`, `oauth` …; `unknown` for a path that does not exist.
-        at: Epoch seconds.
-        status: The answer's status; none when no answer was sent.
-        campaign_id: The campaign named in the path or query.
-        leads: How many leads it carried.
-        path: The path, without the query string (a password may stand there).
-        fault: The fault that struck it.
+        kind: Its kind: `load`, `search`, `oauth` …; `unknown` for a path that does not exist.
+        at: When it arrived, in epoch seconds.
+        status: The status of the answer; None when no answer was sent.
+        campaign_id: The campaign that it names.
+        leads: How many leads it names.
+        path: The path without the query string, which may hold a password.
+        fault: The fault that was applied to it.
         method: The HTTP method.
         received: Bytes of its body.
-        answered: Bytes of the answer's body; none when no answer was sent.
+        answered: Bytes of the answer's body; None when no answer was sent.
     """
 
     kind: str
@@ -48,7 +48,7 @@ def write(db: Connection, entry: Entry) -> None:
 
 
 def read(db: Connection, kind: str | None = None) -> list[dict[str, Any]]:
-    """The entries in the order they were answered, or those of one kind."""
+    """The entries in the order of their answers, all of them or those of one kind."""
     rows = db.execute(
         "SELECT kind, at, status, campaign_id, leads, path, fault FROM requests"
         " WHERE ?1 IS NULL OR kind = ?1 ORDER BY request_id",

@@ -1,4 +1,4 @@
-"""Rate limits: sliding windows, kept in the store so that every process on it counts the same account."""
+"""Rate limits: sliding windows, kept in the store so that all processes on it count together."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.errors import ConfigError
-from target_engagevoice.sandbox.shapes import many
+from target_engagevoice.sandbox.config_reader import many
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
 PENALTY_SECONDS = 60.0
-"""RingCentral's OAuth endpoint stays shut so long; a further request restarts it (reference, section 2)."""
+"""How long RingCentral's OAuth endpoint refuses requests after the limit. Each further request restarts the time
+(reference, section 2)."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +41,17 @@ DEFAULT_LIMITS: Mapping[str, Windows] = MappingProxyType(
         "exchange": (Window(5, 60),),  # reference, section 2
         "login_admin": (Window(5, 60),),  # a guess: like the exchange
         "login_legacy": (Window(5, 60),),  # a guess: like the exchange
-        "refresh": (Window(30, 60),),  # a guess: generous, yet a client that renews in a loop is told so
+        "refresh": (Window(30, 60),),  # a guess: enough for clients, but not for one that renews in a loop
     },
 )
-"""The windows of each kind of request; the rest is not limited."""
+"""The windows of each kind of request. Other kinds are not limited."""
 
 
 def read_limits(raw: Any, where: str) -> Mapping[str, Windows]:
-    """Rate limits of a configuration, laid over the defaults; an empty list switches a limit off.
+    """Check the rate limits of a configuration and merge them into the defaults. An empty list turns a limit off.
 
     Raises:
-        ConfigError: An unknown kind, or something that is not such as `30/10s`.
+        ConfigError: A kind is unknown, or a window does not look like `30/10s`.
     """
     if not isinstance(raw, Mapping):
         raise ConfigError(f'{where} must be an object such as {{"load": ["30/10s", "120/60s"]}}')
@@ -70,18 +71,18 @@ def _read_window(raw: Any, where: str) -> Window:
 
 
 def admit(db: Connection, subject: str, windows: Windows, now: float) -> bool:
-    """Count a request of `subject` if every window has room for it.
+    """Count a request of `subject` if every window allows it.
 
-    A refused request does not count: the windows limit what is served.
+    A refused request is not counted: the windows limit the requests that are served.
 
     Args:
         db: The store, inside a transaction.
-        subject: Who and what is counted, such as `load 99990001`.
+        subject: What is counted for whom, such as `load 99990001`.
         windows: The limits.
         now: Epoch seconds.
 
     Returns:
-        Whether the request may go on.
+        Whether the request is admitted.
     """
     if not windows:
         return True
@@ -96,11 +97,11 @@ def admit(db: Connection, subject: str, windows: Windows, now: float) -> bool:
     return True
 
 
-def admit_or_penalise(db: Connection, subject: str, windows: Windows, now: float) -> bool:
-    """As `admit`, but a refusal shuts the door for `PENALTY_SECONDS`; knocking meanwhile restarts that."""
+def admit_or_penalize(db: Connection, subject: str, windows: Windows, now: float) -> bool:
+    """As `admit`, but after a refusal all requests are refused for `PENALTY_SECONDS`, which each request restarts."""
     row = db.execute("SELECT until FROM penalties WHERE subject = ?", (subject,)).fetchone()
-    shut = row is not None and now < row[0]
-    if not shut and admit(db, subject, windows, now):
+    penalized = row is not None and now < row[0]
+    if not penalized and admit(db, subject, windows, now):
         return True
     if windows:
         db.execute("REPLACE INTO penalties (subject, until) VALUES (?, ?)", (subject, now + PENALTY_SECONDS))

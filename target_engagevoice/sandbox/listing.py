@@ -1,4 +1,4 @@
-"""Enumerating: accounts, dial groups, campaigns, and the lists of a campaign (reference, section 3)."""
+"""The enumerating endpoints: accounts, dial groups, campaigns, and the lists of a campaign (reference, section 3)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ LEAD_PHONE_LABEL = "Leadphone"
 
 
 def accounts(call: Call) -> Answer:
-    """`GET …/accounts`: the sub-accounts the user can see."""
-    return Answer.of([account.shown() for account in call.world.config.accounts])
+    """`GET …/accounts`: the sub-accounts that the user has access to."""
+    return Answer.of([account.shown() for account in call.state.config.accounts])
 
 
 def account(call: Call) -> Answer:
-    """`GET …/accounts/{accountId}`; 403 for one the user can not see."""
+    """`GET …/accounts/{accountId}`; 403 for one that the user has no access to."""
     return Answer.of(call.account.shown())
 
 
@@ -33,7 +33,7 @@ def dial_groups(call: Call) -> Answer:
 
 
 def with_children(call: Call) -> Answer:
-    """`GET …/dialGroups/withChildren`: dial groups that hold their campaigns."""
+    """`GET …/dialGroups/withChildren`: dial groups with their campaigns in them."""
     return Answer.of(call.paged([group.shown(with_children=True) for group in call.account.dial_groups]))
 
 
@@ -49,10 +49,10 @@ def campaign(call: Call) -> Answer:
 
 
 def personas(call: Call) -> Answer:
-    """`GET …/persona-phone-config`: the labels of phones, of which the first stands for `leadPhone` itself.
+    """`GET …/persona-phone-config`: the labels of phones, of which the first is `leadPhone` itself.
 
-    Documented by RingCentral in its guide on lead phone personas; that each campaign may have labels of its own is the
-    sandbox's.
+    RingCentral documents it in its guide on lead phone personas. Only in the sandbox does each campaign have its own
+    labels.
     """
     labels = dict.fromkeys(label for campaign in call.account.campaigns() for label in campaign.persona_labels)
     return Answer.of(
@@ -67,13 +67,13 @@ def lists(call: Call) -> Answer:
     """`GET …/dialGroups/{dialGroupId}/campaigns/{campaignId}/lists`, one for each load (a guess)."""
     _dial_group(call)
     campaign_id = call.campaign.campaign_id
-    with call.world.store.transaction() as db:
+    with call.state.store.transaction() as db:
         found = every_list(db)
     return Answer.of(call.paged([row for row in found if row["campaignId"] == campaign_id]))
 
 
 def every_list(db: Connection) -> list[dict[str, Any]]:
-    """All lists of all campaigns, as the API gives them (the shape is a guess of the reference)."""
+    """All lists of all campaigns, as the API returns them (the reference guesses the shape)."""
     return [
         {
             "listId": row["list_id"],

@@ -1,4 +1,4 @@
-"""The direct lead loader (reference, section 4): a list of leads comes in, counts go out, and no lead ids."""
+"""The direct lead loader (reference, section 4). It takes a list of leads and answers with counts, not ids."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from target_engagevoice.model.lead import EXTERN_ID, LEAD_PHONE, LEAD_PHONE_E164
 from target_engagevoice.sandbox import dates, phones
 from target_engagevoice.sandbox.answers import Answer, Refusal, bad_request
-from target_engagevoice.sandbox.mishaps import GENERAL_FAILURE, Meddling
-from target_engagevoice.sandbox.rows import Rules, cells, objection
+from target_engagevoice.sandbox.fault_table import GENERAL_FAILURE, FaultEffect
+from target_engagevoice.sandbox.lead_checks import LeadRules, cells, lead_error
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -29,7 +29,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "timeZoneOption": ("NPA_NXX", "ZIPCODE", "EXPLICIT", "COUNTRY", "NOT_APPLICABLE"),
     "listState": ("ACTIVE", "PAUSED"),
 }
-"""The enums of the request body; the first value holds where none is given (a guess)."""
+"""The enums of the request body. The first value is the default (a guess)."""
 
 HOME = "USA"
 FLAGS = ("phoneNumbersI18nEnabled", "internationalNumberFormat")
@@ -37,8 +37,8 @@ TEXTS = ("description", "numberOriginCountry", "scheduleArchiveDts")
 
 
 @dataclass
-class Tally:
-    """What became of the rows of one load."""
+class LoadCounts:
+    """The counts of one load."""
 
     supplied: int
     valid: int = 0
@@ -52,39 +52,39 @@ def load(call: Call) -> Answer:
     """`POST …/campaigns/{campaignId}/leadLoader/direct`: one transaction, all or nothing.
 
     Returns:
-        200 with the counts; also for a body that is no proper request, with `GENERAL_FAILURE`.
+        200 with the counts, or with `GENERAL_FAILURE` for a body that is not a valid request.
 
     Raises:
         Refusal: 400 for a body that is not JSON or carries too many leads; 403, 404 for account and campaign.
     """
     campaign, body = call.campaign, call.json
-    if not _proper(body):
+    if not _is_valid(body):
         return Answer.of(GENERAL_FAILURE)
     rows = body["uploadLeads"]
-    limit = call.world.config.max_leads_per_request
+    limit = call.state.config.max_leads_per_request
     if limit is not None and len(rows) > limit:
         raise Refusal(bad_request(f"Too many leads in one request: at most {limit}", call.now))
     origin = body.get("numberOriginCountry") or HOME
     international = any(body.get(flag) for flag in FLAGS) or origin != HOME
-    rules = Rules(campaign, call.world.config.e164, international)
+    rules = LeadRules(campaign, call.state.config.e164, international)
     rejected, valid = [], []
     for row in rows:
-        found = _fated(row, call.meddling) or objection(row, rules)
-        if found is None:
+        error = _forced_rejection(row, call.effect) or lead_error(row, rules)
+        if error is None:
             valid.append(row)
         else:
-            rejected.append({"message": found, "rowData": cells(row)})
-    valid = _lose(valid, call.meddling)
-    tally = Tally(len(rows), len(valid), rejected=len(rejected))
+            rejected.append({"message": error, "rowData": cells(row)})
+    valid = _drop(valid, call.effect)
+    counts = LoadCounts(len(rows), len(valid), rejected=len(rejected))
     chosen = {name: body.get(name) or values[0] for name, values in CHOICES.items()}
-    with call.world.store.transaction() as db:
-        loading = _Loading(db, call, campaign, chosen, tally)
-        list_id = loading.insert(valid, str(body.get("description") or "")) if valid else None
-        loading.note(list_id)
-    return Answer.of(_answer(tally, chosen, rejected))
+    with call.state.store.transaction() as db:
+        insertion = _Insertion(db, call, campaign, chosen, counts)
+        list_id = insertion.insert(valid, str(body.get("description") or "")) if valid else None
+        insertion.record(list_id)
+    return Answer.of(_answer(counts, chosen, rejected))
 
 
-def _proper(body: Any) -> bool:
+def _is_valid(body: Any) -> bool:
     if not isinstance(body, Mapping) or not isinstance(body.get("uploadLeads"), list) or not body["uploadLeads"]:
         return False
     chosen = all(body.get(name) in (None, *values) for name, values in CHOICES.items())
@@ -96,66 +96,68 @@ def _proper(body: Any) -> bool:
 
 
 def _is_text(value: Any) -> bool:
-    # Half a surrogate pair is no character: what JSON lets through, the store would not take.
+    # JSON can hold half of a surrogate pair, which SQLite does not store.
     return isinstance(value, str) and value == value.encode(errors="replace").decode()
 
 
-def _fated(row: Any, meddling: Meddling) -> str | None:
-    fated = isinstance(row, Mapping) and str(row.get(EXTERN_ID)) in meddling.reject_ids
-    return meddling.message if fated else None
+def _forced_rejection(row: Any, effect: FaultEffect) -> str | None:
+    forced = isinstance(row, Mapping) and str(row.get(EXTERN_ID)) in effect.reject_ids
+    return effect.message if forced else None
 
 
-def _lose(rows: list[Any], meddling: Meddling) -> list[Any]:
-    """Leave out what a `short` fault takes away: those it names, and then the last ones."""
-    kept = [row for row in rows if row[EXTERN_ID] not in meddling.drop_ids]
-    return kept[: max(0, len(kept) - meddling.drop)]
+def _drop(rows: list[Any], effect: FaultEffect) -> list[Any]:
+    """Leave out the leads that a `short` fault drops: those it names, and then the last ones."""
+    kept = [row for row in rows if row[EXTERN_ID] not in effect.drop_ids]
+    return kept[: max(0, len(kept) - effect.drop)]
 
 
-def _answer(tally: Tally, chosen: Mapping[str, str], rejected: list[dict[str, Any]]) -> dict[str, Any]:
-    nobody = tally.valid == 0 and bool(rejected)
+def _answer(counts: LoadCounts, chosen: Mapping[str, str], rejected: list[dict[str, Any]]) -> dict[str, Any]:
+    none_valid = counts.valid == 0 and bool(rejected)
     return {
-        "leadsSupplied": tally.supplied,
-        "leadsConverted": tally.valid,
-        "leadsAccepted": tally.valid,
-        "leadsInserted": tally.inserted,
-        "internalDncCount": tally.dnc,
+        "leadsSupplied": counts.supplied,
+        "leadsConverted": counts.valid,
+        "leadsAccepted": counts.valid,
+        "leadsInserted": counts.inserted,
+        "internalDncCount": counts.dnc,
         "dncUploadCount": 0,
         "dncReturnedCount": 0,
         "whitelistCount": 0,
-        "deletedCount": tally.duplicates,  # a guess: the reference does not say what is counted here
+        "deletedCount": counts.duplicates,  # a guess: the reference does not say what is counted here
         "quotaCount": 0,
-        "hasDeletedLeads": tally.duplicates > 0,
+        "hasDeletedLeads": counts.duplicates > 0,
         "failedAgentAssignment": 0,
         "listState": chosen["listState"],
         "timeZoneOption": chosen["timeZoneOption"],
         "message": "",
-        "processingResult": "Failed" if nobody else "OK",
-        "processingStatus": "NO_LEADS_PASSED_VALIDATION" if nobody else "DEFAULT_NOT_A_FAILURE",
+        "processingResult": "Failed" if none_valid else "OK",
+        "processingStatus": "NO_LEADS_PASSED_VALIDATION" if none_valid else "DEFAULT_NOT_A_FAILURE",
         "rejectedRows": rejected,
     }
 
 
-class _Loading:
-    """The inserting half of a load, inside its transaction."""
+class _Insertion:
+    """Inserts the leads of one load, inside one transaction."""
 
-    def __init__(self, db: Connection, call: Call, campaign: Campaign, chosen: Mapping[str, str], tally: Tally) -> None:
+    def __init__(
+        self, db: Connection, call: Call, campaign: Campaign, chosen: Mapping[str, str], counts: LoadCounts
+    ) -> None:
         self._db = db
         self._call = call
         self._campaign = campaign
         self._chosen = chosen
-        self._tally = tally
+        self._tally = counts
 
     def insert(self, rows: list[Mapping[str, Any]], description: str) -> int | None:
-        """Insert a list and its leads, but for duplicates and those that must not be called.
+        """Insert a list and its leads, except duplicates and leads on the do-not-call list.
 
         Returns:
             The id of the list.
         """
         fresh = self._fresh(rows)
-        config = self._call.world.config
-        # In E.164 mode a lead without leadPhoneE164 is taken, and not loaded (reference, section 4).
+        config = self._call.state.config
+        # In E.164 mode a lead without leadPhoneE164 is accepted and not loaded (reference, section 4).
         fresh = [row for row in fresh if not config.e164 or LEAD_PHONE_E164 in row]
-        fresh = fresh[: max(0, len(fresh) - self._call.meddling.not_inserted)]
+        fresh = fresh[: max(0, len(fresh) - self._call.effect.not_inserted)]
         self._tally.inserted = len(fresh)
         account_id = self._call.account.account_id
         loaded = dates.round_down(self._call.now)
@@ -202,8 +204,8 @@ class _Loading:
         )
         return cursor.lastrowid
 
-    def note(self, list_id: int | None) -> None:
-        """Write down what became of the rows, for the sandbox's page; none of them may have made it to a list."""
+    def record(self, list_id: int | None) -> None:
+        """Record the counts for the page. `list_id` is None when no lead was valid."""
         self._db.execute(
             "INSERT INTO loads (account_id, campaign_id, list_id, at, supplied, accepted, inserted, rejected,"
             " duplicates, dnc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -222,7 +224,7 @@ class _Loading:
         )
 
     def _fresh(self, rows: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Those left after duplicates by phone, and then the do-not-call list, are taken out and counted."""
+        """The leads to insert. Duplicates by phone, then leads on the do-not-call list, are counted and left out."""
         handling = self._chosen["duplicateHandling"]
         uploaded = json.dumps(sorted({key for row in rows for key in _keys(row)}))
         blocked = self._blocked(uploaded)
@@ -248,7 +250,7 @@ class _Loading:
         return {row["phone"] for row in rows}
 
     def _taken(self, uploaded: str) -> set[str]:
-        # A new lead is dropped when its phone is in a list that was itself loaded so (reference, section 4).
+        # Only phones in lists that were themselves loaded with REMOVE_ALL_EXISTING count (reference, section 4).
         rows = self._db.execute(
             "SELECT phones.phone FROM phones JOIN leads USING (lead_id) JOIN lists USING (list_id)"
             " WHERE phones.campaign_id = ? AND phones.phone IN (SELECT value FROM json_each(?))"

@@ -1,4 +1,4 @@
-"""Every path the sandbox answers, as a table: the API of the reference, sections 1 to 5."""
+"""The endpoints of the sandbox, as a table: the API of the reference, sections 1 to 5."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Endpoint:
     """One operation.
 
     Attributes:
-        kind: What the journal and the fault script call it.
+        kind: Its name in the journal and the fault script.
         method: HTTP method.
-        path: The path, after the admin prefix if it is one of the admin API.
-        answer: Does it. May raise `Refusal`.
+        path: Its path. Paths of the admin API follow the admin prefix.
+        answer: Does the operation and returns the answer. May raise `Refusal`.
         admin: Whether it needs a token of the admin API.
         forms: The forms of the admin API that have it.
-        limit: The rate limit it falls under; sign-ins see to theirs themselves.
+        limit: The rate limit that it counts for. The sign-ins check their limits themselves.
     """
 
     kind: str
@@ -44,7 +44,7 @@ class Endpoint:
     limit: Callable[[Call], str] | None = None
 
     def rules(self, api: tuple[str, ...]) -> Iterator[str]:
-        """The full paths at which it answers, when the given forms are switched on."""
+        """The full paths of the endpoint, when the given forms of the API are on."""
         if not self.admin:
             yield self.path
             return

@@ -1,4 +1,13 @@
-"""The sandbox itself: a server on loopback over a store, started and stopped."""
+"""The sandbox: an HTTP server on loopback and its store.
+
+::
+
+    with Sandbox() as sandbox:
+        ...  # base_url=sandbox.base_url, rc_server_url=sandbox.origin, any credentials
+        sandbox.leads()
+
+A request passes `connection.py`, `application.py`, `dispatch.py` and one of the endpoints that `routes.py` lists.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +22,10 @@ from werkzeug.serving import make_server
 
 from target_engagevoice.errors import ConfigError
 from target_engagevoice.sandbox import application, dnc, journal, listing
-from target_engagevoice.sandbox.call import World
+from target_engagevoice.sandbox.call import SandboxState
 from target_engagevoice.sandbox.config import SandboxConfig
 from target_engagevoice.sandbox.connection import Connections, handler_for
-from target_engagevoice.sandbox.faults import Faults, read_rules
+from target_engagevoice.sandbox.fault_rules import FaultScript, read_rules
 from target_engagevoice.sandbox.store import Store
 
 if TYPE_CHECKING:
@@ -36,14 +45,14 @@ class Sandbox:
 
     Args:
         store: SQLite file, created `0600` with its missing parents `0700`; several sandboxes may share one,
-            at the same time and one after another. None for a private one that goes away with this object.
-        config: What replaces the defaults; see `SandboxConfig`.
+            at the same time and one after another. None for a private one that is deleted with this object.
+        config: Settings that replace the defaults; see `SandboxConfig`.
         port: TCP port; 0 for a free one.
-        clock: Epoch seconds; tokens, rate windows, `loadedDts`, the search's delay and `Date` go by it.
+        clock: Returns epoch seconds. Tokens, rate windows, `loadedDts`, the delay of the search and `Date` use it.
 
     Raises:
-        ConfigError: The configuration does not fit, or `store` is some other file.
-        StorageError: The store can not be opened.
+        ConfigError: The configuration is not valid, or `store` is another kind of file.
+        StorageError: The store cannot be opened.
 
     Attributes:
         base_url: `http://127.0.0.1:PORT/voice`, once started.
@@ -62,7 +71,7 @@ class Sandbox:
         self.base_url = ""
         self.origin = ""
         self._store = Store(None if store is None else Path(store))
-        self._faults = Faults(self.config.faults)
+        self._faults = FaultScript(self.config.faults)
         self._port = port
         self._clock = clock
         self._server: BaseWSGIServer | None = None
@@ -70,24 +79,24 @@ class Sandbox:
         self._connections = Connections()
 
     def start(self) -> str:
-        """Begin to serve, in daemon threads.
+        """Start to serve, in daemon threads.
 
         Returns:
             The base URL.
 
         Raises:
-            ConfigError: The port is taken or may not be used.
+            ConfigError: The port is in use, or this process may not use it.
         """
         if self._server is not None:
             return self.base_url
-        world = World(self._store, self.config, self._faults, self._clock)
+        state = SandboxState(self._store, self.config, self._faults, self._clock)
         self._connections = Connections()
-        # Bound here and handed over: werkzeug would print and exit if the port were taken.
+        # Bound here, because werkzeug prints and exits if the port is in use.
         with contextlib.closing(_bind(self._port)) as listener:
             self._server = make_server(
                 HOST,
                 0,
-                application.create(world),
+                application.create(state),
                 threaded=True,
                 request_handler=handler_for(self._connections, self._clock),
                 fd=listener.fileno(),
@@ -102,7 +111,7 @@ class Sandbox:
         return self.base_url
 
     def stop(self) -> None:
-        """Stop serving: hang up, wait for the threads, close the store. What it holds can still be read."""
+        """Stop serving: close the connections, wait for the threads, close the store. The store can still be read."""
         server, thread = self._server, self._thread
         if server is None or thread is None:
             return
@@ -122,16 +131,17 @@ class Sandbox:
         self.stop()
 
     def leads(self, campaign_id: int | str | None = None) -> list[dict[str, Any]]:
-        """Everything stored, or that of one campaign.
+        """The stored leads, of all campaigns or of one.
 
         Returns:
-            In the order of loading, as the search shows them, found yet or not; `fields` as they were sent.
+            The leads in the order of loading, as the search shows them, also those that the search does not find yet.
+            `fields` holds the fields as they were sent.
         """
         with self._store.transaction() as db:
             return application.all_leads(db, None if campaign_id is None else str(campaign_id))
 
     def lists(self) -> list[dict[str, Any]]:
-        """Every list of every campaign: one for each load."""
+        """All lists of all campaigns, one for each load."""
         with self._store.transaction() as db:
             return listing.every_list(db)
 
@@ -141,28 +151,28 @@ class Sandbox:
             return dnc.every(db)
 
     def requests(self, kind: str | None = None) -> list[dict[str, Any]]:
-        """The journal, or the requests of one kind.
+        """The journal: all requests, or those of one kind.
 
         Each has `kind`, `at`, `status`, `campaign_id`, `leads`, `path` and `fault`.
-        `status` is None where no answer was sent. No secret and no personal data stands there.
+        `status` is None where no answer was sent. The journal holds no secrets and no personal data.
         """
         with self._store.transaction() as db:
             return journal.read(db, kind)
 
     def faults(self, script: list[dict[str, Any]]) -> None:
-        """Put another fault script in force; see `faults.py` for the rules.
+        """Put another fault script in force; see `fault_rules.py` for the rules.
 
         Raises:
-            ConfigError: A rule does not fit.
+            ConfigError: A rule is not valid.
         """
         self._faults.replace(read_rules(script, "faults"))
 
 
 def _bind(port: int) -> socket.socket:
     if not 0 <= port <= PORT_MAX:
-        raise ConfigError(f"the sandbox can not listen on port {port}: use one from 1 to {PORT_MAX}, or 0 for any")
+        raise ConfigError(f"the sandbox cannot listen on port {port}: use one from 1 to {PORT_MAX}, or 0 for any")
     try:
         return socket.create_server((HOST, port), backlog=128)
     except OSError as error:
-        reason = f"the sandbox can not listen on port {port}: {error.strerror}"
+        reason = f"the sandbox cannot listen on port {port}: {error.strerror}"
         raise ConfigError(f"{reason}; try another, or 0 for any that is free") from error

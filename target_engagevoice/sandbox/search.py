@@ -1,4 +1,4 @@
-"""Looking leads up (reference, section 5): a table makes SQL of criteria, rows come out as the API's."""
+"""The lead search (reference, section 5): a table turns criteria into SQL, and shows rows as leads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from target_engagevoice.sandbox.call import Call
 
 DEFAULT_ROWS = 100
-"""How many rows come where `maxRows` does not say (a guess: the reference knows no default)."""
+"""The number of rows without `maxRows` (a guess: the reference names no default)."""
 
 SQLITE_LIMIT = 2**63
 
@@ -25,7 +25,7 @@ Read = Callable[[Any], list[Any]]
 
 @dataclass(frozen=True)
 class Criterion:
-    """One search criterion: how its value is read, and its condition; `{}` stands for the values."""
+    """One search criterion: how its value is read, and its SQL condition, in which `{}` stands for the values."""
 
     read: Read
     condition: str
@@ -42,7 +42,7 @@ def _texts(raw: Any) -> list[Any]:
     if not isinstance(raw, list) or not all(isinstance(value, str) for value in raw):
         raise TypeError
     for value in raw:
-        value.encode()  # half a surrogate pair is a ValueError here, and would be an error of SQLite's later
+        value.encode()  # half of a surrogate pair is a ValueError here; SQLite would fail on it later
     return raw
 
 
@@ -73,7 +73,7 @@ CRITERIA: Mapping[str, Criterion] = {
         for name in ("firstName", "lastName", "city", "state", "zip", "address1", "address2")
     },
 }
-"""The criteria the sandbox knows. Others of the API are ignored, as is one that is null or an empty list."""
+"""The criteria that the sandbox knows. It ignores others, and criteria that are null or empty lists."""
 
 SUPPRESSED = {
     "ALL": "1",
@@ -87,25 +87,26 @@ def conditions(call: Call, body: Any, *, fresh: bool) -> tuple[str, list[Any]]:
 
     Args:
         call: The call, for its account, time and configuration.
-        body: The criteria as they came.
-        fresh: Whether leads count that were loaded too recently to be found.
+        body: The criteria as they were sent.
+        fresh: Whether leads are included that the search does not find yet.
 
     Returns:
         The condition and its values.
 
     Raises:
-        Refusal: A criterion does not fit: 400.
+        Refusal: A criterion is not valid: 400.
     """
-    config = call.world.config
-    where, values = ["leads.account_id = ?"], [call.account.account_id]
+    config = call.state.config
+    where = ["leads.account_id = ?"]
+    values: list[Any] = [call.account.account_id]
     if not fresh:
         where.append("leads.loaded <= ?")
-        values.append(call.now - config.search_delay_seconds)  # type: ignore[arg-type]
+        values.append(call.now - config.search_delay_seconds)
     if not isinstance(body, Mapping):
         raise Refusal(bad_request("The search criteria are not an object", call.now))
     suppressed = SUPPRESSED.get(str(body.get("suppressed") or "ALL"))
     if suppressed is None:
-        raise _unfit("suppressed", call)
+        raise _invalid("suppressed", call)
     where.append(suppressed)
     ignored = {
         name
@@ -119,7 +120,7 @@ def conditions(call: Call, body: Any, *, fresh: bool) -> tuple[str, list[Any]]:
         try:
             chosen = criterion.read(raw)
         except (TypeError, ValueError):
-            raise _unfit(name, call) from None
+            raise _invalid(name, call) from None
         where.append(criterion.condition.format(", ".join("?" * len(chosen))))
         values += chosen
     return " AND ".join(where), values
@@ -129,32 +130,32 @@ def search(call: Call) -> Answer:
     """`POST …/campaignLeads/leadSearch`: a bare array of rows, or with `count=true` their number.
 
     Raises:
-        Refusal: 400 for criteria that do not fit, 403 for the account.
+        Refusal: 400 for invalid criteria, 403 for the account.
     """
     where, values = conditions(call, call.json, fresh=False)
     if counts(call):
-        with call.world.store.transaction() as db:
-            (found,) = db.execute(f"SELECT COUNT(*) FROM leads WHERE {where}", values).fetchone()  # noqa: S608
+        with call.state.store.transaction() as db:
+            (found,) = db.execute(f"SELECT COUNT(*) FROM leads WHERE {where}", values).fetchone()  # noqa: S608 - `where` comes from the table above
         return Answer.of(found)
     page, size = call.positive("page", 1) or 1, call.positive("maxRows", DEFAULT_ROWS) or DEFAULT_ROWS
-    with call.world.store.transaction() as db:
+    with call.state.store.transaction() as db:
         rows = select(db, f"{where} ORDER BY leads.lead_id LIMIT ? OFFSET ?", [*values, size, (page - 1) * size])
     return Answer.of([shown(row) for row in rows])
 
 
 def counts(call: Call) -> bool:
-    """Whether a search asks for a number only; such have windows of their own (reference, section 5)."""
+    """Whether a search asks for a count only. Such searches have their own rate limit (reference, section 5)."""
     return call.query.get("count", "").lower() == "true"
 
 
 def select(db: Connection, where: str, values: list[Any]) -> list[Row]:
-    """Leads with the description of their list."""
-    query = f"SELECT leads.*, lists.description FROM leads JOIN lists USING (list_id) WHERE {where}"  # noqa: S608 - `where` is made of the tables above
+    """Select leads with the description of their list."""
+    query = f"SELECT leads.*, lists.description FROM leads JOIN lists USING (list_id) WHERE {where}"  # noqa: S608 - `where` comes from the table above
     return db.execute(query, values).fetchall()
 
 
 def shown(row: Row) -> dict[str, Any]:
-    """A lead as the search gives it."""
+    """A lead as the search returns it."""
     return {
         **json.loads(row["fields"]),
         "leadId": row["lead_id"],
@@ -171,10 +172,10 @@ def shown(row: Row) -> dict[str, Any]:
 
 
 def stored(row: Row) -> dict[str, Any]:
-    """A lead as the sandbox's own windows show it: with its account, and `fields` as they were sent."""
+    """A lead as `Sandbox.leads` returns it: as the search, with its account, and `fields` as they were sent."""
     return {**shown(row), "accountId": row["account_id"], "fields": json.loads(row["fields"])}
 
 
-def _unfit(name: str, call: Call) -> Refusal:
-    fault = {"attributeName": name, "message": "the value does not fit"}
+def _invalid(name: str, call: Call) -> Refusal:
+    fault = {"attributeName": name, "message": "the value is not valid"}
     return Refusal(bad_request(f"Invalid search criterion: {name}", call.now, fault))

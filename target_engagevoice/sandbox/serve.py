@@ -1,4 +1,4 @@
-"""Serving the sandbox alone, until somebody ends it: what `engagevoice sandbox` does."""
+"""Serve the sandbox alone until a signal ends it, for `engagevoice sandbox`."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def serve(port: int, store: Path | None, config: Mapping[str, Any] | None, out: TextIO) -> int:
-    """Serve until SIGTERM or SIGINT. To be called in the main thread, as signal handlers are set there.
+    """Serve until SIGTERM or SIGINT. Call it in the main thread, because it sets signal handlers.
 
     Args:
         port: TCP port; 0 for a free one.
-        store: SQLite file; none for a private one that goes away at the end.
-        config: What replaces the defaults.
-        out: Gets the base URL as its first line.
+        store: SQLite file; None for a private one that is deleted at the end.
+        config: Settings that replace the defaults.
+        out: The base URL is written to it as the first line.
 
     Returns:
         0, the exit code.
 
     Raises:
-        ConfigError: The configuration does not fit, or the port is taken.
-        StorageError: The store can not be opened.
+        ConfigError: The configuration is not valid, or the port is in use.
+        StorageError: The store cannot be opened.
     """
     sandbox = Sandbox(store=store, config=config, port=port)
     ended = threading.Event()

@@ -1,15 +1,16 @@
-"""The five ways to sign in, and what renews them (reference, section 2)."""
+"""The five sign-ins and their renewal (reference, section 2)."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.sandbox import tokens
 from target_engagevoice.sandbox.answers import TEXT, Answer, Refusal, oauth_error, problem, rate_exceeded
-from target_engagevoice.sandbox.limits import PENALTY_SECONDS, admit, admit_or_penalise
+from target_engagevoice.sandbox.limits import PENALTY_SECONDS, admit, admit_or_penalize
 from target_engagevoice.sandbox.tokens import Kind, Verdict, acceptable, digest
 
 if TYPE_CHECKING:
@@ -30,18 +31,22 @@ def oauth(call: Call) -> Answer:
     """
     client = _basic(call.authorization)
     if client is None or not all(acceptable(part) for part in client):
-        raise Refusal(oauth_error(401, "invalid_client", "OAU-146", "Invalid client credentials"))
+        raise Refusal(oauth_error(HTTPStatus.UNAUTHORIZED, "invalid_client", "OAU-146", "Invalid client credentials"))
     grant = _GRANTS.get(call.form.get("grant_type", ""))
     if grant is None:
-        raise Refusal(oauth_error(400, "unsupported_grant_type", "OAU-250", "Unsupported grant type"))
+        raise Refusal(
+            oauth_error(HTTPStatus.BAD_REQUEST, "unsupported_grant_type", "OAU-250", "Unsupported grant type")
+        )
     user = digest("\n".join((client[0], *(call.form.get(name, "") for name in grant.identity))))
-    with call.world.store.transaction() as db:
-        windows = call.world.config.rate_limits["oauth"]
-        open_door = admit_or_penalise(db, f"oauth {user}", windows, call.now)
-    if not open_door:
+    with call.state.store.transaction() as db:
+        windows = call.state.config.rate_limits["oauth"]
+        admitted = admit_or_penalize(db, f"oauth {user}", windows, call.now)
+    if not admitted:
         wait = ("Retry-After", f"{PENALTY_SECONDS:.0f}")
-        raise Refusal(oauth_error(429, "rate_limited", "CMN-301", "Request rate exceeded", wait))
-    with call.world.store.transaction() as db:
+        raise Refusal(
+            oauth_error(HTTPStatus.TOO_MANY_REQUESTS, "rate_limited", "CMN-301", "Request rate exceeded", wait)
+        )
+    with call.state.store.transaction() as db:
         owner = grant.owner(db, call, user)
         if owner is None:
             raise Refusal(oauth_error(*grant.refusal))
@@ -63,13 +68,13 @@ def oauth(call: Call) -> Answer:
 
 def revoke_oauth(_call: Call) -> Answer:
     """`POST /restapi/oauth/revoke`: 200; RingCentral's own client calls it to log out."""
-    return Answer(200, content_type="")
+    return Answer(content_type="")
 
 
 def exchange(call: Call) -> Answer:
-    """`POST /api/auth/login/rc/accesstoken`: a token of RingCentral's platform for one of Engage Voice."""
+    """`POST /api/auth/login/rc/accesstoken`: exchanges a token of RingCentral's platform for one of Engage Voice."""
     rc_token = call.form.get("rcAccessToken", "")
-    with call.world.store.transaction() as db:
+    with call.state.store.transaction() as db:
         checked = tokens.check(db, rc_token, frozenset({Kind.RC_ACCESS}), call.now)
         _limit(db, call, "exchange", checked.owner or digest(rc_token))
         if checked.verdict is Verdict.GOOD:
@@ -79,28 +84,28 @@ def exchange(call: Call) -> Answer:
 
 
 def refresh(call: Call) -> Answer:
-    """`POST /api/auth/token/refresh`: new access and refresh tokens; the old refresh token is used up."""
-    with call.world.store.transaction() as db:
+    """`POST /api/auth/token/refresh`: new access and refresh tokens; the old refresh token is not valid any more."""
+    with call.state.store.transaction() as db:
         owner = tokens.spend(db, call.form.get("refresh_token", ""), Kind.REFRESH, call.now)
         if owner is not None:
             _limit(db, call, "refresh", owner)
             return _engage(db, call, owner, refreshable=True)
-    raise Refusal(problem(401, "invalid.refresh.token", "The refresh token is not valid", call.now))
+    raise Refusal(problem(HTTPStatus.UNAUTHORIZED, "invalid.refresh.token", "The refresh token is not valid", call.now))
 
 
 def login_admin(call: Call) -> Answer:
     """`POST /api/auth/login/admin?username=…&password=…&platformId=…`: Engage direct login."""
     owner = _named(call, "username", "password", "platformId")
-    with call.world.store.transaction() as db:
+    with call.state.store.transaction() as db:
         _limit(db, call, "login_admin", owner)
         return _engage(db, call, owner, refreshable=True)
 
 
 def login_legacy(call: Call) -> Answer:
-    """`POST {base_url}/api/v1/auth/login`: legacy portal login, for an hour after the token's last use."""
+    """`POST {base_url}/api/v1/auth/login`: legacy portal login. The token is valid for an hour after its last use."""
     owner = _named(call, "username", "password")
     lives = STAY_LOGGED_IN_SECONDS if call.form.get("stayLoggedIn", "").lower() == "true" else tokens.LEGACY_SECONDS
-    with call.world.store.transaction() as db:
+    with call.state.store.transaction() as db:
         _limit(db, call, "login_legacy", owner)
         token = tokens.issue(db, Kind.LEGACY, owner, call.now + lives)
     return Answer.of({"authToken": token, "accounts": _accounts(call)})
@@ -108,26 +113,26 @@ def login_legacy(call: Call) -> Answer:
 
 def make_api_token(call: Call) -> Answer:
     """`POST {base_url}/api/v1/admin/token`: a permanent API token, as plain text (a guess)."""
-    with call.world.store.transaction() as db:
+    with call.state.store.transaction() as db:
         token = tokens.issue(db, Kind.PERMANENT, call.owner, call.now + tokens.PERMANENT_SECONDS)
-    # RingCentral's Python wrapper takes the raw body for the token, the one for Node.js takes either.
-    return Answer(200, token.encode(), TEXT)
+    # RingCentral's Python wrapper uses the raw body as the token; its Node.js wrapper accepts text and JSON.
+    return Answer(HTTPStatus.OK, token.encode(), TEXT)
 
 
 def list_api_tokens(_call: Call) -> Answer:
-    """`GET {base_url}/api/v1/admin/token`: none, as only digests are kept; old wrappers then make one."""
+    """`GET {base_url}/api/v1/admin/token`: an empty list, as only digests are kept; old wrappers then make a token."""
     return Answer.of([])
 
 
 def revoke_api_token(call: Call) -> Answer:
-    """`DELETE {base_url}/api/v1/admin/token/{token}`: the token is worth nothing from now on."""
-    with call.world.store.transaction() as db:
+    """`DELETE {base_url}/api/v1/admin/token/{token}`: the token is not valid any more."""
+    with call.state.store.transaction() as db:
         tokens.expire(db, call.path["api_token"])
     return Answer.of(True)
 
 
 def _engage(db: Connection, call: Call, owner: str, *, refreshable: bool) -> Answer:
-    access = tokens.issue(db, Kind.ACCESS, owner, call.now + call.world.config.token_seconds)
+    access = tokens.issue(db, Kind.ACCESS, owner, call.now + call.state.config.token_seconds)
     again: dict[str, Any] = {}
     if refreshable:
         again["refreshToken"] = tokens.issue(db, Kind.REFRESH, owner, call.now + tokens.REFRESH_SECONDS)
@@ -137,7 +142,7 @@ def _engage(db: Connection, call: Call, owner: str, *, refreshable: bool) -> Ans
             **again,
             "tokenType": "Bearer",
             "platformId": "sandbox",
-            "mainAccountId": int(call.world.config.accounts[0].main_account_id),
+            "mainAccountId": int(call.state.config.accounts[0].main_account_id),
             "adminId": 1,
             "adminUserId": 1,
             "admin": True,
@@ -148,13 +153,13 @@ def _engage(db: Connection, call: Call, owner: str, *, refreshable: bool) -> Ans
 
 
 def _accounts(call: Call) -> list[dict[str, str]]:
-    return [{"accountId": account.account_id, "accountName": account.name} for account in call.world.config.accounts]
+    return [{"accountId": account.account_id, "accountName": account.name} for account in call.state.config.accounts]
 
 
 def _limit(db: Connection, call: Call, kind: str, owner: str) -> None:
-    # Raising rolls the transaction back: a refused request leaves no trace, a refresh token is not used up.
-    if not admit(db, f"{kind} {owner}", call.world.config.rate_limits[kind], call.now):
-        raise Refusal(rate_exceeded(call.world.config.retry_after))
+    # Raising rolls the transaction back, so a refused request does not use up a refresh token.
+    if not admit(db, f"{kind} {owner}", call.state.config.rate_limits[kind], call.now):
+        raise Refusal(rate_exceeded(call.state.config.retry_after))
 
 
 def _named(call: Call, *names: str) -> str:
@@ -165,7 +170,7 @@ def _named(call: Call, *names: str) -> str:
 
 
 def _unknown_user(call: Call) -> Refusal:
-    return Refusal(problem(401, "unauthorized", "The credentials are not valid", call.now))
+    return Refusal(problem(HTTPStatus.UNAUTHORIZED, "unauthorized", "The credentials are not valid", call.now))
 
 
 def _basic(header: str) -> tuple[str, str] | None:
@@ -181,7 +186,7 @@ def _basic(header: str) -> tuple[str, str] | None:
 
 @dataclass(frozen=True)
 class _Grant:
-    """A grant type: which form fields tell the user, who that is (or none), and the refusal."""
+    """A grant type: the form fields that identify the user, the check that returns the owner, and the refusal."""
 
     identity: tuple[str, ...]
     owner: Callable[[Connection, Call, str], str | None]
@@ -196,9 +201,11 @@ def _rotate(db: Connection, call: Call, _user: str) -> str | None:
     return tokens.spend(db, call.form.get("refresh_token", ""), Kind.RC_REFRESH, call.now)
 
 
-_NO_USER = (401, "invalid_grant", "OAU-140", "Invalid resource owner credentials.")
+_NO_USER = (HTTPStatus.UNAUTHORIZED, "invalid_grant", "OAU-140", "Invalid resource owner credentials.")
 _GRANTS: Mapping[str, _Grant] = {
     JWT_BEARER: _Grant(("assertion",), _credentials("assertion"), _NO_USER),
     "password": _Grant(("username", "password"), _credentials("username", "password"), _NO_USER),
-    "refresh_token": _Grant(("refresh_token",), _rotate, (400, "invalid_grant", "OAU-210", "Token not found")),
+    "refresh_token": _Grant(
+        ("refresh_token",), _rotate, (HTTPStatus.BAD_REQUEST, "invalid_grant", "OAU-210", "Token not found")
+    ),
 }

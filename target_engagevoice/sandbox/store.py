@@ -1,8 +1,7 @@
-"""The memory of the sandbox: one SQLite file that several processes may share and no kill can corrupt.
+"""The store of the sandbox: one SQLite file, which several processes may share and a kill does not corrupt.
 
-Everything goes through `Store.transaction`: write-ahead log, `BEGIN IMMEDIATE`, commit or roll back. Within a
-process one connection serves all threads, one at a time: a load takes a few milliseconds, and a lock is
-easier to trust than a pool.
+All writes go through `Store.transaction`: write-ahead log, `BEGIN IMMEDIATE`, commit or roll back. Within a process
+all threads share one connection, one at a time: a load takes a few milliseconds, and a lock is simpler than a pool.
 """
 
 from __future__ import annotations
@@ -76,10 +75,10 @@ ALTER TABLE requests ADD COLUMN method TEXT;
 ALTER TABLE requests ADD COLUMN received INTEGER;
 ALTER TABLE requests ADD COLUMN answered INTEGER
 """
-"""What the sandbox's page tells of each load and request. Of older loads nobody wrote down the duplicates."""
+"""Columns for the page: the counts of each load, and more about each request. Loads before them have no duplicates."""
 
 STEPS = (SCHEMA, LOADS)
-"""From each version of the schema to the next; the first is from nothing. No statement holds a semicolon inside."""
+"""The migrations from each version of the schema to the next, starting with an empty file. They are split at `;`."""
 
 SCHEMA_VERSION = len(STEPS)
 
@@ -88,12 +87,12 @@ class Store:
     """The SQLite file behind a sandbox.
 
     Args:
-        path: The file, created `0600` with its missing parents `0700`; none for a private one that goes
-            away with this object.
+        path: The file, created `0600` with its missing parents `0700`; None for a private one that is
+            deleted with this object.
 
     Raises:
-        StorageError: The file can not be opened or created.
-        ConfigError: The file is something else than a sandbox's store.
+        StorageError: The file cannot be opened or created.
+        ConfigError: The file is not the store of a sandbox.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -108,7 +107,7 @@ class Store:
         self._prepare()
 
     def open(self) -> None:
-        """Keep one connection open from now on, for speed; without it each transaction opens its own."""
+        """Keep one connection open from now on. Without it, each transaction opens its own, which is slower."""
         with self._lock:
             if self._connection is None:
                 self._connection = self._connect()
@@ -122,7 +121,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing: commits at the end, rolls back on an exception.
+        """A transaction: commits at the end, rolls back on an exception.
 
         Yields:
             The connection, inside `BEGIN IMMEDIATE`.
@@ -146,10 +145,10 @@ class Store:
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """The store as it is now, to be read at leisure: nobody waits for it, and it waits for nobody.
+        """A snapshot of the store for reading. It does not wait for transactions, and they do not wait for it.
 
         Yields:
-            A connection of its own that can not write.
+            A separate connection that cannot write.
         """
         connection = self._connect()
         try:
@@ -163,12 +162,12 @@ class Store:
         connection = sqlite3.connect(
             self.path,
             timeout=BUSY_SECONDS,
-            isolation_level=None,  # transactions are begun and ended by hand, above
-            check_same_thread=False,  # the lock sees to it
+            isolation_level=None,  # `transaction` begins and ends the transactions
+            check_same_thread=False,  # the lock allows one thread at a time
         )
         try:
             connection.row_factory = sqlite3.Row
-            # With a write-ahead log, NORMAL survives a kill; only a power cut may lose the last load.
+            # With a write-ahead log, NORMAL survives a kill. Only a power cut may lose the last load.
             connection.execute("PRAGMA synchronous = NORMAL")
         except BaseException:
             connection.close()
@@ -180,13 +179,15 @@ class Store:
         while True:
             try:
                 self._migrate()
-            except sqlite3.OperationalError as error:  # noqa: PERF203 - it waits anyway
-                # Switching to the write-ahead log does not wait for other openers as everything else does.
+            except sqlite3.OperationalError as error:  # noqa: PERF203 - the loop waits for another process anyway
+                # Switching to the write-ahead log fails at once when another process opens the store; the rest waits.
                 if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise StorageError(f"the sandbox can not open its store {self.path}: {error}") from error
+                    raise StorageError(f"the sandbox cannot open its store {self.path}: {error}") from error
                 time.sleep(0.02)
             except sqlite3.DatabaseError as error:
-                raise ConfigError(f"{self.path} is not a sandbox's store: name another file, or delete it") from error
+                raise ConfigError(
+                    f"{self.path} is not the store of a sandbox: name another file, or delete it"
+                ) from error
             else:
                 return
 
@@ -194,12 +195,12 @@ class Store:
         connection = self._connect()
         try:
             if self._version(connection) == 0:
-                connection.execute("PRAGMA synchronous = OFF")  # nothing to lose yet, and much faster
+                connection.execute("PRAGMA synchronous = OFF")  # the file is empty, and this is much faster
                 connection.execute("PRAGMA journal_mode = WAL")
             if self._version(connection) == SCHEMA_VERSION:
                 return
             connection.execute("BEGIN IMMEDIATE")
-            # Read again: another process may have been faster.
+            # Read the version again: another process may have migrated the store.
             for step in STEPS[self._version(connection) :]:
                 for statement in step.split(";"):
                     connection.execute(statement)
@@ -216,8 +217,8 @@ class Store:
 
 
 def row_id(written: str | None) -> int | None:
-    """The id that somebody wrote in a path, if it is one a row can have."""
-    digits = 18  # of what fits into 64 bits
+    """The id in a path as a number; None if a row cannot have it."""
+    digits = 18  # numbers of 18 digits fit into 64 bits
     return int(written) if written and written.isdecimal() and len(written) <= digits else None
 
 
@@ -226,8 +227,8 @@ def _create(path: Path) -> None:
         for parent in reversed(path.parents):
             if not parent.exists():
                 parent.mkdir(mode=0o700, exist_ok=True)
-        # SQLite gives its side files the mode of the main one.
+        # SQLite gives its other files the mode of this one.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
-        reason = f"the sandbox can not create its store {path}: {error.strerror}"
-        raise StorageError(f"{reason}; choose a place that can be written to") from error
+        reason = f"the sandbox cannot create its store {path}: {error.strerror}"
+        raise StorageError(f"{reason}; choose a directory that can be written to") from error

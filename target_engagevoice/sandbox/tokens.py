@@ -1,4 +1,4 @@
-"""Tokens: issued, checked, rotated, expired. The store holds their digests only."""
+"""Tokens: how they are issued, checked, rotated and expired. The store holds only their digests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOUCH_SECONDS = 30.0
 
 
 class Kind(str, enum.Enum):
-    """What a token is for."""
+    """The kind of a token."""
 
     RC_ACCESS = "rc_access"
     RC_REFRESH = "rc_refresh"
@@ -31,7 +31,7 @@ class Kind(str, enum.Enum):
 
 
 class Verdict(enum.Enum):
-    """What a token is worth."""
+    """The result of checking a token."""
 
     GOOD = "good"
     EXPIRED = "expired"
@@ -40,33 +40,33 @@ class Verdict(enum.Enum):
 
 @dataclass(frozen=True)
 class Checked:
-    """A token that was looked at: what it is worth, and who it belongs to."""
+    """A checked token: the verdict and the owner."""
 
     verdict: Verdict
     owner: str = ""
 
 
 ADMIN_KINDS = frozenset({Kind.ACCESS, Kind.LEGACY, Kind.PERMANENT})
-"""The kinds that open the admin API. A token of RingCentral's platform does not: it is to be exchanged."""
+"""The kinds that the admin API accepts. A token of RingCentral's platform has to be exchanged first."""
 
 
 def acceptable(credential: str | None) -> bool:
-    """Whether a credential is taken: not empty, and without the word `wrong` (contract, section 6)."""
+    """Whether a credential is accepted: it is not empty and does not contain `wrong` (contract, section 6)."""
     return bool(credential and credential.strip()) and "wrong" not in str(credential).lower()
 
 
 def digest(secret: str) -> str:
-    """What stands in the store in place of a secret."""
+    """The digest that the store holds instead of a secret."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def issue(db: Connection, kind: Kind, owner: str, expires: float) -> str:
-    """Make a token.
+    """Issue a token.
 
     Args:
         db: The store, inside a transaction.
-        kind: What it is for.
-        owner: Whose it is: the digest of a user's credentials.
+        kind: Its kind.
+        owner: Its owner: the digest of the credentials of a user.
         expires: Epoch seconds.
 
     Returns:
@@ -83,10 +83,10 @@ def issue(db: Connection, kind: Kind, owner: str, expires: float) -> str:
 
 
 def check(db: Connection, token: str, kinds: frozenset[Kind], now: float) -> Checked:
-    """Tell what a token is worth to an endpoint that takes `kinds`.
+    """Check a token for an endpoint that accepts `kinds`.
 
-    One that was never issued here is good as well, as long as it is acceptable: the sandbox takes any ready
-    access token and any permanent one. A legacy token's hour restarts with each use (reference, section 2).
+    A token that the sandbox did not issue is good if it is acceptable: the sandbox accepts any ready access token and
+    any permanent one. The hour of a legacy token restarts with each use (reference, section 2).
     """
     if not acceptable(token):
         return Checked(Verdict.BAD)
@@ -104,10 +104,10 @@ def check(db: Connection, token: str, kinds: frozenset[Kind], now: float) -> Che
 
 
 def spend(db: Connection, token: str, kind: Kind, now: float) -> str | None:
-    """Use up a refresh token: each works once (reference, section 2, "Refresh").
+    """Use up a refresh token, which works once (reference, section 2, "Refresh").
 
     Returns:
-        Its owner, or none if the token is unknown, used or too old.
+        Its owner, or None if the token is unknown, used or expired.
     """
     changed = db.execute(
         "UPDATE tokens SET used = 1 WHERE digest = ? AND kind = ? AND used = 0 AND expires > ?",
@@ -120,7 +120,7 @@ def spend(db: Connection, token: str, kind: Kind, now: float) -> str | None:
 
 
 def expire(db: Connection, token: str) -> None:
-    """End the life of a token, also of one that was not issued here."""
+    """Expire a token, also one that the sandbox did not issue."""
     db.execute(
         "INSERT INTO tokens (digest, kind, owner, expires) VALUES (?, ?, ?, 0)"
         " ON CONFLICT (digest) DO UPDATE SET expires = 0",

@@ -232,7 +232,7 @@ def test_nothing_moves_under_somebody_who_is_in_it(pages: Watched, client: Clien
 
 def test_a_page_that_is_held_still_asks_for_nothing_more(pages: Watched, client: Client) -> None:
     page = live(pages, client.sandbox)
-    page.get_by_role("link", name="Hold it still").click()
+    page.get_by_role("link", name="Stop reloading").click()
     page.wait_for_url("**?live=off")
     asked = fetches(page)
     page.clock.run_for(10_000)
@@ -243,8 +243,8 @@ def test_a_sandbox_that_has_ended_is_said_to(pages: Watched, client: Client) -> 
     page = live(pages, client.sandbox)
     page.route("**/page/requests", lambda route: route.abort())
     page.clock.run_for(3000)
-    page.get_by_text("The sandbox does not answer any more.").wait_for()
-    assert rows(page, "Requests of the API, the newest first"), "what was there stays"
+    page.get_by_text("The sandbox does not answer.").wait_for()
+    assert rows(page, "Requests of the API, newest first"), "what was there stays"
     pages.incidents.clear()  # the browser complains of it as well
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from target_engagevoice.reporting.summary import table_lines
-from target_engagevoice.sandbox.landed import table
+from target_engagevoice.sandbox.lead_counts import table
 from tests.end_to_end.executable import COMPANION, STATE_DIR, TARGET, run_program, start
 
 if TYPE_CHECKING:

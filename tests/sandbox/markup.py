@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from html.parser import HTMLParser
 
-TOLD = ("caption", "th", "td", "h1", "h2", "a")
-"""The elements whose text is kept."""
+TEXT_ELEMENTS = ("caption", "th", "td", "h1", "h2", "a")
+"""The elements whose text is read."""
 
 
 class Markup(HTMLParser):
-    """A page, taken apart.
+    """A parsed page.
 
     Attributes:
         elements: How many there are of each.
         tables: The rows of each table's body by its caption, as the text of their cells.
         headings: The text of each heading.
-        links: Where each link leads, by its text.
+        links: The address of each link, by its text.
     """
 
     def __init__(self, page: str) -> None:
@@ -38,7 +38,7 @@ class Markup(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements[tag] += 1
-        if tag in TOLD:
+        if tag in TEXT_ELEMENTS:
             self._texts.append("")
         if tag == "tr":
             self.tables[self._caption].append([])
@@ -51,7 +51,7 @@ class Markup(HTMLParser):
         self._texts = [text + data for text in self._texts]
 
     def handle_endtag(self, tag: str) -> None:
-        if tag not in TOLD:
+        if tag not in TEXT_ELEMENTS:
             return
         text = self._texts.pop()
         if tag == "caption":

@@ -64,7 +64,7 @@ def test_leads_move_to_another_campaign(client: Client) -> None:
 
 
 @pytest.mark.parametrize("parameters", [None, {}, {"campaignId": 9}, {"campaignId": "x"}])
-def test_a_move_to_nowhere_does_not_succeed(client: Client, parameters: dict[str, Any] | None) -> None:
+def test_a_move_to_an_unknown_campaign_fails(client: Client, parameters: dict[str, Any] | None) -> None:
     client.load(leads(1))
     done = client.act("MOVE_TO_CAMPAIGN", parameters, externIds=["id-0"])
     assert done["success"] is False
@@ -101,14 +101,14 @@ def test_a_patch_changes_what_it_names(client: Client, clock: FakeClock) -> None
     assert client.search(leadPhoneNumbers=[lead(1)["leadPhone"]]) == []
 
 
-def test_a_put_blanks_what_it_does_not_name(client: Client) -> None:
+def test_a_put_clears_what_it_does_not_name(client: Client) -> None:
     client.load([lead(1, firstName="Ann", city="Rome")])
     (row,) = client.sandbox.leads()
     assert change(client, "PUT", row["leadId"], city="Oslo").status_code == 200
     assert client.sandbox.leads()[0]["fields"] == {**lead(1), "city": "Oslo"}
 
 
-def test_a_map_is_replaced_as_a_whole_and_an_empty_one_blanks_it(client: Client) -> None:
+def test_a_map_is_replaced_as_a_whole_and_an_empty_one_clears_it(client: Client) -> None:
     client.load([lead(1, extendedLeadData={"a": "1", "b": "2"})])
     (row,) = client.sandbox.leads()
     change(client, "PATCH", row["leadId"], extendedLeadData={"b": "3"})
@@ -143,7 +143,7 @@ def test_the_query_of_a_change_is_checked(client: Client, query: str, status: in
         ("REMOVE_ALL_EXISTING", None, 200),
     ],
 )
-def test_a_phone_that_another_lead_has_is_kept_out_where_that_is_asked_for(
+def test_remove_all_existing_refuses_the_phone_of_another_lead(
     client: Client, loaded: str, changed: str | None, status: int
 ) -> None:
     client.load(leads(2), duplicateHandling=loaded)
@@ -156,7 +156,7 @@ def test_a_phone_that_another_lead_has_is_kept_out_where_that_is_asked_for(
     assert client.admin("PATCH", path, json={"leadPhone": first["leadPhone"]}).status_code == status
 
 
-def test_who_was_loaded_with_a_foreign_number_may_get_another(client: Client) -> None:
+def test_a_lead_with_an_international_number_may_get_another_one(client: Client) -> None:
     client.load([lead(1, leadPhone="+4930123456")], numberOriginCountry="e164")
     client.load([lead(2)])
     abroad, at_home = (one["leadId"] for one in client.sandbox.leads())
@@ -176,14 +176,14 @@ def test_the_labels_of_a_change_are_checked_as_those_of_a_load(
 
 
 @pytest.mark.parametrize("fields", [{"firstName": 5}, {"leadPhone": "123"}, {"leadId": 1}, {"firstName": "\ud83d"}])
-def test_a_change_that_does_not_fit_is_400(client: Client, fields: dict[str, Any]) -> None:
+def test_an_invalid_change_is_400(client: Client, fields: dict[str, Any]) -> None:
     client.load([lead(1)])
     lead_id = client.sandbox.leads()[0]["leadId"]
     assert change(client, "PATCH", lead_id, **fields).status_code == 400
     assert client.sandbox.leads()[0]["fields"] == lead(1)
 
 
-def test_a_change_of_what_is_not_there_is_404(client: Client) -> None:
+def test_a_change_of_a_lead_that_does_not_exist_is_404(client: Client) -> None:
     client.load([lead(1)])
     lead_id = client.sandbox.leads()[0]["leadId"]
     assert change(client, "PATCH", 1).status_code == 404

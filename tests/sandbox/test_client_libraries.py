@@ -118,6 +118,6 @@ def test_the_legacy_wrappers_sign_in_without_voice(live: Sandbox) -> None:
         assert revoked.status_code == 200
 
 
-def test_the_account_wildcard_is_for_the_wrappers_to_replace(live: Sandbox) -> None:
+def test_the_server_refuses_the_account_wildcard(live: Sandbox) -> None:
     with Client(live) as client:
         assert client.admin("GET", "/~/dialGroups").status_code == 403

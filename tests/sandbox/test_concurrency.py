@@ -49,7 +49,7 @@ def restless_threads() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("restless_threads")
-def test_many_threads_start_theirs_at_once() -> None:
+def test_many_threads_start_sandboxes_at_once() -> None:
     def start(_worker: int) -> str:
         with Sandbox() as sandbox:
             return sandbox.base_url
@@ -109,7 +109,7 @@ def test_a_refresh_token_is_used_by_one_of_many(clock: FakeClock) -> None:
             assert sorted(pool.map(refresh, range(8))) == [200] + [401] * 7
 
 
-def test_a_killed_sandbox_leaves_whole_loads_and_a_sound_store(tmp_path: Path) -> None:
+def test_a_killed_sandbox_leaves_complete_loads_and_a_valid_store(tmp_path: Path) -> None:
     store = tmp_path / "sandbox.db"
     acknowledged = 0
     for _ in range(3):

@@ -12,7 +12,7 @@ GROUP = {"dialGroupId": 1, "dialGroupName": "G"}
 CAMPAIGN = {"campaignId": 1, "campaignName": "C"}
 
 
-def test_nothing_typed_is_the_sandbox_of_the_contract() -> None:
+def test_an_empty_config_is_the_sandbox_of_the_contract() -> None:
     config = SandboxConfig.read(None)
     assert config == SandboxConfig.read({}) == SandboxConfig()
     assert [account.account_id for account in config.accounts] == ["99990001"]
@@ -20,7 +20,7 @@ def test_nothing_typed_is_the_sandbox_of_the_contract() -> None:
     assert config.token_seconds == 300
 
 
-def test_what_is_typed_replaces_only_itself() -> None:
+def test_a_setting_replaces_only_its_own_default() -> None:
     config = SandboxConfig.read({"rate_limits": {"load": ["5/1.5s", " 7 / 60 s "]}, "token_seconds": 2})
     assert config.rate_limits["load"] == (Window(5, 1.5), Window(7, 60))
     assert config.rate_limits["search"] == DEFAULT_LIMITS["search"]
@@ -50,10 +50,10 @@ def account(**group: Any) -> dict[str, Any]:
         ({"accounts": [{}]}, r"accounts\[0\] lacks 'accountId'"),
         ({"accounts": [{"accountId": "x"}]}, r"accounts\[0\]\.accountId must be an id"),
         ({"accounts": [{"accountId": True}]}, "must be an id"),
-        ({"accounts": [{"accountId": 1}, {"accountId": "1"}]}, "accountId 1 stands twice"),
+        ({"accounts": [{"accountId": 1}, {"accountId": "1"}]}, "accountId 1 is used twice"),
         (account(dialMode="FAST"), "dialMode must be one of PREVIEW"),
         (account(isActive=1), "isActive must be true or false"),
-        (account(campaigns=[CAMPAIGN, CAMPAIGN]), "campaignId 1 stands twice"),
+        (account(campaigns=[CAMPAIGN, CAMPAIGN]), "campaignId 1 is used twice"),
         (account(campaigns=[{**CAMPAIGN, "isActive": True}]), "whole number from 0 to 2"),
         (account(campaigns=[{**CAMPAIGN, "isActive": 3}]), "whole number from 0 to 2"),
         (account(campaigns=[{"campaignId": 1, "campaignName": " "}]), "a string that is not empty"),
@@ -70,6 +70,6 @@ def account(**group: Any) -> dict[str, Any]:
         ({"faults": [{"on": "load", "do": "dropp"}]}, r"faults\[0\]\.do must be one of"),
     ],
 )
-def test_a_mistake_says_where_it_is_and_what_to_type(typed: Any, message: str) -> None:
+def test_a_mistake_names_its_location_and_what_to_type(typed: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         SandboxConfig.read(typed)

@@ -56,7 +56,7 @@ def test_a_kept_connection_answers_without_delay(client: Client) -> None:
     assert statistics.median(seconds) < 0.03, "Nagle and delayed acknowledgement would take 40 ms"
 
 
-def test_the_date_goes_by_the_clock(client: Client, clock: FakeClock) -> None:
+def test_the_date_header_uses_the_clock(client: Client, clock: FakeClock) -> None:
     clock.advance(86_400)
     assert client.admin("GET", "").headers["Date"] == "Fri, 02 Jan 2026 00:00:00 GMT"
 
@@ -68,7 +68,7 @@ def test_chunked_bodies_are_read(client: Client) -> None:
     assert answer.json()["leadsInserted"] == 3
 
 
-def test_a_request_that_is_cut_off_does_nothing(sandbox: Sandbox) -> None:
+def test_an_incomplete_request_is_not_done(sandbox: Sandbox) -> None:
     head = f"POST {ACCOUNTS}/99990001/campaigns/1001/leadLoader/direct HTTP/1.1\r\nHost: x\r\n"
     assert raw(sandbox, f"{head}X-Auth-Token: a\r\nContent-Length: 500\r\n\r\n{{".encode()) == b""
     assert sandbox.requests() == []
@@ -83,7 +83,7 @@ def test_http_1_0_and_head_are_served(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("request_line", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"])
-def test_nonsense_is_400(sandbox: Sandbox, request_line: bytes) -> None:
+def test_an_unreadable_request_is_400(sandbox: Sandbox, request_line: bytes) -> None:
     assert b"Error code: 400" in raw(sandbox, request_line)
 
 
@@ -109,7 +109,7 @@ def test_start_and_stop_can_be_repeated(clock: FakeClock) -> None:
     sandbox.stop()
 
 
-def test_a_stop_hangs_up_on_idle_connections(sandbox: Sandbox) -> None:
+def test_a_stop_closes_idle_connections(sandbox: Sandbox) -> None:
     with Client(sandbox) as client:
         client.admin("GET", "")
         began = time.perf_counter()
@@ -117,7 +117,7 @@ def test_a_stop_hangs_up_on_idle_connections(sandbox: Sandbox) -> None:
         assert time.perf_counter() - began < 2
 
 
-def test_the_same_port_can_be_had_again_at_once(clock: FakeClock) -> None:
+def test_a_port_can_be_used_again_at_once(clock: FakeClock) -> None:
     with Sandbox(clock=clock.time) as sandbox, Client(sandbox) as client:
         client.admin("GET", "")
         port = int(sandbox.origin.rpartition(":")[2])
@@ -133,19 +133,19 @@ def test_a_taken_port_is_a_config_error(sandbox: Sandbox) -> None:
         Sandbox(port=70000).start()
 
 
-def test_a_bug_of_the_sandbox_is_a_500_that_tells_no_values(
+def test_a_bug_of_the_sandbox_is_a_500_without_values(
     client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> None:
         raise ValueError("Ann Example")
 
-    monkeypatch.setattr("target_engagevoice.sandbox.loader.objection", broken)
+    monkeypatch.setattr("target_engagevoice.sandbox.loader.lead_error", broken)
     answer = client.load(leads(1))
     assert (answer.status_code, answer.json()["errorCode"]) == (500, "internal.error")
     assert "ValueError at" in caplog.text
     assert "Ann Example" not in caplog.text + answer.text
 
 
-def test_the_routes_are_a_table_without_doubles() -> None:
+def test_no_route_is_in_the_table_twice() -> None:
     served = [(endpoint.method, rule) for endpoint in ENDPOINTS for rule in endpoint.rules(("v1", "legacy"))]
     assert len(served) == len(set(served))

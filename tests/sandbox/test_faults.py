@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from target_engagevoice.errors import ConfigError
-from target_engagevoice.sandbox.faults import Faults, read_rules
-from target_engagevoice.sandbox.mishaps import FAULTS
+from target_engagevoice.sandbox.fault_rules import FaultScript, read_rules
+from target_engagevoice.sandbox.fault_table import FAULTS
 from target_engagevoice.sandbox.sandbox import Sandbox
 from tests.sandbox.client import ACCOUNT, RENEWALS, WINBACK, Client, lead, leads
 
@@ -37,7 +37,7 @@ def test_a_dropped_connection_is_reset(client: Client, do: str, kept: int) -> No
 
 
 @pytest.mark.parametrize(("do", "kept"), [("timeout_before", 0), ("timeout_after", 2)])
-def test_a_time_out_hangs_and_then_hangs_up(client: Client, do: str, kept: int) -> None:
+def test_a_timeout_hangs_and_then_closes_the_connection(client: Client, do: str, kept: int) -> None:
     script(client, do, seconds=0.1)
     began = time.perf_counter()
     with pytest.raises(requests.ConnectionError):
@@ -46,7 +46,7 @@ def test_a_time_out_hangs_and_then_hangs_up(client: Client, do: str, kept: int) 
     assert stored(client) == kept
 
 
-def test_a_hanging_request_does_not_hold_up_the_end(clock: FakeClock) -> None:
+def test_a_hanging_request_does_not_delay_the_stop(clock: FakeClock) -> None:
     with Sandbox(clock=clock.time) as sandbox, Client(sandbox) as client:
         sandbox.faults([{"on": "accounts", "do": "timeout_before"}])
         with pytest.raises(requests.ReadTimeout):
@@ -139,7 +139,7 @@ def test_leads_can_be_accepted_and_not_inserted(client: Client) -> None:
 
 
 @pytest.mark.parametrize(("do", "status", "text"), [("created_empty", 201, ""), ("empty_object", 200, "{}")])
-def test_an_answer_can_tell_nothing(client: Client, do: str, status: int, text: str) -> None:
+def test_an_answer_can_be_without_counts(client: Client, do: str, status: int, text: str) -> None:
     script(client, do)
     answer = client.load(leads(2))
     assert (answer.status_code, answer.text) == (status, text)
@@ -162,7 +162,7 @@ def test_an_answer_can_be_late(client: Client) -> None:
     assert stored(client) == 2
 
 
-def test_an_action_can_forget_which_leads_it_was_for(client: Client) -> None:
+def test_an_action_can_ignore_which_leads_it_names(client: Client) -> None:
     client.load(leads(3))
     client.load(leads(1, 5), WINBACK)
     client.sandbox.faults([{"on": "action", "do": "widen"}])
@@ -180,7 +180,7 @@ def test_an_action_can_fail(client: Client) -> None:
     assert stored(client) == 1
 
 
-def test_a_poison_lead_strikes_what_is_done_to_it(client: Client) -> None:
+def test_a_rule_can_apply_to_all_requests_for_a_lead(client: Client) -> None:
     client.load(leads(2))
     first, second = (one["leadId"] for one in client.sandbox.leads())
     rule = {"on": "any", "do": "status", "status": 422, "extern_ids": ["id-1"], "times": None}
@@ -234,7 +234,7 @@ def test_a_change_can_be_made_and_its_answer_lost(client: Client, kind: str, do:
     }[kind]
 
 
-def test_the_journal_tells_how_many_leads_an_action_names(client: Client) -> None:
+def test_the_journal_shows_how_many_leads_an_action_names(client: Client) -> None:
     client.load(leads(2))
     client.act("PAUSE_LEADS", campaignIds=[RENEWALS], leadIds=[one["leadId"] for one in client.sandbox.leads()])
     client.act("PAUSE_LEADS", campaignIds=[RENEWALS])
@@ -244,7 +244,7 @@ def test_the_journal_tells_how_many_leads_an_action_names(client: Client) -> Non
     ]
 
 
-def test_a_poison_lead_strikes_every_load_it_is_in(client: Client) -> None:
+def test_a_rule_can_apply_to_all_loads_with_a_lead(client: Client) -> None:
     script(client, "status", status=400, extern_ids=["id-3"], times=None)
     upload = leads(8)
     assert client.load(upload).status_code == 400
@@ -267,7 +267,7 @@ def test_a_search_of_one_campaign_belongs_to_it(client: Client) -> None:
     assert client.admin("POST", path, json={"campaignIds": [RENEWALS]}).status_code == 500
 
 
-def test_every_kind_of_request_can_be_struck(client: Client) -> None:
+def test_a_rule_can_apply_to_every_kind_of_request(client: Client) -> None:
     client.sandbox.faults([{"on": "any", "do": "status", "status": 503, "times": None}])
     kinds = {
         "accounts": client.admin("GET", ""),
@@ -297,8 +297,8 @@ def test_refused_requests_are_not_counted_by_the_script(client: Client) -> None:
     assert client.load(leads(1)).status_code == 500
 
 
-def struck(rules: list[dict[str, Any]], requests_made: int = 12) -> str:
-    faults = Faults(read_rules(rules, "faults"))
+def applied_rules(rules: list[dict[str, Any]], requests_made: int = 12) -> str:
+    faults = FaultScript(read_rules(rules, "faults"))
     picked = [faults.pick("load", "1001", frozenset) for _ in range(requests_made)]
     return "".join("." if rule is None else str(rule.options["status"])[0] for rule in picked)
 
@@ -322,14 +322,14 @@ def struck(rules: list[dict[str, Any]], requests_made: int = 12) -> str:
     ],
 )
 def test_rules_choose_their_requests(rules: list[dict[str, Any]], expected: str) -> None:
-    assert struck([{"on": "load", "do": "status", "status": 500, **rule} for rule in rules]) == expected
+    assert applied_rules([{"on": "load", "do": "status", "status": 500, **rule} for rule in rules]) == expected
 
 
 def test_chance_is_the_same_for_the_same_seed() -> None:
     rule = {"on": "load", "do": "status", "status": 500, "times": None, "probability": 0.5}
-    first = struck([{**rule, "seed": 1}], 100)
-    assert first == struck([{**rule, "seed": 1}], 100)
-    assert first != struck([{**rule, "seed": 2}], 100)
+    first = applied_rules([{**rule, "seed": 1}], 100)
+    assert first == applied_rules([{**rule, "seed": 1}], 100)
+    assert first != applied_rules([{**rule, "seed": 2}], 100)
     assert 30 < first.count("5") < 70
 
 
@@ -344,12 +344,12 @@ def test_chance_is_the_same_for_the_same_seed() -> None:
         ({"on": "load", "do": "drop_before", "times": 0}, "whole number of at least 1"),
         ({"on": "load", "do": "status"}, "lacks 'status'"),
         ({"on": "load", "do": "status", "status": 99}, "from 200 to 599"),
-        ({"on": "load", "do": "reject"}, "give it extern_ids"),
+        ({"on": "load", "do": "reject"}, "add extern_ids"),
         ({"on": "load", "do": "delay", "seconds": "soon"}, "must be a number"),
         ({"on": "load", "do": "drop_before", "probability": 2}, "from 0 to 1"),
     ],
 )
-def test_a_rule_that_does_not_fit_says_what_to_type(sandbox: Sandbox, rule: Any, message: str) -> None:
+def test_an_invalid_rule_says_what_to_type(sandbox: Sandbox, rule: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         sandbox.faults([rule])
 
@@ -371,7 +371,7 @@ def test_a_script_can_be_set_from_another_process(client: Client) -> None:
         assert client.session.post(f"{url}/faults", data=body, timeout=30).status_code == 400
 
 
-def test_a_script_can_stand_in_the_config(clock: FakeClock) -> None:
+def test_the_config_can_hold_a_script(clock: FakeClock) -> None:
     config = {"faults": [{"on": "load", "do": "general_failure"}]}
     with Sandbox(clock=clock.time, config=config) as sandbox, Client(sandbox) as client:
         assert client.load(leads(1)).json()["processingStatus"] == "GENERAL_FAILURE"

@@ -75,7 +75,7 @@ def test_the_do_not_call_list_has_windows_as_well(client: Client) -> None:
     assert client.admin("GET", path).status_code == 200
 
 
-def test_what_the_reference_does_not_limit_is_not_limited(client: Client) -> None:
+def test_kinds_without_a_limit_in_the_reference_are_not_limited(client: Client) -> None:
     assert {client.admin("GET", "").status_code for _ in range(200)} == {200}
 
 

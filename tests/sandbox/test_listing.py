@@ -57,7 +57,7 @@ def test_one_account_and_one_campaign_can_be_asked_for(client: Client) -> None:
     assert client.admin("GET", path).json()["campaignName"] == "Renewals"
 
 
-def test_the_labels_of_phones_are_those_of_the_account(client: Client) -> None:
+def test_the_account_lists_its_phone_labels(client: Client) -> None:
     path = f"/{ACCOUNT}/persona-phone-config"
     assert client.admin("GET", path).json() == [
         {"accountId": ACCOUNT, "phoneId": number, "phoneLabel": label}
@@ -73,7 +73,7 @@ def test_pages_are_optional(client: Client) -> None:
     assert client.admin("GET", f"/{ACCOUNT}/dialGroups?page=0").status_code == 400
 
 
-def test_an_account_the_user_can_not_see_is_403(client: Client) -> None:
+def test_an_account_the_user_cannot_see_is_403(client: Client) -> None:
     for account in ("4711", "~"):
         answer = client.admin("GET", f"/{account}/dialGroups")
         assert answer.status_code == 403
@@ -132,7 +132,7 @@ def test_each_form_has_its_own_loader(client: Client, prefix: str, route: str, s
 
 
 @pytest.mark.parametrize(("on", "off"), [("v1", "api/admin"), ("legacy", "api/v1/admin")])
-def test_a_form_that_is_switched_off_is_404(clock: FakeClock, on: str, off: str) -> None:
+def test_a_form_that_is_off_is_404(clock: FakeClock, on: str, off: str) -> None:
     with Sandbox(clock=clock.time, config={"api": [on]}) as sandbox, Client(sandbox) as client:
         answer = client.session.get(f"{sandbox.base_url}/{off}/accounts", timeout=30)
         assert answer.status_code == 404

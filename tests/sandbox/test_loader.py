@@ -73,8 +73,8 @@ def test_an_inactive_campaign_takes_leads(client: Client) -> None:
         (lead(1, maxPasses="5"), "Invalid value for field: maxPasses must be of type integer"),
         (lead(1, maxPasses=True), "Invalid value for field: maxPasses must be of type integer"),
         (lead(1, extendedLeadData={"a": 1}), "Invalid value for field: extendedLeadData must be of type string map"),
-        (lead(1, leadId=7), "Field can not be written: leadId"),
-        (lead(1, lastPassDts="x"), "Field can not be written: lastPassDts"),
+        (lead(1, leadId=7), "Field cannot be written: leadId"),
+        (lead(1, lastPassDts="x"), "Field cannot be written: lastPassDts"),
         (lead(1, firstName="\ud83d"), "Invalid character"),
         ("not a lead", "Lead is not an object"),
         (None, "Lead is not an object"),
@@ -88,7 +88,7 @@ def test_a_bad_row_is_rejected_and_the_rest_is_loaded(client: Client, row: Any, 
     assert stored(client) == ["id-2"]
 
 
-def test_the_cells_of_a_rejected_row_are_its_values_in_no_telling_order(client: Client) -> None:
+def test_the_cells_of_a_rejected_row_are_its_values_in_another_order(client: Client) -> None:
     row = lead(1, leadPhone="12", city="Rome", state="X", zip="9", maxPasses=4, extendedLeadData={"k": "v"})
     first, second = (client.load([row]).json()["rejectedRows"][0]["rowData"] for _ in range(2))
     assert first == second
@@ -122,7 +122,7 @@ def test_a_load_of_bad_rows_only_says_that_none_passed(client: Client) -> None:
         {"uploadLeads": leads(1), "description": "\ud83d"},
     ],
 )
-def test_a_body_that_is_no_proper_request_is_a_200_that_failed(client: Client, body: Any) -> None:
+def test_an_invalid_body_is_a_200_with_general_failure(client: Client, body: Any) -> None:
     answer = client.admin("POST", f"/{ACCOUNT}/campaigns/{RENEWALS}/leadLoader/direct", json=body)
     assert answer.status_code == 200
     assert answer.json()["processingStatus"] == "GENERAL_FAILURE"
@@ -132,7 +132,7 @@ def test_a_body_that_is_no_proper_request_is_a_200_that_failed(client: Client, b
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"uploadLeads": [NaN]}', b"\xff\xfe", b"[" * 100_000])
-def test_a_body_that_is_no_json_is_400(client: Client, body: bytes) -> None:
+def test_a_body_that_is_not_json_is_400(client: Client, body: bytes) -> None:
     answer = client.admin("POST", f"/{ACCOUNT}/campaigns/{RENEWALS}/leadLoader/direct", data=body)
     assert answer.status_code == 400
     assert answer.json()["validationErrors"] == []
@@ -170,7 +170,7 @@ def test_retain_all_keeps_everything(client: Client) -> None:
     assert body["leadsInserted"] == 2
 
 
-def test_duplicates_go_by_the_phone_and_never_by_the_extern_id(client: Client) -> None:
+def test_duplicates_are_found_by_phone_and_not_by_extern_id(client: Client) -> None:
     body = client.load([lead(1), lead(2, externId="id-1")], duplicateHandling="REMOVE_FROM_LIST").json()
     assert body["leadsInserted"] == 2
 
@@ -199,13 +199,13 @@ def test_strategic_campaigns_want_matching_persona_phones(client: Client, person
 @pytest.mark.parametrize(
     "option", [{"internationalNumberFormat": True}, {"phoneNumbersI18nEnabled": True}, {"numberOriginCountry": "e164"}]
 )
-def test_numbers_abroad_need_a_request_that_says_so(client: Client, option: dict[str, Any]) -> None:
+def test_international_numbers_need_a_request_that_allows_them(client: Client, option: dict[str, Any]) -> None:
     abroad = lead(1, leadPhone="+442079460000", leadPhoneE164="+442079460000")
     assert client.load([abroad]).json()["leadsAccepted"] == 0
     assert client.load([abroad], **option).json()["leadsInserted"] == 1
 
 
-def test_an_e164_account_takes_a_lead_without_e164_number_and_does_not_load_it(clock: FakeClock) -> None:
+def test_an_e164_account_accepts_a_lead_without_e164_number_and_does_not_load_it(clock: FakeClock) -> None:
     with Sandbox(clock=clock.time, config={"e164": True}) as sandbox, Client(sandbox) as client:
         only = {"externId": "only", "leadPhoneE164": "+442079460000"}
         body = client.load([lead(1), lead(2, leadPhoneE164="+16500000002"), only]).json()
@@ -233,7 +233,7 @@ def test_a_load_of_500_leads_takes_well_under_50_ms(client: Client) -> None:
     assert len(stored(client)) == 3000
 
 
-def test_the_journal_tells_the_load(client: Client) -> None:
+def test_the_journal_holds_the_load(client: Client) -> None:
     client.load(leads(3))
     (entry,) = client.sandbox.requests("load")
     assert (entry["kind"], entry["status"], entry["campaign_id"], entry["leads"]) == ("load", 200, RENEWALS, 3)

@@ -42,14 +42,14 @@ def loaded(client: Client) -> Sandbox:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "10.0.0.1:80"])
-def test_only_this_machine_by_its_own_name_is_served(loaded: Sandbox, host: str) -> None:
+def test_the_page_refuses_foreign_host_headers(loaded: Sandbox, host: str) -> None:
     answers = [fetch(loaded, path, host) for path in (*PAGES, *ASSETS, "/page/nowhere", "/voice")]
     assert {answer.status_code for answer in answers} == {403}
     assert {answer.headers["Content-Type"] for answer in answers} == {"text/plain; charset=utf-8"}
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8080", "localhost:8080", "LOCALHOST", "[::1]:8080"])
-def test_any_name_of_this_machine_will_do(sandbox: Sandbox, host: str) -> None:
+def test_the_page_accepts_all_loopback_names(sandbox: Sandbox, host: str) -> None:
     assert fetch(sandbox, "/", host).status_code == 200
 
 
@@ -58,7 +58,7 @@ def test_the_api_takes_any_host_as_before(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", [*PAGES, *ASSETS, "/page/nowhere"])
-def test_a_page_may_do_nothing_but_what_it_is_for(loaded: Sandbox, path: str) -> None:
+def test_the_headers_restrict_what_a_page_may_do(loaded: Sandbox, path: str) -> None:
     headers = fetch(loaded, path).headers
     policy = dict(rule.strip().split(" ", 1) for rule in headers["Content-Security-Policy"].split(";"))
     assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
@@ -68,14 +68,14 @@ def test_a_page_may_do_nothing_but_what_it_is_for(loaded: Sandbox, path: str) ->
     assert [name for name in headers if name.startswith("Access-Control")] == []
 
 
-def test_looking_at_it_is_no_request_of_the_api(loaded: Sandbox) -> None:
+def test_page_requests_are_not_in_the_journal(loaded: Sandbox) -> None:
     before = loaded.requests()
     for path in (*PAGES, *ASSETS, "/page/nowhere", "/page/lists/1", "/voice"):
         fetch(loaded, path)
     assert loaded.requests() == before
 
 
-def test_looking_at_it_keeps_no_load_waiting_and_waits_for_none(loaded: Sandbox) -> None:
+def test_the_page_does_not_wait_for_loads_nor_delay_them(loaded: Sandbox) -> None:
     with loaded._store.transaction() as db:
         db.execute("DELETE FROM leads")
         answers = [fetch(loaded, path).status_code for path in PAGES]
@@ -83,31 +83,31 @@ def test_looking_at_it_keeps_no_load_waiting_and_waits_for_none(loaded: Sandbox)
     assert answers == [200] * len(PAGES)
 
 
-def test_it_is_there_when_unknown_paths_answer_html(clock: FakeClock) -> None:
+def test_the_page_is_served_when_unknown_paths_answer_html(clock: FakeClock) -> None:
     with Sandbox(clock=clock.time, config={"html_for_unknown_paths": True}) as sandbox:
-        assert "What has landed" in read(sandbox, "/").headings
+        assert "Loaded leads" in read(sandbox, "/").headings
         assert fetch(sandbox, "/page/nowhere").status_code == 404
 
 
-def test_the_base_url_leads_to_it(sandbox: Sandbox) -> None:
+def test_the_base_url_redirects_to_the_page(sandbox: Sandbox) -> None:
     assert fetch(sandbox, "/voice").headers["Location"] == "/"
 
 
 @pytest.mark.parametrize("number", ["1", "abc", "9" * 30, "-1", "٣"])
 @pytest.mark.parametrize("kind", ["lists", "leads"])
-def test_what_is_not_there_is_a_404_in_words(sandbox: Sandbox, kind: str, number: str) -> None:
+def test_a_missing_list_or_lead_is_a_404_with_a_text(sandbox: Sandbox, kind: str, number: str) -> None:
     answer = fetch(sandbox, f"/page/{kind}/{number}")
     assert (answer.status_code, answer.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
     assert f"There is no {kind[:-1]} {number}" in Markup(answer.text).headings
 
 
-def test_an_empty_sandbox_says_how_to_fill_it(sandbox: Sandbox) -> None:
+def test_an_empty_sandbox_says_how_to_start_a_run(sandbox: Sandbox) -> None:
     assert f"base_url: {sandbox.base_url}" in fetch(sandbox, "/").text
     for path in ("/page/loads", "/page/leads", "/page/dnc", "/page/requests"):
         assert read(sandbox, path).tables == {}
 
 
-def test_the_overview_sums_up_each_campaign(loaded: Sandbox) -> None:
+def test_the_overview_shows_the_counts_of_each_campaign(loaded: Sandbox) -> None:
     tables = read(loaded, "/").tables
     assert tables["Dial group Outbound (501, PREDICTIVE)"] == [
         ["Renewals", "1001", "SIMPLE, active", "1", "103", "100", "1", "1", "1", "100"],
@@ -120,7 +120,7 @@ def test_the_overview_sums_up_each_campaign(loaded: Sandbox) -> None:
     assert [row[0] for row in tables["The newest loads"]] == ["Summer", "Spring"]
 
 
-def test_the_overview_keeps_what_its_configuration_no_longer_names(tmp_path: Path, clock: FakeClock) -> None:
+def test_the_overview_shows_campaigns_of_another_configuration(tmp_path: Path, clock: FakeClock) -> None:
     store = tmp_path / "sandbox.db"
     with Sandbox(store=store, clock=clock.time) as sandbox, Client(sandbox) as client:
         client.load(leads(2))
@@ -131,7 +131,7 @@ def test_the_overview_keeps_what_its_configuration_no_longer_names(tmp_path: Pat
         assert read(sandbox, "/page/loads").rows[0][1] == "campaign 1001"
 
 
-def test_the_loads_of_one_campaign_can_be_seen_alone(loaded: Sandbox) -> None:
+def test_the_loads_page_can_show_one_campaign(loaded: Sandbox) -> None:
     assert len(read(loaded, "/page/loads").rows) == 2
     (row,) = read(loaded, f"/page/loads?campaign={RENEWALS}").rows
     assert (row[0], row[1], row[3:8]) == ("Spring", "Renewals", ["103", "100", "1", "1", "1"])
@@ -141,7 +141,7 @@ def test_the_loads_of_one_campaign_can_be_seen_alone(loaded: Sandbox) -> None:
 
 def test_a_load_without_a_list_says_so(client: Client) -> None:
     client.load([{"externId": "no phone"}])
-    assert read(client.sandbox, "/page/loads").rows[0][0] == "no list: nothing was accepted"
+    assert read(client.sandbox, "/page/loads").rows[0][0] == "no list: no lead was accepted"
 
 
 def test_a_list_shows_its_leads_fifty_at_a_time(loaded: Sandbox) -> None:
@@ -154,7 +154,7 @@ def test_a_list_shows_its_leads_fifty_at_a_time(loaded: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "x", "3", "9" * 40, ""])
-def test_a_page_that_there_is_not_is_the_nearest_one(loaded: Sandbox, page: str) -> None:
+def test_a_page_number_out_of_range_shows_the_nearest_page(loaded: Sandbox, page: str) -> None:
     assert len(read(loaded, f"/page/lists/30001?page={page}").rows) == 50
 
 
@@ -176,7 +176,7 @@ def test_a_lead_shows_its_state_and_every_field(client: Client) -> None:
     assert [row[3] for row in read(client.sandbox, "/page/leads").rows] == ["PAUSED suppressed", "READY"]
 
 
-def test_a_lead_tells_whether_its_phone_is_on_the_do_not_call_list(client: Client) -> None:
+def test_a_lead_shows_whether_its_phone_is_on_the_do_not_call_list(client: Client) -> None:
     client.load(leads(1))
     assert "<dt>On the do-not-call list</dt><dd>no</dd>" in fetch(client.sandbox, "/page/leads/7000001").text
     client.admin("POST", f"/{ACCOUNT}/dncLists", json={"phone": leads(1)[0]["leadPhone"]})
@@ -207,13 +207,13 @@ def test_requests_are_shown_the_newest_first_with_what_was_sent_and_answered(cli
     assert (reset[3], reset[6:]) == ("no answer", ["\u2013", "drop_before"])
 
 
-def test_requests_of_one_kind_can_be_seen_alone(loaded: Sandbox) -> None:
+def test_the_requests_page_can_show_one_kind(loaded: Sandbox) -> None:
     assert len(read(loaded, "/page/requests").rows) == 3
     assert len(read(loaded, "/page/requests?kind=load").rows) == 2
 
 
 @pytest.mark.parametrize("path", ["/", "/page/requests"])
-def test_what_comes_as_it_comes_renews_itself_with_and_without_scripts(loaded: Sandbox, path: str) -> None:
+def test_the_overview_and_the_requests_reload_with_and_without_scripts(loaded: Sandbox, path: str) -> None:
     refresh = '<noscript><meta http-equiv="refresh" content="5"></noscript>'
     follows, still = fetch(loaded, path).text, fetch(loaded, f"{path}?live=off").text
     assert refresh in follows
@@ -223,11 +223,11 @@ def test_what_comes_as_it_comes_renews_itself_with_and_without_scripts(loaded: S
 
 
 @pytest.mark.parametrize("path", PAGES[1:-1])
-def test_what_is_to_be_read_holds_still(loaded: Sandbox, path: str) -> None:
+def test_the_other_pages_do_not_reload(loaded: Sandbox, path: str) -> None:
     assert "<script" not in fetch(loaded, path).text
 
 
-def test_nothing_comes_from_elsewhere(loaded: Sandbox) -> None:
+def test_the_page_loads_nothing_from_other_hosts(loaded: Sandbox) -> None:
     for path in (*PAGES, *ASSETS):
         text = fetch(loaded, path).text.replace(loaded.origin, "").replace("http://www.w3.org/2000/svg", "")
         assert "://" not in text, path

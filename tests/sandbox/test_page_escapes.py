@@ -53,7 +53,7 @@ def plain(client: Client) -> dict[str, frozenset[str]]:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=st.tuples(NAMES, NAMES, NAMES, NAMES), description=NAMES)
-def test_names_are_shown_letter_by_letter_and_make_no_element(
+def test_names_are_escaped(
     client: Client, plain: dict[str, frozenset[str]], names: tuple[str, ...], description: str
 ) -> None:
     answer = client.load([lead(1, **dict(zip(FIELDS, names, strict=True)))], description=description)
@@ -76,19 +76,19 @@ def test_names_are_shown_letter_by_letter_and_make_no_element(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sought=NAMES)
-def test_a_search_is_shown_letter_by_letter_and_makes_no_element(client: Client, sought: str) -> None:
+def test_searches_are_escaped(client: Client, sought: str) -> None:
     answer = requests.get(f"{client.sandbox.origin}/page/leads", params={"q": sought}, timeout=30)
     assert answer.status_code == 200
     assert set(Markup(answer.text).elements) <= set(read(client, "/page/leads?q=a").elements)
 
 
-def test_a_hostile_entry_of_the_do_not_call_list_is_text(client: Client) -> None:
+def test_do_not_call_entries_are_escaped(client: Client) -> None:
     body = {"phone": "6505550100", "externId": "<script>alert(1)</script>", "countryId": "<b>USA"}
     client.admin("POST", f"/{ACCOUNT}/dncLists", json=body)
     assert read(client, "/page/dnc").rows[0][1:4] == ["<script>alert(1)</script>", "", "<b>USA"]
 
 
-def test_a_hostile_path_is_text_among_the_requests_and_when_it_is_missed(client: Client) -> None:
+def test_paths_are_escaped(client: Client) -> None:
     requests.get(f"{client.sandbox.origin}/<script>alert(1)</script>", timeout=30)
     page = read(client, "/page/requests")
     assert page.rows[0][2] == "/<script>alert(1)</script>"

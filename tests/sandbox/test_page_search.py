@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from target_engagevoice.sandbox.config import SandboxConfig
 from target_engagevoice.sandbox.pages import leads as pages
+from target_engagevoice.sandbox.pages.page_request import PAGE_ROWS, PageRequest, Paging
 from target_engagevoice.sandbox.pages.rendering import link, number, size
-from target_engagevoice.sandbox.pages.view import PAGE_ROWS, Asked, Paging
 from target_engagevoice.sandbox.store import Store
 from tests.sandbox.client import Client, lead
 
@@ -28,7 +28,7 @@ ALPHABET = "aB%_\\' 5"
 
 def search(db: Connection, **query: str) -> list[str]:
     """The `externId`s on the first page that a search of all leads gives."""
-    values = pages.leads(Asked(db, SandboxConfig(), {}, query))
+    values = pages.leads(PageRequest(db, SandboxConfig(), {}, query))
     assert values["paging"].total == len(values["leads"])
     return [row["extern_id"] for row in values["leads"]]
 
@@ -78,19 +78,19 @@ def expected(sought: str) -> list[str]:
 
 
 @given(sought=st.text(ALPHABET, max_size=4))
-def test_a_search_finds_what_holds_the_words_and_nothing_else(shelf: Connection, sought: str) -> None:
+def test_a_search_finds_the_leads_that_contain_the_text(shelf: Connection, sought: str) -> None:
     assert search(shelf, q=sought) == expected(sought)
 
 
 @given(sought=st.text(max_size=300))
-def test_no_search_breaks_the_page(shelf: Connection, sought: str) -> None:
+def test_every_search_is_answered(shelf: Connection, sought: str) -> None:
     search(shelf, q=sought)
 
 
 @pytest.mark.parametrize(
     "sought", ["6505550177", "(650) 555-0177", "+1 650 555 0177", "0177", "Nguyễn", "thi NGUY", "X-9"]
 )
-def test_a_lead_is_found_by_phone_however_it_is_written_by_name_and_by_id(client: Client, sought: str) -> None:
+def test_a_lead_is_found_by_phone_in_any_format_by_name_and_by_id(client: Client, sought: str) -> None:
     client.load([lead(1), lead(2, leadPhone="6505550177", externId="X-9", firstName="Thi", lastName="Nguyễn"), lead(3)])
     with client.sandbox._store.snapshot() as db:
         assert search(db, q=sought) == ["X-9"]
@@ -119,7 +119,7 @@ def test_the_leads_of_a_list_are_found_by_the_index_of_lists() -> None:
             " VALUES (1, '1', 1, '', '', '', '', '', 0, 0, 0, 0)"
         )
         db.set_trace_callback(asked.append)
-        pages.of_list(Asked(db, SandboxConfig(), {"list_id": "1"}, {}))
+        pages.of_list(PageRequest(db, SandboxConfig(), {"list_id": "1"}, {}))
         db.set_trace_callback(None)
         plans = [step["detail"] for query in asked for step in db.execute(f"EXPLAIN QUERY PLAN {query}")]
     about_leads = [plan for plan in plans if re.search(r"\bleads\b", plan)]
@@ -130,7 +130,7 @@ def test_the_leads_of_a_list_are_found_by_the_index_of_lists() -> None:
 @given(total=st.integers(0, 10**6), wanted=st.text(max_size=8) | st.integers(-5, 10**6).map(str))
 def test_every_row_is_on_exactly_one_page(total: int, wanted: str) -> None:
     nowhere: Any = None  # no store is asked
-    paging = Asked(nowhere, SandboxConfig(), {}, {"page": wanted}).paging(total)
+    paging = PageRequest(nowhere, SandboxConfig(), {}, {"page": wanted}).paging(total)
     assert 1 <= paging.page <= paging.last
     assert (paging.last - 1) * PAGE_ROWS <= total <= paging.last * PAGE_ROWS
     assert Paging(paging.last, paging.last, total).until == total
@@ -142,14 +142,14 @@ def test_every_row_is_on_exactly_one_page(total: int, wanted: str) -> None:
     ("value", "shown"),
     [(None, "\u2013"), (0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (4200, "4.2 kB"), (1_000_000, "1.0 MB")],
 )
-def test_a_size_is_written_for_people(value: int | None, shown: str) -> None:
+def test_sizes_have_units(value: int | None, shown: str) -> None:
     assert size(value) == shown
 
 
-def test_thousands_stand_apart_and_what_is_not_known_is_no_zero() -> None:
+def test_numbers_have_commas_and_unknown_ones_are_dashes() -> None:
     assert (number(1234567), number(0), number(None)) == ("1,234,567", "0", "\u2013")
 
 
-def test_a_link_carries_only_what_is_given() -> None:
+def test_a_link_holds_only_values_that_are_not_empty() -> None:
     assert link("/a", q="a&b=c d", page=2, state="", kind=None) == "/a?q=a%26b%3Dc+d&page=2"
     assert link("/a", q="") == "/a"

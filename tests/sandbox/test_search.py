@@ -100,14 +100,14 @@ def test_the_delay_can_be_set_to_nothing(clock: FakeClock) -> None:
         assert ids(client.search()) == ["id-0"]
 
 
-def test_extern_ids_can_be_ignored(clock: FakeClock) -> None:
+def test_the_search_can_ignore_extern_ids(clock: FakeClock) -> None:
     config = {"extern_ids_ignored": True, "search_delay_seconds": 0}
     with Sandbox(clock=clock.time, config=config) as sandbox, Client(sandbox) as client:
         client.load(leads(3))
         assert ids(client.search(campaignIds=[RENEWALS], externIds=["id-1"])) == ["id-0", "id-1", "id-2"]
 
 
-def test_lead_ids_can_be_ignored(clock: FakeClock) -> None:
+def test_the_search_and_actions_can_ignore_lead_ids(clock: FakeClock) -> None:
     config = {"lead_ids_ignored": True, "search_delay_seconds": 0}
     with Sandbox(clock=clock.time, config=config) as sandbox, Client(sandbox) as client:
         client.load(leads(3))
@@ -133,7 +133,7 @@ def test_lead_ids_can_be_ignored(clock: FakeClock) -> None:
         {"firstName": ["Larry"]},
     ],
 )
-def test_criteria_that_do_not_fit_are_400(client: Client, criteria: Any) -> None:
+def test_invalid_criteria_are_400(client: Client, criteria: Any) -> None:
     answer = client.admin("POST", f"/{ACCOUNT}/campaignLeads/leadSearch", json=criteria)
     assert answer.status_code == 400
 

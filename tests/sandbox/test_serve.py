@@ -48,6 +48,6 @@ def test_a_config_mistake_comes_before_the_url() -> None:
     assert out.getvalue() == ""
 
 
-def test_help_shows_how_to_look_at_what_earlier_runs_loaded() -> None:
+def test_help_shows_how_to_open_the_store_of_earlier_runs() -> None:
     told = CliRunner().invoke(command, ["--help"]).output
     assert "engagevoice sandbox --port 8080 --store .target-engagevoice/sandbox.db" in told

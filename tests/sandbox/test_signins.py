@@ -123,7 +123,7 @@ def test_an_old_ringcentral_token_is_not_exchanged(client: Client, clock: FakeCl
     assert exchange(client, token).status_code == 401
 
 
-def test_a_ringcentral_token_does_not_open_the_admin_api(client: Client) -> None:
+def test_the_admin_api_refuses_a_ringcentral_token(client: Client) -> None:
     assert accounts(client, **bearer(oauth(client).json()["access_token"])).status_code == 401
 
 
@@ -221,7 +221,7 @@ def test_a_permanent_token_outlives_the_token_it_was_made_with(client: Client, c
         ({"X-Auth-Token": "sandbox:anything"}, 200),
     ],
 )
-def test_the_admin_api_takes_any_token_that_is_not_empty_or_wrong(
+def test_the_admin_api_accepts_any_token_that_is_not_empty_or_wrong(
     client: Client, headers: dict[str, str], status: int
 ) -> None:
     assert accounts(client, **headers).status_code == status
@@ -237,7 +237,7 @@ def test_tokens_outlive_a_restart_of_the_sandbox(tmp_path: Path, clock: FakeCloc
         assert accounts(client, **bearer(tokens["accessToken"])).text == "Jwt is expired"
 
 
-def test_no_secret_stands_in_the_store_or_the_journal(tmp_path: Path, clock: FakeClock) -> None:
+def test_neither_the_store_nor_the_journal_holds_a_secret(tmp_path: Path, clock: FakeClock) -> None:
     store = tmp_path / "sandbox.db"
     with Sandbox(store=store, clock=clock.time) as sandbox, Client(sandbox, "Sesame-1") as client:
         tokens = exchange(client, oauth(client, assertion="Sesame-2").json()["access_token"]).json()

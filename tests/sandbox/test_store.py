@@ -41,7 +41,7 @@ def test_a_later_sandbox_sees_what_an_earlier_one_stored(tmp_path: Path, clock: 
         assert len(sandbox.requests("load")) == 2
 
 
-def test_what_a_stopped_sandbox_holds_can_still_be_read(clock: FakeClock) -> None:
+def test_a_stopped_sandbox_can_still_be_read(clock: FakeClock) -> None:
     with Sandbox(clock=clock.time) as sandbox, Client(sandbox) as client:
         client.load(leads(2))
     assert len(sandbox.leads()) == 2
@@ -50,7 +50,7 @@ def test_what_a_stopped_sandbox_holds_can_still_be_read(clock: FakeClock) -> Non
     assert len(sandbox.leads()) == 3
 
 
-def test_a_private_store_goes_away_with_its_sandbox() -> None:
+def test_a_private_store_is_deleted_with_its_sandbox() -> None:
     sandbox = Sandbox()
     with sandbox:
         path = sandbox._store.path
@@ -65,15 +65,15 @@ def test_two_private_sandboxes_share_nothing(clock: FakeClock) -> None:
         assert (len(one.leads()), len(two.leads())) == (1, 0)
 
 
-def test_another_file_is_not_taken_for_a_store(tmp_path: Path) -> None:
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "letter.txt"
     other.write_text("Dear reader, this is no database. " * 100)
-    with pytest.raises(ConfigError, match="is not a sandbox's store"):
+    with pytest.raises(ConfigError, match="is not the store of a sandbox"):
         Sandbox(store=other)
     assert other.read_text().startswith("Dear reader")
 
 
-def test_a_store_of_another_version_is_not_touched(tmp_path: Path) -> None:
+def test_a_store_of_another_version_is_not_changed(tmp_path: Path) -> None:
     path = tmp_path / "sandbox.db"
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 99")
@@ -83,14 +83,14 @@ def test_a_store_of_another_version_is_not_touched(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["file/sandbox.db", "directory"])
-def test_a_store_that_can_not_be_created_is_a_storage_error(tmp_path: Path, name: str) -> None:
+def test_a_store_that_cannot_be_created_is_a_storage_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "directory").mkdir()
-    with pytest.raises(StorageError, match="can not create its store"):
+    with pytest.raises(StorageError, match="cannot create its store"):
         Sandbox(store=tmp_path / name)
 
 
-def test_a_broken_transaction_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_transaction_is_rolled_back(tmp_path: Path) -> None:
     store = Store(tmp_path / "sandbox.db")
     store.open()
 
@@ -134,7 +134,7 @@ def loads(store: Store) -> list[dict[str, object]]:
         return [dict(row) for row in db.execute("SELECT * FROM loads ORDER BY load_id")]
 
 
-def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path: Path, clock: FakeClock) -> None:
+def test_a_store_of_the_first_version_is_migrated(tmp_path: Path, clock: FakeClock) -> None:
     path = tmp_path / "sandbox.db"
     first_version(path)
     with Sandbox(store=path, clock=clock.time) as sandbox, Client(sandbox) as client:
@@ -146,7 +146,7 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path: Path, cloc
     assert [new[name] for name in counts] == [30002, 4, 3, 2, 1, 1, 0]
 
 
-def test_of_many_who_open_an_old_store_at_once_one_brings_it_up_to_date(tmp_path: Path) -> None:
+def test_only_one_of_many_openers_migrates_an_old_store(tmp_path: Path) -> None:
     path = tmp_path / "sandbox.db"
     first_version(path)
     with ThreadPoolExecutor(8) as threads:
@@ -154,25 +154,25 @@ def test_of_many_who_open_an_old_store_at_once_one_brings_it_up_to_date(tmp_path
     assert len(loads(stores[-1])) == 1
 
 
-def test_a_load_without_a_single_proper_lead_is_remembered_without_a_list(client: Client) -> None:
+def test_a_load_without_valid_leads_is_recorded_without_a_list(client: Client) -> None:
     client.load([{"externId": "no phone"}])
     (load,) = loads(client.sandbox._store)
     assert (load["list_id"], load["supplied"], load["rejected"]) == (None, 1, 1)
 
 
-def test_a_load_tells_what_was_on_the_do_not_call_list(client: Client) -> None:
+def test_a_load_counts_leads_on_the_do_not_call_list(client: Client) -> None:
     client.admin("POST", f"/{ACCOUNT}/dncLists", json={"phone": leads(1)[0]["leadPhone"]})
     client.load(leads(2))
     (load,) = loads(client.sandbox._store)
     assert (load["inserted"], load["dnc"]) == (1, 1)
 
 
-def test_a_snapshot_can_not_be_written_to(tmp_path: Path) -> None:
+def test_a_snapshot_cannot_be_written_to(tmp_path: Path) -> None:
     with Store(tmp_path / "sandbox.db").snapshot() as db, pytest.raises(sqlite3.OperationalError, match="readonly"):
         db.execute("DELETE FROM leads")
 
 
-def test_a_snapshot_does_not_see_what_comes_later_and_keeps_nobody_waiting(tmp_path: Path) -> None:
+def test_a_snapshot_does_not_see_later_loads_and_does_not_delay_them(tmp_path: Path) -> None:
     store = Store(tmp_path / "sandbox.db")
     with store.snapshot() as before:
         assert before.execute("SELECT COUNT(*) FROM hits").fetchone()[0] == 0

@@ -1,4 +1,4 @@
-"""The requests, and the do-not-call list: what comes in one after another, the newest first."""
+"""The pages of the requests and of the do-not-call list, both with the newest entry first."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from target_engagevoice.sandbox import phones
 if TYPE_CHECKING:
     from sqlite3 import Row
 
-    from target_engagevoice.sandbox.pages.view import Asked, Values
+    from target_engagevoice.sandbox.pages.page_request import PageRequest, Values
 
 REQUESTS = "SELECT * FROM requests WHERE ?1 IS NULL OR kind = ?1 ORDER BY request_id DESC LIMIT ?2 OFFSET ?3"
 DNC = "SELECT * FROM dnc WHERE phone LIKE ?1 ORDER BY dnc_id DESC LIMIT ?2 OFFSET ?3"
 
 
-def requests(asked: Asked) -> Values:
+def requests(asked: PageRequest) -> Values:
     """All requests of the API, or those of one kind."""
     kind = asked.text("kind") or None
     paging = asked.paging(asked.number("SELECT COUNT(*) FROM requests WHERE ?1 IS NULL OR kind = ?1", (kind,)))
@@ -27,13 +27,13 @@ def requests(asked: Asked) -> Values:
     }
 
 
-def rows(asked: Asked, kind: str | None, window: tuple[int, int]) -> list[Row]:
-    """So many requests, after leaving out so many."""
+def rows(asked: PageRequest, kind: str | None, window: tuple[int, int]) -> list[Row]:
+    """Requests; `window` is the number of rows and the number of rows to skip."""
     return asked.db.execute(REQUESTS, (kind, *window)).fetchall()
 
 
-def dnc(asked: Asked) -> Values:
-    """The do-not-call entries whose phone holds the digits that are searched for."""
+def dnc(asked: PageRequest) -> Values:
+    """The do-not-call entries whose phone contains the digits of the search."""
     sought = asked.text("q")
     pattern = f"%{phones.key(sought)}%"
     paging = asked.paging(asked.number("SELECT COUNT(*) FROM dnc WHERE phone LIKE ?", (pattern,)))

@@ -1,27 +1,27 @@
-"""The loads: what was supplied, and what became of it, by campaign and one by one."""
+"""The pages of the loads: the counts of each campaign, and of each load."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from target_engagevoice.sandbox.pages import journal
-from target_engagevoice.sandbox.pages.view import NotThere
+from target_engagevoice.sandbox.pages.page_request import PageNotFound
 from target_engagevoice.sandbox.store import row_id
 
 if TYPE_CHECKING:
     from sqlite3 import Row
 
-    from target_engagevoice.sandbox.pages.view import Asked, Paging, Values
+    from target_engagevoice.sandbox.pages.page_request import PageRequest, Paging, Values
 
 NEWEST = 8
-"""Loads, and requests, that the overview shows."""
+"""The number of loads and of requests on the overview."""
 
 SUMS = (
     "COUNT(list_id) AS lists, SUM(supplied) AS supplied, SUM(inserted) AS inserted, SUM(rejected) AS rejected,"
     " SUM(duplicates) AS duplicates, SUM(dnc) AS dnc"
 )
-BY_CAMPAIGN = f"SELECT campaign_id, {SUMS} FROM loads GROUP BY campaign_id"  # noqa: S608 - from the line above
-TOTAL = f"SELECT {SUMS} FROM loads"  # noqa: S608 - the same
+BY_CAMPAIGN = f"SELECT campaign_id, {SUMS} FROM loads GROUP BY campaign_id"  # noqa: S608 - the query is made of the constant above
+TOTAL = f"SELECT {SUMS} FROM loads"  # noqa: S608 - the query is made of the constant above
 LEADS_BY_CAMPAIGN = "SELECT campaign_id, COUNT(*) AS leads FROM leads GROUP BY campaign_id"
 
 ONE_BY_ONE = (
@@ -30,8 +30,8 @@ ONE_BY_ONE = (
 )
 
 
-def overview(asked: Asked) -> Values:
-    """Accounts, dial groups and campaigns with their sums; the newest loads and requests."""
+def overview(asked: PageRequest) -> Values:
+    """The overview: accounts, dial groups and campaigns with their counts, and the newest loads and requests."""
     sums = {row["campaign_id"]: row for row in asked.db.execute(BY_CAMPAIGN)}
     leads = {row["campaign_id"]: row["leads"] for row in asked.db.execute(LEADS_BY_CAMPAIGN)}
     served = {campaign.campaign_id for account in asked.config.accounts for campaign in account.campaigns()}
@@ -49,16 +49,16 @@ def overview(asked: Asked) -> Values:
     }
 
 
-def loads(asked: Asked) -> Values:
-    """All loads, or those of one campaign, the newest first."""
+def loads(asked: PageRequest) -> Values:
+    """All loads, or those of one campaign, with the newest first."""
     given = asked.text("campaign")
     campaign_id = row_id(given)
     if given and campaign_id is None:
-        raise NotThere(f"campaign {given}")
+        raise PageNotFound(f"campaign {given}")
     total = asked.number("SELECT COUNT(*) FROM loads WHERE ?1 IS NULL OR campaign_id = ?1", (campaign_id,))
     paging: Paging = asked.paging(total)
     return {"campaign_id": campaign_id, "loads": _rows(asked, campaign_id, paging.window), "paging": paging}
 
 
-def _rows(asked: Asked, campaign_id: int | None, window: tuple[int, int]) -> list[Row]:
+def _rows(asked: PageRequest, campaign_id: int | None, window: tuple[int, int]) -> list[Row]:
     return asked.db.execute(ONE_BY_ONE, (campaign_id, *window)).fetchall()

@@ -1,4 +1,4 @@
-"""How values become text on a page. Everything is escaped; a value that is missing in a template is an error."""
+"""Renders values as text. Templates escape all values, and a missing value is an error."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
     from target_engagevoice.sandbox.config import SandboxConfig
 
 UNKNOWN = "\u2013"
-"""Stands for what nobody wrote down."""
+"""Shown for a value that is not recorded."""
 
 ACTIVE = {0: "inactive", 1: "active", 2: "callbacks only"}
 THOUSAND = 1000
 
 
-class Place(NamedTuple):
-    """Where a campaign is: the names of it and of its dial group."""
+class CampaignNames(NamedTuple):
+    """The names of a campaign and of its dial group."""
 
     campaign: str
     dial_group: str
 
 
 def environment(config: SandboxConfig) -> Environment:
-    """The templates, for a sandbox of that configuration."""
-    places = {
-        campaign.campaign_id: Place(campaign.name, group.name)
+    """The templates for a sandbox with that configuration."""
+    names = {
+        campaign.campaign_id: CampaignNames(campaign.name, group.name)
         for account in config.accounts
         for group in account.dial_groups
         for campaign in group.campaigns
@@ -44,7 +44,7 @@ def environment(config: SandboxConfig) -> Environment:
     templates.globals.update(
         link=link,
         active=ACTIVE,
-        place=lambda campaign_id: places.get(campaign_id, Place(f"campaign {campaign_id}", "not served here")),
+        names=lambda campaign_id: names.get(campaign_id, CampaignNames(f"campaign {campaign_id}", "not served here")),
     )
     return templates
 
@@ -60,7 +60,7 @@ def iso(at: float) -> str:
 
 
 def number(value: int | None) -> str:
-    """A whole number with its thousands apart."""
+    """A whole number with commas between thousands."""
     return UNKNOWN if value is None else f"{value:,}"
 
 
@@ -75,6 +75,6 @@ def size(value: int | None) -> str:
 
 
 def link(path: str, **query: object) -> str:
-    """An address with those parts of the query string that are not empty."""
+    """An address with the values of the query string that are not empty."""
     given = {name: value for name, value in query.items() if value not in (None, "")}
     return f"{path}?{urlencode(given)}" if given else path

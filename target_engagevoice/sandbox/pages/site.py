@@ -1,17 +1,22 @@
-"""The page within the sandbox's application: its addresses, who may see it, and what it may do in a browser."""
+"""The page in the application of the sandbox: its addresses, who may see it, and what it may do in a browser.
+
+Each page reads what it shows from a snapshot of the store. The page is not part of the API: it changes nothing, it is
+not in the journal, and no rate limit applies to it.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from http import HTTPStatus
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from flask import Response, redirect, request
 
 from target_engagevoice.sandbox.pages import journal, leads, loads
+from target_engagevoice.sandbox.pages.page_request import PageNotFound, PageRequest, Values
 from target_engagevoice.sandbox.pages.rendering import environment
-from target_engagevoice.sandbox.pages.view import Asked, NotThere, Values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,18 +25,18 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from werkzeug.wrappers import Response as AnyResponse
 
-    from target_engagevoice.sandbox.call import World
+    from target_engagevoice.sandbox.call import SandboxState
 
 PREFIX = "/page"
-"""Everything but the overview lies below; the API has nothing there."""
+"""All pages except the overview are below it. The API has no paths there."""
 
 HTML = "text/html; charset=utf-8"
 
 LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?", re.IGNORECASE)
-"""The `Host` of somebody who means this machine. A page elsewhere whose name is made to lead here (DNS rebinding)
-sends its own."""
+"""The `Host` of a request to this machine. A web site whose name resolves to this machine (DNS rebinding) sends its
+own name."""
 
-ELSEWHERE = "The sandbox shows its page to this machine only: open it as http://127.0.0.1 and its port.\n"
+FOREIGN_HOST = "The sandbox serves its page under loopback names only: open http://127.0.0.1 with its port.\n"
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -53,51 +58,53 @@ ASSETS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Leaf:
+class Page:
     """One kind of page.
 
     Attributes:
         rule: Its address.
         template: Its template.
-        view: Reads what the template shows. May raise `NotThere`.
-        live: It is renewed while somebody looks at it.
+        view: Reads the values of the template. May raise `PageNotFound`.
+        live: A browser reloads it regularly.
     """
 
     rule: str
     template: str
-    view: Callable[[Asked], Values]
+    view: Callable[[PageRequest], Values]
     live: bool = False
 
 
-LEAVES = (
-    Leaf("/", "overview.html", loads.overview, live=True),
-    Leaf(f"{PREFIX}/loads", "loads.html", loads.loads),
-    Leaf(f"{PREFIX}/leads", "leads.html", leads.leads),
-    Leaf(f"{PREFIX}/lists/<list_id>", "list.html", leads.of_list),
-    Leaf(f"{PREFIX}/leads/<lead_id>", "lead.html", leads.lead),
-    Leaf(f"{PREFIX}/dnc", "dnc.html", journal.dnc),
-    Leaf(f"{PREFIX}/requests", "requests.html", journal.requests, live=True),
+PAGES = (
+    Page("/", "overview.html", loads.overview, live=True),
+    Page(f"{PREFIX}/loads", "loads.html", loads.loads),
+    Page(f"{PREFIX}/leads", "leads.html", leads.leads),
+    Page(f"{PREFIX}/lists/<list_id>", "list.html", leads.of_list),
+    Page(f"{PREFIX}/leads/<lead_id>", "lead.html", leads.lead),
+    Page(f"{PREFIX}/dnc", "dnc.html", journal.dnc),
+    Page(f"{PREFIX}/requests", "requests.html", journal.requests, live=True),
 )
 
 
-def add_pages(app: Flask, world: World) -> None:
-    """Put the page into the application that serves `world`."""
-    templates = environment(world.config)
-    for leaf in LEAVES:
-        _add(app, leaf.rule, _view(templates, world, leaf))
+def add_pages(app: Flask, state: SandboxState) -> None:
+    """Add the page to the application that serves `state`."""
+    templates = environment(state.config)
+    for page in PAGES:
+        _add(app, page.rule, _view(templates, state, page))
     for name, content_type in ASSETS.items():
         _add(app, f"{PREFIX}/{name}", _asset(name, content_type))
     _add(app, f"{PREFIX}/<path:_rest>", lambda **_path: _missing(templates, "such page"))
-    # Browsers ask for this unasked.
+    # Browsers request this by themselves.
     _add(app, "/favicon.ico", _asset("icon.svg", ASSETS["icon.svg"]))
-    # What the sandbox prints is its base URL, and people click on it.
+    # The sandbox prints its base URL, and users open it.
     _add(app, "/voice", lambda **_path: redirect("/"))
 
 
 def _add(app: Flask, rule: str, view: Callable[..., AnyResponse]) -> None:
     def guarded(**path: str) -> AnyResponse:
         if not LOOPBACK.fullmatch(request.headers.get("Host", "")):
-            response: AnyResponse = Response(ELSEWHERE, 403, content_type="text/plain; charset=utf-8")
+            response: AnyResponse = Response(
+                FOREIGN_HOST, HTTPStatus.FORBIDDEN, content_type="text/plain; charset=utf-8"
+            )
         else:
             response = view(**path)
         response.headers.update(HEADERS)
@@ -106,16 +113,16 @@ def _add(app: Flask, rule: str, view: Callable[..., AnyResponse]) -> None:
     app.add_url_rule(rule, f"page {rule}", guarded, methods=["GET"], provide_automatic_options=False)
 
 
-def _view(templates: Environment, world: World, leaf: Leaf) -> Callable[..., Response]:
+def _view(templates: Environment, state: SandboxState, page: Page) -> Callable[..., Response]:
     def view(**path: str) -> Response:
         query = request.args.to_dict()
-        with world.store.snapshot() as db:
+        with state.store.snapshot() as db:
             try:
-                values = leaf.view(Asked(db, world.config, path, query))
-            except NotThere as error:
+                values = page.view(PageRequest(db, state.config, path, query))
+            except PageNotFound as error:
                 return _missing(templates, str(error))
-        values["live"] = leaf.live and query.get("page", "1") == "1" and query.get("live") != "off"
-        return _rendered(templates, leaf.template, {"follows": leaf.live, **values})
+        values["live"] = page.live and query.get("page", "1") == "1" and query.get("live") != "off"
+        return _rendered(templates, page.template, {"follows": page.live, **values})
 
     return view
 
@@ -126,10 +133,10 @@ def _asset(name: str, content_type: str) -> Callable[..., Response]:
 
 
 def _missing(templates: Environment, what: str) -> Response:
-    return _rendered(templates, "missing.html", {"what": what}, 404)
+    return _rendered(templates, "missing.html", {"what": what}, HTTPStatus.NOT_FOUND)
 
 
-def _rendered(templates: Environment, name: str, values: Values, status: int = 200) -> Response:
-    known = {"origin": request.host_url.rstrip("/"), "path": request.path, "live": False, "follows": False}
-    text = templates.get_template(name).render({**known, **values})
+def _rendered(templates: Environment, name: str, values: Values, status: int = HTTPStatus.OK) -> Response:
+    common = {"origin": request.host_url.rstrip("/"), "path": request.path, "live": False, "follows": False}
+    text = templates.get_template(name).render({**common, **values})
     return Response(text.encode(errors="replace"), status, content_type=HTML)

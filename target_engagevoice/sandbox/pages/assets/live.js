@@ -1,4 +1,4 @@
-// Renews the part of the page that is marked for it. Without scripts the browser loads the whole page again.
+// Reloads the marked part of the page. Without scripts the browser reloads the whole page.
 "use strict";
 
 const EVERY_MILLISECONDS = 2000;
@@ -7,13 +7,13 @@ const region = document.querySelector("[data-live]");
 const state = document.querySelector("[data-live-state]");
 const following = state.textContent;
 
-// Nothing moves under somebody who is reading or choosing in it.
+// The part is not replaced while the user has the focus or a selection in it.
 function isInUse() {
   const selection = document.getSelection();
   return region.contains(document.activeElement) || (!selection.isCollapsed && region.contains(selection.anchorNode));
 }
 
-async function renew() {
+async function reload() {
   if (!document.hidden && !isInUse()) {
     try {
       const answer = await fetch(location.href, { cache: "no-store" });
@@ -22,10 +22,10 @@ async function renew() {
       if (fresh && !isInUse() && fresh.innerHTML !== region.innerHTML) region.replaceChildren(...fresh.childNodes);
       state.textContent = following;
     } catch {
-      state.textContent = "The sandbox does not answer any more.";
+      state.textContent = "The sandbox does not answer.";
     }
   }
-  setTimeout(renew, EVERY_MILLISECONDS);
+  setTimeout(reload, EVERY_MILLISECONDS);
 }
 
-setTimeout(renew, EVERY_MILLISECONDS);
+setTimeout(reload, EVERY_MILLISECONDS);

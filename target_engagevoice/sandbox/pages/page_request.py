@@ -1,4 +1,4 @@
-"""What a page is asked, and the pages a long table is cut into."""
+"""The request of a page, and the paging of long tables."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ PAGE_ROWS = 50
 """Rows of a table on one page."""
 
 TEXT_MAX = 100
-"""Characters of a search that count; SQLite refuses patterns without end."""
+"""The characters of a search that are used. SQLite refuses very long patterns."""
 
 Values = dict[str, Any]
 
 
-class NotThere(Exception):  # noqa: N818 - it is an answer, raised where going on makes no sense
-    """Raised by a view: there is no such thing.
+class PageNotFound(Exception):  # noqa: N818 - an answer to the browser, not an error of the program
+    """Raised by a view: what it should show does not exist.
 
     Args:
-        what: What there is not, such as `list 7`.
+        what: What does not exist, such as `list 7`.
     """
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What somebody wants to see.
+class PageRequest:
+    """A request for a page.
 
     Attributes:
-        db: The store as it is now.
-        config: What the sandbox was told to be.
+        db: A snapshot of the store.
+        config: The configuration of the sandbox.
         path: The variable parts of the path.
         query: The query string.
     """
@@ -45,16 +45,16 @@ class Asked:
     query: Mapping[str, str]
 
     def text(self, name: str) -> str:
-        """A value of the query string without blanks around it; empty if it is not there."""
+        """A value of the query string, stripped; empty if it is missing."""
         return self.query.get(name, "").strip()[:TEXT_MAX]
 
     def number(self, sql: str, values: tuple[Any, ...] = ()) -> int:
-        """The one whole number that a query gives; 0 for null."""
+        """The whole number that a query returns; 0 for null."""
         (found,) = self.db.execute(sql, values).fetchone()
         return int(found or 0)
 
     def paging(self, total: int) -> Paging:
-        """The page the query string asks for, or the one nearest to it."""
+        """The page number of the query string, or the nearest one that exists."""
         given = self.text("page")
         wanted = int(given) if given.isdecimal() else 1
         last = max(1, -(-total // PAGE_ROWS))
@@ -66,9 +66,9 @@ class Paging:
     """One page of a long table.
 
     Attributes:
-        page: Which one, from 1.
-        last: How many there are.
-        total: Rows on all of them.
+        page: Its number, from 1.
+        last: The number of the last page.
+        total: Rows on all pages.
     """
 
     page: int
@@ -77,15 +77,15 @@ class Paging:
 
     @property
     def window(self) -> tuple[int, int]:
-        """How many rows, and how many to leave out before them: what `LIMIT ? OFFSET ?` takes."""
+        """The values of `LIMIT ? OFFSET ?`."""
         return PAGE_ROWS, self.before
 
     @property
     def before(self) -> int:
-        """Rows on the pages before."""
+        """Rows on the pages before this one."""
         return (self.page - 1) * PAGE_ROWS
 
     @property
     def until(self) -> int:
-        """The number of the last row on it."""
+        """The number of the last row on this page."""
         return min(self.before + PAGE_ROWS, self.total)

@@ -1,4 +1,4 @@
-"""What the server finds wrong with a lead, to be loaded or to be changed (reference, section 4)."""
+"""The checks of the server on a lead that is loaded or changed (reference, section 4)."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Rules:
-    """What a row is held against.
+class LeadRules:
+    """The rules that a lead is checked by.
 
     Attributes:
-        campaign: The campaign it goes to.
+        campaign: The campaign of the lead.
         e164: The account is in E.164 mode.
-        international: The request says that numbers may be international.
+        international: The request allows international numbers.
     """
 
     campaign: Campaign
@@ -38,41 +38,41 @@ class Rules:
     international: bool = False
 
 
-def objection(row: Any, rules: Rules) -> str | None:
-    """The first thing wrong with a lead to be loaded, or none."""
+def lead_error(row: Any, rules: LeadRules) -> str | None:
+    """The first error in a lead to be loaded, or None."""
     if not isinstance(row, Mapping):
         return "Lead is not an object"
-    return next((found for check in _CHECKS if (found := check(row, rules)) is not None), None)
+    return next((error for check in _CHECKS if (error := check(row, rules)) is not None), None)
 
 
-def objection_to_change(row: Any, rules: Rules) -> str | None:
-    """The first thing wrong with a lead's new values; null, `""` and `{}` blank a field and are fine."""
+def change_error(row: Any, rules: LeadRules) -> str | None:
+    """The first error in the new values of a lead, or None. Null, `""` and `{}` clear a field and are valid."""
     if not isinstance(row, Mapping):
         return "Lead is not an object"
     filled = {name: value for name, value in row.items() if value not in (None, "", {})}
     checks = (_foreign_fields, _types, _characters, _phone, *((_persona,) if PERSONA_PHONES in row else ()))
-    return next((found for check in checks if (found := check(filled, rules)) is not None), None)
+    return next((error for check in checks if (error := check(filled, rules)) is not None), None)
 
 
 def cells(row: Any) -> list[str]:
-    """The `rowData` of a rejected lead: its values as strings, in a fixed order that means nothing.
+    """The `rowData` of a rejected lead: its values as strings, in an order that says nothing about their fields.
 
-    The real order is not documented: a client has to find the lead by a cell, not by a position.
+    The order of the real server is not documented. A client has to find the lead by a cell, not by its position.
     """
     values = list(row.values()) if isinstance(row, Mapping) else [row]
     texts = [value if isinstance(value, str) else json.dumps(value) for value in values]
     return sorted(texts, key=lambda cell: hashlib.sha256(cell.encode("utf-8", "surrogatepass")).digest())
 
 
-def _foreign_fields(row: Row, _rules: Rules) -> str | None:
+def _foreign_fields(row: Row, _rules: LeadRules) -> str | None:
     own = sorted(name for name in row if name in SERVER_FIELDS or name.startswith("lastPass"))
-    return f"Field can not be written: {own[0]}" if own else None
+    return f"Field cannot be written: {own[0]}" if own else None
 
 
-def _types(row: Row, _rules: Rules) -> str | None:
+def _types(row: Row, _rules: LeadRules) -> str | None:
     for name, value in row.items():
         kind = LEAD_FIELDS.get(name)
-        # A name the API does not know is ignored: the value is lost without a word, as in the wild.
+        # A field that the API does not know is ignored, as by the real server.
         if kind is not None and not _FITS[kind](value):
             return f"Invalid value for field: {name} must be of type {kind.value}"
     return None
@@ -93,7 +93,7 @@ _FITS: Mapping[FieldType, Callable[[Any], bool]] = {
 }
 
 
-def _characters(row: Row, _rules: Rules) -> str | None:
+def _characters(row: Row, _rules: LeadRules) -> str | None:
     try:
         json.dumps(dict(row), ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -101,12 +101,12 @@ def _characters(row: Row, _rules: Rules) -> str | None:
     return None
 
 
-def _empty(row: Row, _rules: Rules) -> str | None:
+def _empty(row: Row, _rules: LeadRules) -> str | None:
     empty = sorted(name for name, value in row.items() if isinstance(value, str) and not value.strip())
     return f"Field is empty: {empty[0]}" if empty else None
 
 
-def _required(row: Row, rules: Rules) -> str | None:
+def _required(row: Row, rules: LeadRules) -> str | None:
     if EXTERN_ID not in row:
         return "Missing required field: externId"
     if LEAD_PHONE not in row and not (rules.e164 and LEAD_PHONE_E164 in row):
@@ -114,7 +114,7 @@ def _required(row: Row, rules: Rules) -> str | None:
     return None
 
 
-def _phone(row: Row, rules: Rules) -> str | None:
+def _phone(row: Row, rules: LeadRules) -> str | None:
     numbers = phones.split(row[LEAD_PHONE]) if LEAD_PHONE in row else []
     pattern = phones.INTERNATIONAL if rules.e164 or rules.international else phones.NATIONAL
     if not all(pattern.fullmatch(number) for number in numbers):
@@ -126,7 +126,7 @@ def _phone(row: Row, rules: Rules) -> str | None:
     return None
 
 
-def _persona(row: Row, rules: Rules) -> str | None:
+def _persona(row: Row, rules: LeadRules) -> str | None:
     personas = row.get(PERSONA_PHONES)
     if rules.campaign.calling != STRATEGIC:
         return None
@@ -141,7 +141,7 @@ def _persona(row: Row, rules: Rules) -> str | None:
     return None
 
 
-_CHECKS: tuple[Callable[[Row, Rules], str | None], ...] = (
+_CHECKS: tuple[Callable[[Row, LeadRules], str | None], ...] = (
     _foreign_fields,
     _types,
     _characters,

@@ -1,4 +1,4 @@
-"""What landed where: the store of a sandbox as a table to look at."""
+"""The number of leads in each list of a store, as a text table."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ QUERY = """
 
 
 def table(store: Path, accounts: Sequence[Account] = DEFAULT_ACCOUNTS) -> str:
-    """A plain text table: dial group, campaign, list, leads, and how many of them in each state.
+    """A text table of dial group, campaign, list, number of leads, and number of leads in each state.
 
-    Lists of one name in one campaign share a line.
+    Lists of a campaign that have the same name share a line.
 
     Args:
         store: The store of a sandbox.
-        accounts: Where the names come from; a campaign that is not there is shown by its id.
+        accounts: Give the names of dial groups and campaigns. A campaign that they do not hold is shown by its id.
 
     Returns:
         The table, each line ending in a newline.
 
     Raises:
-        ConfigError: There is no such store.
+        ConfigError: The store does not exist.
     """
     if not store.is_file():
-        raise ConfigError(f"there is no sandbox store at {store}: run something against the sandbox first")
+        raise ConfigError(f"there is no sandbox store at {store}: run against the sandbox first")
     groups: dict[tuple[int, str], Counter[str]] = {}
     with Store(store).transaction() as db:
         for row in db.execute(QUERY):

@@ -1,9 +1,9 @@
-"""Faults on demand: a script of rules, each of which lets chosen requests go wrong in a chosen way.
+"""The fault script: a list of rules, each of which applies one fault to chosen requests.
 
-A rule counts every request that fits its `on`, `campaign_id` and `extern_ids`, whether or not another rule
-struck it. Of these it skips the first `after`, then strikes every `every`-th, with `probability`, at most
-`times` (1 if not given, null for ever). The first rule that strikes wins. Only requests that would have been
-served are looked at, not those the sandbox refuses for their token or their rate.
+A rule counts every request that matches its `on`, `campaign_id` and `extern_ids`, whether or not another rule applies
+to it. It skips the first `after` of them, then applies to every `every`-th, with `probability`, at most `times` (1 if
+not given, null for no limit). When several rules apply to a request, the first one is used. Only requests that would
+have been served are counted, not those the sandbox refuses for their token or their rate.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.errors import ConfigError
-from target_engagevoice.sandbox.mishaps import FAULTS
-from target_engagevoice.sandbox.shapes import (
+from target_engagevoice.sandbox.config_reader import (
     Field,
     choice,
     identifier,
@@ -27,10 +26,11 @@ from target_engagevoice.sandbox.shapes import (
     text,
     whole,
 )
+from target_engagevoice.sandbox.fault_table import FAULTS
 
 if TYPE_CHECKING:
     from target_engagevoice.sandbox.answers import Answer
-    from target_engagevoice.sandbox.mishaps import Visit
+    from target_engagevoice.sandbox.fault_table import FaultedRequest
 
 KINDS = (
     "load",
@@ -55,7 +55,7 @@ ANY = "any"
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of the script; `options` are those of its fault."""
+    """One rule of the script. `do` names its fault, and `options` are the options of that fault."""
 
     on: str
     do: str
@@ -68,19 +68,19 @@ class Rule:
     extern_ids: frozenset[str] = frozenset()
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def fits(self, kind: str, campaign_id: str | None, extern_ids: Callable[[], frozenset[str]]) -> bool:
-        """Whether a request is one of those the rule counts."""
+    def matches(self, kind: str, campaign_id: str | None, extern_ids: Callable[[], frozenset[str]]) -> bool:
+        """Whether the rule counts a request."""
         if self.on not in (ANY, kind) or (self.campaign_id is not None and self.campaign_id != campaign_id):
             return False
         return not self.extern_ids or not self.extern_ids.isdisjoint(extern_ids())
 
-    def strike(self, visit: Visit) -> Answer:
-        """Answer the visit as the fault will have it."""
-        return FAULTS[self.do].strike(self, visit)
+    def apply(self, request: FaultedRequest) -> Answer:
+        """Apply the fault to a request and return the answer."""
+        return FAULTS[self.do].apply({**self.options, "extern_ids": self.extern_ids}, request)
 
 
-class Faults:
-    """A script of faults in force. Safe to use from many threads.
+class FaultScript:
+    """The fault script in force. Safe to use from many threads: a lock guards the counts of the rules.
 
     Args:
         rules: The rules, as `read_rules` gives them.
@@ -91,40 +91,40 @@ class Faults:
         self.replace(rules)
 
     def replace(self, rules: tuple[Rule, ...]) -> None:
-        """Put another script in force; all counting starts anew."""
+        """Put another script in force. All counts start again at 0."""
         with self._lock:
-            self._states = [_State(rule, random.Random(rule.seed)) for rule in rules]  # noqa: S311 - no secret hangs on it
+            self._states = [_RuleState(rule, random.Random(rule.seed)) for rule in rules]  # noqa: S311 - no secret depends on it
 
     def pick(self, kind: str, campaign_id: str | None, extern_ids: Callable[[], frozenset[str]]) -> Rule | None:
-        """The rule that strikes this request, if any; `extern_ids` is asked only by rules that need them."""
-        struck = None
+        """The rule that applies to a request, if any. `extern_ids` is called only for rules that need them."""
+        picked = None
         with self._lock:
             for state in self._states:
-                if state.rule.fits(kind, campaign_id, extern_ids) and state.due(struck is None):
-                    struck = state.rule
-        return struck
+                if state.rule.matches(kind, campaign_id, extern_ids) and state.count(picked is None):
+                    picked = state.rule
+        return picked
 
 
-class _State:
-    """A rule and what it has counted."""
+class _RuleState:
+    """A rule and its counts."""
 
-    def __init__(self, rule: Rule, dice: random.Random) -> None:
+    def __init__(self, rule: Rule, chance: random.Random) -> None:
         self.rule = rule
-        self._dice = dice
-        self._seen = 0
-        self._struck = 0
+        self._chance = chance
+        self._matched = 0
+        self._applied = 0
 
-    def due(self, free: bool) -> bool:
-        """Count a request that fits; tell whether the rule strikes it, if no other one did."""
+    def count(self, no_other_rule: bool) -> bool:
+        """Count a matching request, and say whether the rule applies to it; `no_other_rule` is false if one did."""
         rule = self.rule
-        self._seen += 1
-        turn = self._seen - rule.after
-        lucky = rule.probability is None or self._dice.random() < rule.probability
-        if not free or turn <= 0 or turn % rule.every or not lucky:
+        self._matched += 1
+        turn = self._matched - rule.after
+        by_chance = rule.probability is None or self._chance.random() < rule.probability
+        if not no_other_rule or turn <= 0 or turn % rule.every or not by_chance:
             return False
-        if rule.times is not None and self._struck >= rule.times:
+        if rule.times is not None and self._applied >= rule.times:
             return False
-        self._struck += 1
+        self._applied += 1
         return True
 
 
@@ -142,10 +142,10 @@ _RULE = {
 
 
 def read_rules(raw: Any, where: str) -> tuple[Rule, ...]:
-    """The rules of a script as somebody typed it.
+    """Check the rules of a script as it was typed.
 
     Raises:
-        ConfigError: A rule does not fit; the message says where and what to type instead.
+        ConfigError: A rule is not valid. The message says where, and what to type instead.
     """
     rules: tuple[Rule, ...] = many(_read_rule)(raw, where)
     return rules
@@ -159,5 +159,5 @@ def _read_rule(raw: Any, where: str) -> Rule:
     values = read_object(raw, {**_RULE, **options}, where)
     chosen = {name: values.pop(name) for name in options}
     if do == "reject" and not values["extern_ids"]:
-        raise ConfigError(f"{where} rejects nobody: give it extern_ids")
+        raise ConfigError(f"{where} rejects no lead: add extern_ids")
     return Rule(**{**values, "extern_ids": frozenset(values["extern_ids"]), "options": chosen})

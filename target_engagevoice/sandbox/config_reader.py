@@ -1,7 +1,7 @@
-"""Reading configuration that somebody typed: a reader returns a value checked, or says what to type.
+"""Readers for typed configuration: a reader returns the checked value, or raises an error that says what to type.
 
-It is called with the value and the place it stands at (`accounts[0].dialGroups[1].dialMode`), and raises
-`ConfigError` with that place in the message.
+A reader is called with the value and its location, such as `accounts[0].dialGroups[1].dialMode`, and raises
+`ConfigError` with the location in the message.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Field:
 
     Attributes:
         read: Checks and converts it.
-        default: What it is when it is not given, taken as it stands; without one the field is required.
+        default: Its value when it is not given; it is not checked. A field without a default is required.
     """
 
     read: Reader
@@ -36,15 +36,15 @@ def read_object(raw: Any, fields: Mapping[str, Field], where: str) -> dict[str, 
     """Check an object against a table of fields.
 
     Args:
-        raw: What was typed.
-        fields: The names it may hold.
-        where: Where it stands, for the message.
+        raw: The value as it was typed.
+        fields: The fields that the object may hold.
+        where: Its location, for the message.
 
     Returns:
         Every field of the table with its checked value or its default.
 
     Raises:
-        ConfigError: It is no object, holds an unknown name, lacks a required one, or a value does not fit.
+        ConfigError: It is not an object, a field is unknown or missing, or a value is not valid.
     """
     if not isinstance(raw, Mapping):
         raise ConfigError(f"{where} must be an object with {_listing(fields)}")
@@ -79,7 +79,7 @@ def any_text(raw: Any, where: str) -> str:
 
 
 def identifier(raw: Any, where: str) -> str:
-    """An id, as a string of digits or as a whole number; comes out as a string."""
+    """An id: a string of digits or a whole number. Returned as a string."""
     if isinstance(raw, bool) or not isinstance(raw, str | int) or not str(raw).isdecimal():
         raise ConfigError(f"{where} must be an id made of digits, such as 1001")
     return str(raw)
@@ -118,7 +118,7 @@ def number(low: float, high: float | None = None) -> Reader:
 
 
 def choice(*values: str) -> Reader:
-    """One of the given words."""
+    """One of the given strings."""
 
     def read(raw: Any, where: str) -> str:
         if raw not in values:
@@ -129,7 +129,7 @@ def choice(*values: str) -> Reader:
 
 
 def many(read_one: Reader) -> Reader:
-    """A list whose items `read_one` reads; comes out as a tuple."""
+    """A list whose items `read_one` reads. Returned as a tuple."""
 
     def read(raw: Any, where: str) -> tuple[Any, ...]:
         if not isinstance(raw, list | tuple):
@@ -140,7 +140,7 @@ def many(read_one: Reader) -> Reader:
 
 
 def maybe(read_value: Reader) -> Reader:
-    """`null`, or what `read_value` reads."""
+    """`null`, or a value that `read_value` reads."""
     return lambda raw, where: None if raw is None else read_value(raw, where)
 
 

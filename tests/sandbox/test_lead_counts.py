@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from target_engagevoice.errors import ConfigError
-from target_engagevoice.sandbox.landed import table
+from target_engagevoice.sandbox.lead_counts import table
 from target_engagevoice.sandbox.sandbox import Sandbox
 from tests.sandbox.client import CALLBACKS, DORMANT, WINBACK, Client, lead, leads
 
@@ -25,7 +25,7 @@ Inbound callbacks  Callbacks  A list      1  READY 1
 """
 
 
-def test_the_table_tells_what_landed_where(tmp_path: Path, clock: FakeClock) -> None:
+def test_the_table_counts_the_leads_of_each_list(tmp_path: Path, clock: FakeClock) -> None:
     store = tmp_path / "sandbox.db"
     with Sandbox(store=store, clock=clock.time) as sandbox, Client(sandbox) as client:
         client.load(leads(2), description="Spring")
