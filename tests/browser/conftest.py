@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import chromium
-from tests.browser.chromium import Watched
+from tests.support import chromium
+from tests.support.chromium import Watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import chromium
-from tests.browser.accessibility import findings
-from tests.browser.chromium import NARROW, Watched
-from tests.browser.layout import assert_dark_and_light, assert_focus_is_seen, assert_no_overflow, tab_to, walk
+from tests.support import chromium
+from tests.support.accessibility import findings
+from tests.support.chromium import NARROW, Watched
+from tests.support.layout import assert_dark_and_light, assert_focus_is_seen, assert_no_overflow, tab_to, walk
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -11,17 +11,17 @@ from target_engagevoice.api.transport import HttpAnswer
 from target_engagevoice.model.lead import Outcome
 from target_engagevoice.reporting.html import write_report
 from target_engagevoice.reporting.past_runs import PastRun
-from tests.browser.accessibility import assert_accessible
-from tests.browser.chromium import NARROW, WIDE
-from tests.browser.layout import assert_dark_and_light, assert_focus_is_seen, assert_no_overflow, focused, tab_to
-from tests.end_to_end.executable import STATE_DIR, Finished, against, run_target, serving
-from tests.end_to_end.messages import SCHEMA, record, records, schema
+from tests.support.accessibility import assert_accessible
+from tests.support.chromium import NARROW, WIDE
+from tests.support.executable import STATE_DIR, Finished, against, run_target, serving
+from tests.support.layout import assert_dark_and_light, assert_focus_is_seen, assert_no_overflow, focused, tab_to
+from tests.support.messages import SCHEMA, record, records, schema
 from tests.support.past_runs import PastDay
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from tests.browser.chromium import Watched
+    from tests.support.chromium import Watched
 
 pytestmark = pytest.mark.browser
 

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.accessibility import assert_accessible
-from tests.browser.chromium import NARROW
-from tests.browser.layout import (
+from tests.support.accessibility import assert_accessible
+from tests.support.chromium import NARROW
+from tests.support.executable import Finished, against, run_target, serving
+from tests.support.layout import (
     assert_dark_and_light,
     assert_focus_is_seen,
     assert_no_overflow,
     focused,
     tab_to,
 )
-from tests.end_to_end.executable import Finished, against, run_target, serving
-from tests.end_to_end.messages import sample
-from tests.sandbox.client import ACCOUNT, RENEWALS, WINBACK, Client, lead, leads
+from tests.support.messages import sample
+from tests.support.sandbox_client import ACCOUNT, RENEWALS, WINBACK, Client, lead, leads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
     from target_engagevoice.sandbox.sandbox import Sandbox
-    from tests.browser.chromium import Watched
+    from tests.support.chromium import Watched
 
 pytestmark = pytest.mark.browser
 

@@ -12,7 +12,7 @@ import pytest
 
 from target_engagevoice.reporting.summary import table_lines
 from target_engagevoice.sandbox.lead_counts import table
-from tests.end_to_end.executable import COMPANION, STATE_DIR, TARGET, run_program, start
+from tests.support.executable import COMPANION, STATE_DIR, TARGET, run_program, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -18,7 +18,7 @@ from target_engagevoice.cli.command import main as companion
 from target_engagevoice.reporting.past_runs import PastRun, past_runs
 from target_engagevoice.reporting.read_requests import read_requests
 from target_engagevoice.singer.json import decode
-from tests.end_to_end.executable import (
+from tests.support.executable import (
     COMPANION,
     EMBEDDED,
     PATIENCE_SECONDS,
@@ -31,7 +31,7 @@ from tests.end_to_end.executable import (
     run_target,
     serving,
 )
-from tests.end_to_end.messages import SCHEMA, record, records, schema, state
+from tests.support.messages import SCHEMA, record, records, schema, state
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.end_to_end.executable import Finished, against, ids, run_target, serving
-from tests.end_to_end.messages import record, records, schema, state
+from tests.support.executable import Finished, against, ids, run_target, serving
+from tests.support.messages import record, records, schema, state
 
 if TYPE_CHECKING:
     from pathlib import Path

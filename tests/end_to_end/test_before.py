@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.end_to_end.executable import (
+from tests.support.executable import (
     COMPANION,
     EMBEDDED,
     PATIENCE_SECONDS,
@@ -27,13 +27,13 @@ from tests.end_to_end.executable import (
     run_target,
     start,
 )
-from tests.end_to_end.messages import SAMPLES, encoded, record, records, sample, schema, state
+from tests.support.messages import SAMPLES, encoded, record, records, sample, schema, state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tests.end_to_end.messages import Line
+    from tests.support.messages import Line
 
 SOURCES = {"salesforce_leads": "Lead", "hubspot_contacts": "contacts", "postgres_leads": "public-leads"}
 ACCOUNT = {name: value for name, value in EMBEDDED.items() if name != "campaign"}

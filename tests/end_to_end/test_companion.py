@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from target_engagevoice.config.table import SETTINGS
-from tests.end_to_end.executable import (
+from tests.support.executable import (
     COMPANION,
     EMBEDDED,
     PATIENCE_SECONDS,
@@ -23,7 +23,7 @@ from tests.end_to_end.executable import (
     serving,
     start,
 )
-from tests.end_to_end.messages import records, schema
+from tests.support.messages import records, schema
 
 if TYPE_CHECKING:
     from pathlib import Path

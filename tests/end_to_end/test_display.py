@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.end_to_end.executable import OUTCOMES, against, run_target, serving, wait_until
-from tests.end_to_end.messages import encoded, record, schema, state
-from tests.end_to_end.terminal import on_terminal
+from tests.support.executable import OUTCOMES, against, run_target, serving, wait_until
+from tests.support.messages import encoded, record, schema, state
+from tests.support.terminal import on_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.end_to_end.terminal import OnTerminal, Screen
+    from tests.support.terminal import OnTerminal, Screen
 
 PEOPLE = 60
 SLOWLY = {"on": "load", "do": "delay", "seconds": 0.4, "times": None}

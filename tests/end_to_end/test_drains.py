@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from tests.end_to_end.executable import against, ids, run_target, running, serving, wait_until
-from tests.end_to_end.messages import record, records, schema, state
+from tests.support.executable import against, ids, run_target, running, serving, wait_until
+from tests.support.messages import record, records, schema, state
 
 if TYPE_CHECKING:
     from pathlib import Path

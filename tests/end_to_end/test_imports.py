@@ -14,8 +14,8 @@ from target_engagevoice.__main__ import main as executable
 from target_engagevoice.cli.command import COMMANDS
 from target_engagevoice.cli.command import main as companion
 from target_engagevoice.target import TargetEngageVoice
-from tests.end_to_end.executable import EMBEDDED, PATIENCE_SECONDS, against, serving
-from tests.end_to_end.messages import encoded, records, schema
+from tests.support.executable import EMBEDDED, PATIENCE_SECONDS, against, serving
+from tests.support.messages import encoded, records, schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.end_to_end.executable import EMBEDDED, TARGET, Finished, against, ids, run_program, run_target, serving
-from tests.end_to_end.messages import encoded, record, records, schema, state
+from tests.support.executable import EMBEDDED, TARGET, Finished, against, ids, run_program, run_target, serving
+from tests.support.messages import encoded, record, records, schema, state
 
 if TYPE_CHECKING:
-    from tests.end_to_end.messages import Line
+    from tests.support.messages import Line
 
 HUGE = 10 * 1024 * 1024
 SECRET = "Rumpelstiltskin"

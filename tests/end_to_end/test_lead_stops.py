@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from tests.end_to_end.executable import STATE_DIR, Finished, against, ids, run_target, serving
-from tests.end_to_end.messages import SCHEMA, phone, record, records, schema, state
+from tests.support.executable import STATE_DIR, Finished, against, ids, run_target, serving
+from tests.support.messages import SCHEMA, phone, record, records, schema, state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -24,7 +24,7 @@ from target_engagevoice.sandbox.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.end_to_end.postgres import Postgres
+    from tests.support.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 

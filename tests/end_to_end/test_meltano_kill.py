@@ -18,13 +18,13 @@ import pytest
 import yaml
 
 from tests.end_to_end import test_meltano as undisturbed
-from tests.end_to_end.executable import OUTCOMES, serving, wait_until
+from tests.support.executable import OUTCOMES, serving, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from target_engagevoice.sandbox.sandbox import Sandbox
-    from tests.end_to_end.postgres import Postgres
+    from tests.support.postgres import Postgres
 
 ROWS = 3000
 STATE_EVERY = 100

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
-from tests.end_to_end.crm import CALENDAR, MAPPING, SCHEMA, STREAM, Crm, Expected, in_words
-from tests.end_to_end.executable import STATE_DIR, Finished, against, run_target, serving
-from tests.end_to_end.messages import schema, state
+from tests.support.crm_month import CALENDAR, MAPPING, SCHEMA, STREAM, Crm, Expected, in_words
+from tests.support.executable import STATE_DIR, Finished, against, run_target, serving
+from tests.support.messages import schema, state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from target_engagevoice.sandbox.sandbox import Sandbox
-    from tests.end_to_end.crm import Change
-    from tests.end_to_end.postgres import Postgres
+    from tests.support.crm_month import Change
+    from tests.support.postgres import Postgres
 
 AT_ONCE = 3
 """Months that are lived at the same time: most of a run is waiting."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.end_to_end.executable import EMBEDDED, against, ids, run_target, serving
-from tests.end_to_end.messages import SCHEMA, record, records, schema, state
+from tests.support.executable import EMBEDDED, against, ids, run_target, serving
+from tests.support.messages import SCHEMA, record, records, schema, state
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.end_to_end.executable import Finished
+    from tests.support.executable import Finished
 
 CALLBACKS = "2001"
 PERSONAL = schema(properties={**SCHEMA, "mobile": {"type": ["string", "null"]}, "to": {"type": ["string", "null"]}})

@@ -5,7 +5,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.end_to_end.postgres import PostgresError, find_binaries, running_postgres
+from tests.support.postgres import PostgresError, find_binaries, running_postgres
 
 
 def test_without_postgresql_the_message_names_the_debian_package(tmp_path: Path) -> None:

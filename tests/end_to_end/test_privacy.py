@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.end_to_end.executable import STATE_DIR, Finished, against, run_target, serving
-from tests.end_to_end.messages import schema, state
+from tests.support.executable import STATE_DIR, Finished, against, run_target, serving
+from tests.support.messages import schema, state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_engagevoice.sandbox.sandbox import Sandbox
-from tests.end_to_end.executable import STATE_DIR, against, ids, run_target, running, serving, wait_until
-from tests.end_to_end.messages import records, schema, state
+from tests.support.executable import STATE_DIR, against, ids, run_target, running, serving, wait_until
+from tests.support.messages import records, schema, state
 
 if TYPE_CHECKING:
     from pathlib import Path

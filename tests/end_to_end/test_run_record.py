@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.end_to_end.executable import (
+from tests.support.executable import (
     EFFORTS,
     EMBEDDED,
     OUTCOMES,
@@ -22,7 +22,7 @@ from tests.end_to_end.executable import (
     serving,
     wait_until,
 )
-from tests.end_to_end.messages import record, records, schema, state
+from tests.support.messages import record, records, schema, state
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.end_to_end.executable import against, ids, run_target, serving
-from tests.end_to_end.messages import record, records, schema, state
+from tests.support.executable import against, ids, run_target, serving
+from tests.support.messages import record, records, schema, state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

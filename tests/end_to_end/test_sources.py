@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.end_to_end.executable import EMBEDDED, OUTCOMES, Finished, ids, run_target
-from tests.end_to_end.messages import SCHEMA, record, sample, schema
+from tests.support.executable import EMBEDDED, OUTCOMES, Finished, ids, run_target
+from tests.support.messages import SCHEMA, record, sample, schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tests.end_to_end.messages import Line
+    from tests.support.messages import Line
 
 SALESFORCE_CONFIG = {
     **EMBEDDED,

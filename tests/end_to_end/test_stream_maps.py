@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.end_to_end.executable import EMBEDDED, Finished, ids, run_target
-from tests.end_to_end.messages import SCHEMA, record, records, sample, schema, state
+from tests.support.executable import EMBEDDED, Finished, ids, run_target
+from tests.support.messages import SCHEMA, record, records, sample, schema, state
 
 if TYPE_CHECKING:
     from pathlib import Path

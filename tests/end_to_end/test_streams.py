@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.end_to_end.executable import EMBEDDED, Finished, against, ids, run_target, serving
-from tests.end_to_end.messages import SCHEMA, record, records, schema, state
+from tests.support.executable import EMBEDDED, Finished, against, ids, run_target, serving
+from tests.support.messages import SCHEMA, record, records, schema, state
 
 if TYPE_CHECKING:
     from pathlib import Path

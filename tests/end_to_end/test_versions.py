@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.end_to_end.executable import STATE_DIR, Finished, against, run_target, running, serving, wait_until
-from tests.end_to_end.messages import phone, record, schema, state
+from tests.support.executable import STATE_DIR, Finished, against, run_target, running, serving, wait_until
+from tests.support.messages import phone, record, schema, state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

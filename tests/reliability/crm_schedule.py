@@ -11,10 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.delivery.refusals import FEW
 from target_engagevoice.sandbox.sandbox import Sandbox
-from tests.reliability.crm import Crm, Reading, Version
-from tests.reliability.crm_rules import Rules
-from tests.reliability.happened import begin, deeds, watch
-from tests.reliability.mortal import Life, MortalTarget
 from tests.reliability.schedule import (
     CAMPAIGNS,
     LOAD_FAULTS,
@@ -27,7 +23,11 @@ from tests.reliability.schedule import (
     miscounted,
     play_run,
 )
+from tests.support.crm import Crm, Reading, Version
+from tests.support.crm_rules import Rules
 from tests.support.fake_clock import FakeClock
+from tests.support.killable_target import Life, MortalTarget
+from tests.support.lead_events import begin, deeds, watch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,9 +11,9 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from target_engagevoice.errors import EngageVoiceError
 from target_engagevoice.sandbox.sandbox import Sandbox
-from tests.reliability.mortal import Killed, Life, MortalTarget
-from tests.reliability.tap import Row, Tap
 from tests.support.fake_clock import FakeClock
+from tests.support.killable_target import Killed, Life, MortalTarget
+from tests.support.tap import Row, Tap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.reliability.crm_schedule import CrmChain, draw
-from tests.reliability.mortal import make_mortal
+from tests.support.killable_target import make_mortal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

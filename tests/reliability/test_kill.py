@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
-from tests.end_to_end.executable import OUTCOMES, STATE_DIR, against, serving
-from tests.end_to_end.messages import encoded, record, schema, state
-from tests.reliability.launcher import Moment
-from tests.reliability.process import KILLED, Process, rejects, run_records, table_count
-from tests.reliability.tap import Row, Tap
+from tests.support.executable import OUTCOMES, STATE_DIR, against, serving
+from tests.support.launcher import Moment
+from tests.support.messages import encoded, record, schema, state
+from tests.support.process import KILLED, Process, rejects, run_records, table_count
+from tests.support.tap import Row, Tap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.end_to_end.executable import STATE_DIR, against, serving
-from tests.end_to_end.messages import encoded, phone
-from tests.reliability.crm import PROPERTIES, Version
-from tests.reliability.happened import content
-from tests.reliability.launcher import Moment
-from tests.reliability.process import KILLED, Process, table_count
+from tests.support.crm import PROPERTIES, Version
+from tests.support.executable import STATE_DIR, against, serving
+from tests.support.launcher import Moment
+from tests.support.lead_events import content
+from tests.support.messages import encoded, phone
+from tests.support.process import KILLED, Process, table_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ from tests.unit.ledger.test_ledger import CAMPAIGN, opened, settle, versions
 from tests.unit.ledger.test_model import test_any_calls_do_what_the_model_says
 
 if TYPE_CHECKING:
-    from tests.end_to_end.postgres import Postgres
+    from tests.support.postgres import Postgres
 
 __all__ = ["test_any_calls_do_what_the_model_says"]
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.reliability.mortal import make_mortal
 from tests.reliability.schedule import Chain, draw
+from tests.support.killable_target import make_mortal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

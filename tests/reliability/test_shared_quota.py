@@ -18,15 +18,15 @@ from target_engagevoice.api.ratelimit.windows import Window
 from target_engagevoice.clock import SystemClock
 from target_engagevoice.errors import ConfigError, QuotaError
 from target_engagevoice.sandbox.sandbox import Sandbox
-from tests.end_to_end.executable import against
-from tests.end_to_end.messages import encoded, record, schema, state
-from tests.reliability.process import Process, run_records
+from tests.support.executable import against
 from tests.support.fake_clock import FakeClock
+from tests.support.messages import encoded, record, schema, state
+from tests.support.process import Process, run_records
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.end_to_end.postgres import Postgres
+    from tests.support.postgres import Postgres
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(240)]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.end_to_end.executable import (
+from tests.support.executable import (
     STATE_DIR,
     against,
     ids,
@@ -22,14 +22,14 @@ from tests.end_to_end.executable import (
     serving,
     wait_until,
 )
-from tests.end_to_end.messages import encoded, record, schema, state
-from tests.reliability.process import Process, rejects, run_records
+from tests.support.messages import encoded, record, schema, state
+from tests.support.process import Process, rejects, run_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from target_engagevoice.sandbox.sandbox import Sandbox
-    from tests.end_to_end.executable import Finished
+    from tests.support.executable import Finished
 
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 LIMIT_SECONDS = 20.0

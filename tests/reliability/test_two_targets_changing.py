@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.end_to_end.executable import against, serving
-from tests.end_to_end.messages import encoded, record, schema, state
-from tests.reliability.launcher import Moment
-from tests.reliability.process import KILLED, Process, run_records
+from tests.support.executable import against, serving
+from tests.support.launcher import Moment
+from tests.support.messages import encoded, record, schema, state
+from tests.support.process import KILLED, Process, run_records
 
 if TYPE_CHECKING:
     from pathlib import Path

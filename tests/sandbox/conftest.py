@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from target_engagevoice.sandbox.sandbox import Sandbox
-from tests.sandbox.client import Client
 from tests.support.fake_clock import FakeClock
+from tests.support.sandbox_client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

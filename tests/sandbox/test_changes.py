@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.sandbox.client import ACCOUNT, CALLBACKS, RENEWALS, WINBACK, Client, lead, leads
+from tests.support.sandbox_client import ACCOUNT, CALLBACKS, RENEWALS, WINBACK, Client, lead, leads
 
 if TYPE_CHECKING:
     import requests

@@ -14,7 +14,7 @@ from ringcentral import SDK
 from ringcentral.http.api_exception import ApiException
 
 from target_engagevoice.sandbox.sandbox import Sandbox
-from tests.sandbox.client import ACCOUNT, Client, leads
+from tests.support.sandbox_client import ACCOUNT, Client, leads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

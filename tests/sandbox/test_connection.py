@@ -13,7 +13,7 @@ import pytest
 from target_engagevoice.errors import ConfigError
 from target_engagevoice.sandbox.routes import ENDPOINTS
 from target_engagevoice.sandbox.sandbox import Sandbox
-from tests.sandbox.client import Client, leads
+from tests.support.sandbox_client import Client, leads
 
 if TYPE_CHECKING:
     from tests.support.fake_clock import FakeClock

@@ -11,7 +11,7 @@ from target_engagevoice.errors import ConfigError
 from target_engagevoice.sandbox.fault_rules import FaultScript, read_rules
 from target_engagevoice.sandbox.fault_table import FAULTS
 from target_engagevoice.sandbox.sandbox import Sandbox
-from tests.sandbox.client import ACCOUNT, RENEWALS, WINBACK, Client, lead, leads
+from tests.support.sandbox_client import ACCOUNT, RENEWALS, WINBACK, Client, lead, leads
 
 if TYPE_CHECKING:
     from tests.support.fake_clock import FakeClock

@@ -7,7 +7,7 @@ import pytest
 from target_engagevoice.errors import ConfigError
 from target_engagevoice.sandbox.lead_counts import table
 from target_engagevoice.sandbox.sandbox import Sandbox
-from tests.sandbox.client import CALLBACKS, DORMANT, WINBACK, Client, lead, leads
+from tests.support.sandbox_client import CALLBACKS, DORMANT, WINBACK, Client, lead, leads
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from target_engagevoice.sandbox.sandbox import Sandbox
-from tests.sandbox.client import ACCOUNT, CALLBACKS, RENEWALS, Client, leads
+from tests.support.sandbox_client import ACCOUNT, CALLBACKS, RENEWALS, Client, leads
 
 if TYPE_CHECKING:
     from tests.support.fake_clock import FakeClock

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_engagevoice.sandbox.sandbox import Sandbox
-from tests.sandbox.client import ACCOUNT, CALLBACKS, DORMANT, RENEWALS, WINBACK, Client, lead, leads
+from tests.support.sandbox_client import ACCOUNT, CALLBACKS, DORMANT, RENEWALS, WINBACK, Client, lead, leads
 
 if TYPE_CHECKING:
     from tests.support.fake_clock import FakeClock

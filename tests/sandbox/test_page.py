@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from target_engagevoice.sandbox.sandbox import Sandbox
-from tests.sandbox.client import ACCOUNT, CALLBACKS, RENEWALS, WINBACK, Client, lead, leads
-from tests.sandbox.markup import Markup
+from tests.support.markup import Markup
+from tests.support.sandbox_client import ACCOUNT, CALLBACKS, RENEWALS, WINBACK, Client, lead, leads
 
 if TYPE_CHECKING:
     from pathlib import Path

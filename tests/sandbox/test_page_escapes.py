@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from target_engagevoice.sandbox.sandbox import Sandbox
-from tests.sandbox.client import ACCOUNT, Client, lead
-from tests.sandbox.markup import Markup
+from tests.support.markup import Markup
+from tests.support.sandbox_client import ACCOUNT, Client, lead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from target_engagevoice.sandbox.pages import leads as pages
 from target_engagevoice.sandbox.pages.page_request import PAGE_ROWS, PageRequest, Paging
 from target_engagevoice.sandbox.pages.rendering import link, number, size
 from target_engagevoice.sandbox.store import Store
-from tests.sandbox.client import Client, lead
+from tests.support.sandbox_client import Client, lead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from target_engagevoice.sandbox.sandbox import Sandbox
-from tests.sandbox.client import Client, leads
+from tests.support.sandbox_client import Client, leads
 
 if TYPE_CHECKING:
     from pathlib import Path

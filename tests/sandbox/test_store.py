@@ -11,7 +11,7 @@ import pytest
 from target_engagevoice.errors import ConfigError, StorageError
 from target_engagevoice.sandbox.sandbox import Sandbox
 from target_engagevoice.sandbox.store import STEPS, Store
-from tests.sandbox.client import ACCOUNT, Client, leads
+from tests.support.sandbox_client import ACCOUNT, Client, leads
 
 if TYPE_CHECKING:
     from tests.support.fake_clock import FakeClock

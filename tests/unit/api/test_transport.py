@@ -16,7 +16,7 @@ import requests
 from target_engagevoice.api.answers import Denied, NotSent, Unknown
 from target_engagevoice.api.server_clock import ServerClock
 from target_engagevoice.api.transport import HttpAnswer, Transport
-from tests.end_to_end.executable import wait_until
+from tests.support.executable import wait_until
 from tests.support.factories import USER_AGENT, transport_to
 from tests.support.fake_clock import FakeClock
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from target_engagevoice.cli.command import main
 from target_engagevoice.cli.init import quoted
-from tests.end_to_end.messages import encoded, record, schema, state
+from tests.support.messages import encoded, record, schema, state
 from tests.unit.preflight.test_propose import schemas
 
 if TYPE_CHECKING:

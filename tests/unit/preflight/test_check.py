@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_engagevoice.preflight.check import check
-from tests.end_to_end.executable import EMBEDDED, against, serving
-from tests.end_to_end.messages import SCHEMA, encoded, records, sample, schema
 from tests.end_to_end.test_config_mistakes import MISTAKES
+from tests.support.executable import EMBEDDED, against, serving
 from tests.support.fake_clock import FakeClock
+from tests.support.messages import SCHEMA, encoded, records, sample, schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

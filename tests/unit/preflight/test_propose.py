@@ -16,7 +16,7 @@ from target_engagevoice.mapping.record_mapping import RecordMapping
 from target_engagevoice.model.lead import LEAD_FIELDS
 from target_engagevoice.model.phone import PhonePolicy
 from target_engagevoice.preflight.propose import DO_NOT_CALL, Confidence, Guess, Proposal, propose
-from tests.end_to_end.messages import sample
+from tests.support.messages import sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

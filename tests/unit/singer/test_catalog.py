@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from target_engagevoice.singer.catalog import as_messages
 from target_engagevoice.singer.reader import LineReader
-from tests.end_to_end.messages import encoded, records, schema, state
+from tests.support.messages import encoded, records, schema, state
 
 SCHEMA = schema()["schema"]
 ENTRY = {"tap_stream_id": "public-leads", "stream": "leads", "schema": SCHEMA, "key_properties": ["id"]}

@@ -1,4 +1,4 @@
-"""Starts the real executable with the moment of its death set: `python -m tests.reliability.launcher … --config …`.
+"""Starts the real executable with the moment of its death set: `python -m tests.support.launcher … --config …`.
 
 What is killed is the process itself, by itself, between two steps that no signal from outside would hit: no clean-up,
 no `finally`, no flush. The moment is the `nth` call of a function: `before` it, `after` it, or while its file is

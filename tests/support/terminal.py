@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-from tests.end_to_end.executable import PATIENCE_SECONDS, STATE_DIR, TARGET, inherited
+from tests.support.executable import PATIENCE_SECONDS, STATE_DIR, TARGET, inherited
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

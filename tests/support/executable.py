@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from target_engagevoice.sandbox.sandbox import Sandbox
-from tests.end_to_end.messages import encoded
+from tests.support.messages import encoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from tests.end_to_end.messages import Line
+    from tests.support.messages import Line
 
 PROGRAMS = Path(sys.executable).parent
 TARGET = PROGRAMS / "target-engagevoice"

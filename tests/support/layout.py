@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.browser.chromium import HEIGHT
+from tests.support.chromium import HEIGHT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

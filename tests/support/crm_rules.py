@@ -6,13 +6,13 @@ from collections import Counter, defaultdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from tests.reliability.happened import Deed, content
+from tests.support.lead_events import Deed, content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from target_engagevoice.sandbox.sandbox import Sandbox
-    from tests.reliability.crm import Crm, Version
+    from tests.support.crm import Crm, Version
 
 
 BAD_REQUEST, BROKEN = 400, 500

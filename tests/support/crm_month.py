@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.end_to_end.messages import phone
+from tests.support.messages import phone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

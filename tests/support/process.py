@@ -13,8 +13,8 @@ import threading
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from tests.end_to_end.executable import PATIENCE_SECONDS, STATE_DIR, TARGET, wait_until
-from tests.reliability.launcher import VARIABLE
+from tests.support.executable import PATIENCE_SECONDS, STATE_DIR, TARGET, wait_until
+from tests.support.launcher import VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from tests.reliability.launcher import Moment
+    from tests.support.launcher import Moment
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLED = -signal.SIGKILL
@@ -61,7 +61,7 @@ class Process:
         program: list[str | Path] = [*through, TARGET]
         environment = _environment()
         if die_at is not None:
-            program = [sys.executable, "-m", "tests.reliability.launcher"]
+            program = [sys.executable, "-m", "tests.support.launcher"]
             environment |= {VARIABLE: str(die_at), "PYTHONPATH": str(ROOT)}
         self._popen = subprocess.Popen(
             [*program, "--config", "config.json"],

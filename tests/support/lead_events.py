@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from target_engagevoice.sandbox.sandbox import Sandbox
-    from tests.reliability.crm import Content
+    from tests.support.crm import Content
 
 _ROW = "INSERT INTO happened (run, what, campaign_id, extern_id, lead_id, fields)"
 _DIALLED = "{0}.state = 'READY' AND NOT {0}.suppressed"
