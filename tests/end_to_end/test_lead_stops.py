@@ -62,7 +62,7 @@ def test_a_server_that_ignores_lead_ids_stops_the_run_before_the_first_action(tm
         finished = account.run(record(0, **DELETED))
         assert (finished.code, finished.states, account.states()) == (1, [], ["READY"] * 8)
         assert sandbox.requests("action") == []
-    assert "set on_delete to 'ignore' and do_not_call to 'skip'" in finished.error
+    assert "Set on_delete to 'ignore' and do_not_call to 'skip'" in finished.error
 
 
 def test_a_server_that_ignores_extern_ids_is_only_slower(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_an_action_that_touches_more_leads_than_asked_is_the_last(account: Accou
     finished = account.run(record(0, **DELETED), record(1, do_not_call=True))
     assert (finished.code, finished.states) == (1, [])
     assert "PAUSE_LEADS was asked for 1 leads of campaign 1001" in finished.error
-    assert "it touched 8" in finished.error
+    assert "the server says it changed 8" in finished.error
     assert len(account.sandbox.requests("action")) == 1
 
 
