@@ -239,4 +239,4 @@ def test_retirements_that_meet_faults_are_done_once_they_are_answered(table: Tab
 def test_overwrite_with_on_delete_ignore_is_a_mistake_of_the_configuration(table: Table) -> None:
     finished = table.run(whole(1, EIGHT), on_delete="ignore")
     assert (finished.code, table.sandbox.leads()) == (1, [])
-    assert "set on_delete to 'suppress', 'pause', 'cancel' or 'delete', or choose 'upsert'" in finished.error
+    assert "set it to 'suppress', 'pause', 'cancel' or 'delete', or choose 'upsert'" in finished.error
