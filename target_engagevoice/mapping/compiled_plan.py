@@ -3,7 +3,7 @@
 `plain_mapping`, which applies the plan field by field, stays the reference. The function leaves every record to it that
 needs a repair or a rejection, and a property test compares the two. The function is Python source, compiled as
 `dataclasses` does it, because a loop over the fields costs more than reading them: mapping a record of 15 fields takes
-3.3 µs here and 17.5 µs by the plan, of about 20 µs for the whole record (`taskset -c 1 python benchmarks/steps.py`,
+3.1 µs here and 16 µs by the plan, of about 20 µs for the whole record (`taskset -c 1 python benchmarks/steps.py`,
 map; November 2026). For four lead fields the function is
 
     def lead(record):

@@ -2,7 +2,7 @@
 
 The plain validator, `jsonschema`, is the reference: it decides which records are rejected and why. The compiled one,
 `jsonschema-rs`, only finds records that certainly fit, so that the plain one need not check them: 1.3 µs a record
-instead of 160 µs (`taskset -c 1 python benchmarks/steps.py`, validate; November 2026). It gets only rules for which a
+instead of 150 µs (`taskset -c 1 python benchmarks/steps.py`, validate; November 2026). It gets only rules for which a
 record that fits the compiled validator also fits the plain one. The two differ in these:
 
 - Numbers: bounds beyond 64 bits and multiples are not exact in the compiled one, NaN and infinity have no type, and a

@@ -71,7 +71,7 @@ class Stream:
     def fast_lead(self) -> Callable[[Mapping[str, Any]], Lead | None] | None:
         """The fast path: all that `outcome` does for most records, to any campaign, in one call.
 
-        It costs about 8 µs a record. Without any fast path, `outcome` costs about 240 µs: 160 in `jsonschema`, 60 in
+        It costs about 8 µs a record. Without any fast path, `outcome` costs about 225 µs: 150 in `jsonschema`, 57 in
         `phonenumbers` (`taskset -c 1 python benchmarks/steps.py`, validate to encode; November 2026).
 
         Returns:

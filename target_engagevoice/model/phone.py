@@ -45,7 +45,7 @@ _DECIMAL_FRACTION = re.compile(r"\+?\d{7,}\.\d{0,2}", re.ASCII)
 _NANP_PLAIN = re.compile(r"(?:\+?1[ .-]?)?(?:\(([2-9]\d\d)\) ?|([2-9]\d\d)[ .-]?)(\d{3})[ .-]?(\d{4})", re.ASCII)
 """The usual ways to write a number of the United States, and most of what sources hold.
 
-A match costs 0.5 µs, the library's parser 40 µs a number (`benchmarks/steps.py`, phones; November 2026).
+A match costs 0.6 µs a number, the library 40 µs (`taskset -c 1 python benchmarks/steps.py`, phones; November 2026).
 """
 
 _NANP_GROUPS = frozenset({3, 6, 8})

@@ -1,6 +1,6 @@
 """Decodes the JSON of Singer messages. Decimals keep their digits.
 
-`msgspec` decodes a line in 4.4 µs, `json` in 11 µs (`taskset -c 1 python benchmarks/steps.py`, read; November 2026). It
+`msgspec` reads a line in 4.2 µs, `json` in 10 µs (`taskset -c 1 python benchmarks/steps.py`, read; November 2026). It
 refuses what Python taps write beyond the standard: NaN, half surrogate pairs, a byte order mark. Then `json` decides.
 """
 
