@@ -14,7 +14,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from target_engagevoice.errors import ConfigError
-from target_engagevoice.sandbox import dispatch, dnc, journal, listing, search
+from target_engagevoice.sandbox import dispatch, dnc, journal, lead_rows, listing, search
 from target_engagevoice.sandbox.answers import (
     HTML,
     NORMAL_DELIVERY,
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 DELIVERY = "sandbox.delivery"
 """Key of a list in the WSGI environment. An application adds to it how the answer is sent, unless normally."""
+
+NODE_OFFSET = "sandbox.node_offset"
+"""Key in the WSGI environment: seconds that the clock of the node that serves the request is ahead."""
 
 CONTROL = "/sandbox"
 
@@ -71,7 +74,7 @@ def all_leads(db: Connection, campaign_id: str | None) -> list[dict[str, Any]]:
     """All leads of the store, or of one campaign, as the search shows them, with `fields` as sent."""
     values = [] if campaign_id is None else [row_id(campaign_id)]
     where = "leads.campaign_id = ?" if values else "1"
-    return [search.stored(row) for row in search.select(db, f"{where} ORDER BY leads.lead_id", values)]
+    return [lead_rows.stored(row) for row in search.select(db, f"{where} ORDER BY leads.lead_id", values)]
 
 
 _READS: dict[str, Callable[[Connection], list[dict[str, Any]]]] = {
@@ -117,6 +120,8 @@ def _call(state: SandboxState, path: dict[str, str]) -> Call:
         body=body,
         authorization=authorization,
         token=token,
+        files={name: file.read() for name, file in request.files.items()},
+        node_offset=request.environ.get(NODE_OFFSET, 0.0),
     )
 
 

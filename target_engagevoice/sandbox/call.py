@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from target_engagevoice.sandbox import dates
 from target_engagevoice.sandbox.answers import Refusal, bad_request, denied, missing
 from target_engagevoice.sandbox.fault_table import NO_EFFECT, FaultEffect
 from target_engagevoice.sandbox.store import row_id
@@ -52,6 +53,8 @@ class Call:
         token: Its token of the admin API; empty without one.
         owner: The owner of the token; empty until `dispatch.py` has checked the token.
         effect: The effect of a fault on the call.
+        files: The uploaded files of a multipart body.
+        node_offset: Seconds that the clock of the node that serves the call is ahead.
     """
 
     state: SandboxState
@@ -64,6 +67,8 @@ class Call:
     token: str = ""
     owner: str = ""
     effect: FaultEffect = field(default=NO_EFFECT)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    node_offset: float = 0.0
 
     @cached_property
     def json(self) -> Any:
@@ -76,6 +81,12 @@ class Call:
             return json.loads(self.body, parse_constant=_no_constant)
         except (ValueError, RecursionError):
             raise Refusal(bad_request("The request body is not readable JSON", self.now)) from None
+
+    @property
+    def loaded_at(self) -> float:
+        """The `loadedDts` that this call writes, in epoch seconds, by the clock of its node."""
+        at = self.now + self.node_offset
+        return float(int(at)) if self.state.config.personality.whole_seconds else dates.round_down(at)
 
     @property
     def account(self) -> Account:
@@ -142,22 +153,20 @@ class Call:
         Raises:
             Refusal: One of them is not a positive number: 400.
         """
-        page, size = self.positive("page", 1), self.positive("maxRows", None)
-        if page is None or size is None:
-            return rows
-        return rows[(page - 1) * size : page * size]
+        page, size = self.number("page", 1, least=1), self.number("maxRows", len(rows) or 1, least=1)
+        return rows[(page - 1) * size : page * size] if "maxRows" in self.query else rows
 
-    def positive(self, name: str, default: int | None) -> int | None:
-        """A positive whole number of the query string.
+    def number(self, name: str, default: int, *, least: int) -> int:
+        """A whole number of the query string, or the default if it is missing.
 
         Raises:
-            Refusal: It is something else: 400.
+            Refusal: It is not a whole number of at least `least`: 400.
         """
         raw = self.query.get(name)
         if raw is None:
             return default
-        if not raw.isdecimal() or int(raw) < 1:
-            fault = {"attributeName": name, "message": "must be a positive number"}
+        if not raw.isdecimal() or int(raw) < least:
+            fault = {"attributeName": name, "message": f"must be a whole number of at least {least}"}
             raise Refusal(bad_request(f"Invalid parameter: {name}", self.now, fault))
         return int(raw)
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.model.lead import EXTERN_ID, LEAD_PHONE
 from target_engagevoice.sandbox import phones
-from target_engagevoice.sandbox.answers import Answer, Refusal, bad_request, missing
+from target_engagevoice.sandbox.answers import Answer, Refusal, bad_request, missing, problem
+from target_engagevoice.sandbox.criteria import CRITERIA, conditions
+from target_engagevoice.sandbox.insertion import REMOVE_ALL_EXISTING
 from target_engagevoice.sandbox.lead_checks import LeadRules, change_error
+from target_engagevoice.sandbox.lead_rows import changed
+from target_engagevoice.sandbox.lead_values import Unreadable, converted
 from target_engagevoice.sandbox.loader import CHOICES as LOAD_CHOICES
-from target_engagevoice.sandbox.loader import REMOVE_ALL_EXISTING
-from target_engagevoice.sandbox.search import CRITERIA, conditions, select, shown
+from target_engagevoice.sandbox.search import select
 from target_engagevoice.sandbox.store import row_id
 
 if TYPE_CHECKING:
@@ -87,21 +91,22 @@ def act(call: Call) -> Answer:
         with call.state.store.transaction() as db:
             chosen = [row["lead_id"] for row in select(db, where, values)]
             done = _apply(db, call, action, chosen, body)
-    return Answer.of(
-        {
-            "success": not done.error,
-            "errorMessage": done.error or None,
-            "leadActionType": action,
-            "leadUpdateCount": done.updated,
-            "leadDeleteCount": done.deleted,
-            "redialDeleteCount": 0,
-            "dialerRefreshed": action == DIALER_REFRESH,
-        }
-    )
+    result: dict[str, Any] = {
+        "success": not done.error,
+        "errorMessage": done.error or None,
+        "leadActionType": action,
+        "dialerRefreshed": action == DIALER_REFRESH,
+    }
+    if call.state.config.personality.action_counts:
+        result |= {"leadUpdateCount": done.updated, "leadDeleteCount": done.deleted, "redialDeleteCount": 0}
+    return Answer.of(result)
 
 
 def _apply(db: Connection, call: Call, action: str, lead_ids: list[int], body: Mapping[str, Any]) -> Done:
     marks = [(lead_id,) for lead_id in lead_ids]
+    if not call.state.config.personality.action_effect:
+        count = len(marks)
+        return Done(deleted=count) if action == DELETE_LEADS else Done(updated=count)
     if action == DELETE_LEADS:
         db.executemany("DELETE FROM leads WHERE lead_id = ?", marks)
         db.executemany("DELETE FROM phones WHERE lead_id = ?", marks)
@@ -151,16 +156,38 @@ def _change(call: Call, *, keep: bool) -> Answer:
     with call.state.store.transaction() as db:
         rows = select(db, where, which)
         if not rows:
-            raise Refusal(missing("lead", call.now))
+            raise Refusal(_gone(call))
         # A lead that was loaded with an international number may be changed to another one.
         international = not all(phones.NATIONAL.fullmatch(number) for number in phones.split(rows[0]["phone"]))
-        error = change_error(call.json, LeadRules(campaign, call.state.config.e164, international))
+        new = _values(call)
+        error = change_error(new, LeadRules(campaign, call.state.config.e164, international))
         if error is None and call.query.get("duplicateHandling") == REMOVE_ALL_EXISTING:
-            error = _duplicate(db, rows[0], call.json)
+            error = _duplicate(db, rows[0], new)
         if error is not None:
             raise Refusal(bad_request(error, call.now, {"attributeName": "lead", "message": error}))
-        _write(db, rows[0], call.json, keep=keep)
-        return Answer.of(shown(select(db, where, which)[0]))
+        _write(db, rows[0], new, keep=keep)
+        if call.state.config.personality.change_status == HTTPStatus.NO_CONTENT:
+            return Answer(HTTPStatus.NO_CONTENT, content_type="")
+        return Answer.of(changed(select(db, where, which)[0], call.state.config.personality))
+
+
+def _values(call: Call) -> Any:
+    """The new values of the lead. Unless leads are checked strictly, they are converted as those of a load."""
+    new = call.json
+    if call.state.config.strict_leads or not isinstance(new, Mapping):
+        return new
+    try:
+        return {name: value if value in BLANKS else converted(name, value) for name, value in new.items()}
+    except Unreadable:
+        raise Refusal(bad_request("The lead is not readable", call.now)) from None
+
+
+def _gone(call: Call) -> Answer:
+    """The answer to a change of a lead that does not exist. The API documents no 404 for it."""
+    status = call.state.config.personality.gone_status
+    if status == HTTPStatus.NOT_FOUND:
+        return missing("lead", call.now)
+    return problem(status, "request.error", "The lead could not be changed", call.now)
 
 
 def _duplicate(db: Connection, row: Row, new: Mapping[str, Any]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.errors import ConfigError
@@ -20,6 +20,7 @@ from target_engagevoice.sandbox.config_reader import (
 from target_engagevoice.sandbox.directory import DEFAULT_ACCOUNTS, Account, read_accounts
 from target_engagevoice.sandbox.fault_rules import Rule, read_rules
 from target_engagevoice.sandbox.limits import DEFAULT_LIMITS, Windows, read_limits
+from target_engagevoice.sandbox.personality import NAMED, REFERENCE, Personality, read_personality
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,8 +45,9 @@ class SandboxConfig:
         max_body_bytes: A larger body is answered with 413.
         e164: The accounts are in E.164 mode.
         html_for_unknown_paths: Unknown paths are answered with 200 and HTML, as by the real web application.
-        extern_ids_ignored: The search ignores `externIds`, as one integration claims of the real server.
-        lead_ids_ignored: The search and the actions ignore `leadIds`: an action changes all leads of the campaign.
+        strict_leads: Fields of a lead must have the documented types and must not be empty. If false, scalars of other
+            types, nulls and empty strings are accepted, as the real server most likely does (reference, section 5).
+        personality: What the sandbox does where the reference does not know what the server does.
         faults: The fault script at the start.
     """
 
@@ -59,8 +61,8 @@ class SandboxConfig:
     max_body_bytes: int | None = None
     e164: bool = False
     html_for_unknown_paths: bool = False
-    extern_ids_ignored: bool = False
-    lead_ids_ignored: bool = False
+    strict_leads: bool = False
+    personality: Personality = NAMED[REFERENCE]
     faults: tuple[Rule, ...] = ()
 
     @classmethod
@@ -73,7 +75,12 @@ class SandboxConfig:
         values = read_object({} if raw is None else raw, _FIELDS, "the sandbox config")
         if not values["api"]:
             raise ConfigError("the sandbox config.api must name v1, legacy, or both")
-        return cls(**values)
+        ignored = {
+            point: False
+            for point, name in (("extern_ids_heeded", "extern_ids_ignored"), ("lead_ids_heeded", "lead_ids_ignored"))
+            if values.pop(name)
+        }
+        return cls(**{**values, "personality": replace(values["personality"], **ignored)})
 
     def account(self, account_id: str) -> Account | None:
         """The account with that id, or None. The server does not accept `~` as an id (reference, section 2)."""
@@ -91,6 +98,9 @@ _FIELDS = {
     "max_body_bytes": Field(maybe(whole(1)), None),
     "e164": Field(flag, False),
     "html_for_unknown_paths": Field(flag, False),
+    "strict_leads": Field(flag, False),
+    "personality": Field(read_personality, NAMED[REFERENCE]),
+    # Two points of the personality that also have a name of their own.
     "extern_ids_ignored": Field(flag, False),
     "lead_ids_ignored": Field(flag, False),
     "faults": Field(read_rules, ()),

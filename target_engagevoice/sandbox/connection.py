@@ -7,6 +7,7 @@ password. This one reads the whole request, runs the application, writes the ans
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import socket
 import struct
@@ -19,13 +20,15 @@ from werkzeug.test import run_wsgi_app
 
 from target_engagevoice.sandbox import dates
 from target_engagevoice.sandbox.answers import NORMAL_DELIVERY, Delivery
-from target_engagevoice.sandbox.application import DELIVERY
+from target_engagevoice.sandbox.application import DELIVERY, NODE_OFFSET
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import IO
 
     from _typeshed.wsgi import WSGIEnvironment
+
+    from target_engagevoice.sandbox.personality import Personality
 
 JOIN_SECONDS = 10.0
 SERVER = "engagevoice-sandbox"
@@ -73,6 +76,8 @@ class Handler(WSGIRequestHandler):
 
     connections: ClassVar[Connections]
     clock: ClassVar[Callable[[], float]]
+    personality: ClassVar[Personality]
+    requests: ClassVar[Iterator[int]]
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -92,10 +97,15 @@ class Handler(WSGIRequestHandler):
         if not self._read_body(environ):
             self.close_connection = True
             return
+        offsets = self.personality.node_offsets
+        offset = offsets[next(self.requests) % len(offsets)]
+        environ[NODE_OFFSET] = offset
         deliveries: list[Delivery] = []
         environ[DELIVERY] = deliveries  # a list, because the application gets a copy of the environment
         parts, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
-        self._deliver(status, list(headers.items()), b"".join(parts), deliveries[0] if deliveries else NORMAL_DELIVERY)
+        self._deliver(
+            status, list(headers.items()), b"".join(parts), deliveries[0] if deliveries else NORMAL_DELIVERY, offset
+        )
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """The `Date` header, by the clock of the sandbox."""
@@ -123,7 +133,9 @@ class Handler(WSGIRequestHandler):
         environ["CONTENT_LENGTH"] = str(len(body))
         return True
 
-    def _deliver(self, status: str, headers: list[tuple[str, str]], body: bytes, delivery: Delivery) -> None:
+    def _deliver(
+        self, status: str, headers: list[tuple[str, str]], body: bytes, delivery: Delivery, offset: float
+    ) -> None:
         if delivery.delay:
             self.connections.closing.wait(delivery.delay)
         if delivery.hang_up or self.connections.closing.is_set():
@@ -136,15 +148,24 @@ class Handler(WSGIRequestHandler):
             self.close_connection = True
         if self.command == "HEAD":
             body = b""
-        lines = [("Server", SERVER), ("Date", self.date_time_string()), *headers]
+        lines = [("Server", SERVER), *headers]
+        if self.personality.date_offset is not None:
+            at = type(self).clock() + offset + self.personality.date_offset
+            lines.insert(1, ("Date", dates.header(at)))
         head = "".join(f"{name}: {value}\r\n" for name, value in lines)
         # In one piece: the second of two small writes would wait until the client acknowledges the first.
         self.wfile.write(f"{self.protocol_version} {status}\r\n{head}\r\n".encode("latin-1") + body)
 
 
-def handler_for(connections: Connections, clock: Callable[[], float]) -> type[Handler]:
-    """The handler class of one server."""
-    return type("SandboxHandler", (Handler,), {"connections": connections, "clock": staticmethod(clock)})
+def handler_for(connections: Connections, clock: Callable[[], float], personality: Personality) -> type[Handler]:
+    """The handler class of one server. Its nodes serve the requests in turn."""
+    own = {
+        "connections": connections,
+        "clock": staticmethod(clock),
+        "personality": personality,
+        "requests": itertools.count(),
+    }
+    return type("SandboxHandler", (Handler,), own)
 
 
 def _reset(connection: socket.socket) -> None:

@@ -13,6 +13,11 @@ def shown(at: float) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{round(moment.microsecond / 1000):03d}+0000"
 
 
+def whole_seconds(at: float) -> str:
+    """Epoch seconds as the API's date, without milliseconds."""
+    return f"{datetime.fromtimestamp(int(at), timezone.utc):%Y-%m-%dT%H:%M:%S}+0000"
+
+
 def round_down(at: float) -> float:
     """Epoch seconds cut to the millisecond that the API shows, so that dates read back compare equal."""
     return int(at * 1000) / 1000
@@ -31,6 +36,15 @@ def read(text: str) -> float:
     if "." in offset:
         return datetime.strptime(offset, "%Y-%m-%dT%H:%M:%S.%f%z").timestamp()
     return datetime.strptime(offset, "%Y-%m-%dT%H:%M:%S%z").timestamp()
+
+
+def read_local(text: str) -> float:
+    """Epoch seconds of a date whose offset is ignored, as if its time were UTC.
+
+    Raises:
+        ValueError: It is not a date.
+    """
+    return read(re.sub(r"(Z|[+-]\d{2}:?\d{2})$", "", text))
 
 
 def header(at: float) -> str:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 SIMPLE = "SIMPLE"
 STRATEGIC = "STRATEGIC"
 DIAL_MODES = ("PREVIEW", "CLICK_TO_TALK", "PREDICTIVE", "POWER", "TCPA_SAFE_MODE")
+SCRUB_OPTIONS = ("DO_NOT_SCRUB", "INTERNAL_AND_NATIONAL", "INTERNAL_ONLY", "CELLULAR_AND_INTERNAL", "CELLULAR_ONLY")
+INTERNAL_SCRUBS = frozenset({"INTERNAL_AND_NATIONAL", "INTERNAL_ONLY", "CELLULAR_AND_INTERNAL"})
+"""The scrub options under which the account's own do-not-call list counts (reference, section 5)."""
+
 PERSONA_LABELS = ("Mobile", "Home", "Work")
 
 
@@ -40,6 +44,7 @@ class Campaign:
         persona_labels: The labels `personaPhoneConfig` may use.
         start_date: `startDate`, as typed.
         end_date: `endDate`, as typed.
+        dnc_scrub_option: `dncScrubOption`: which do-not-call lists a load is scrubbed against.
     """
 
     campaign_id: int
@@ -50,6 +55,7 @@ class Campaign:
     persona_labels: tuple[str, ...] = PERSONA_LABELS
     start_date: str = "2026-01-01T00:00:00.000+0000"
     end_date: str = "2099-12-31T00:00:00.000+0000"
+    dnc_scrub_option: str = "INTERNAL_AND_NATIONAL"
 
     def shown(self, group: DialGroup) -> dict[str, Any]:
         """The campaign as `GET …/campaigns` returns it."""
@@ -63,7 +69,7 @@ class Campaign:
             "endDate": self.end_date,
             "callerId": "6505550100",
             "countryId": "USA",
-            "dncScrubOption": "STANDARD",
+            "dncScrubOption": self.dnc_scrub_option,
             "maxPasses": 0,
             **{f"{day}Sched": "08002100" for day in days},
             **{f"aux{position}Label": f"Aux {position}" for position in range(1, 6)},
@@ -99,6 +105,18 @@ class DialGroup:
 
 
 @dataclass(frozen=True)
+class DncTag:
+    """A tag of the do-not-call list, which groups its entries."""
+
+    tag_id: int
+    label: str
+
+
+GLOBAL_TAG = DncTag(0, "GLOBAL")
+"""The tag of the whole account, which every account has. An entry without a tag has this one."""
+
+
+@dataclass(frozen=True)
 class Account:
     """A sub-account, which the operations name (reference, section 2, "Account id")."""
 
@@ -106,15 +124,28 @@ class Account:
     name: str
     main_account_id: str
     dial_groups: tuple[DialGroup, ...] = ()
+    own_dnc_tags: tuple[DncTag, ...] = ()
 
-    def shown(self) -> dict[str, Any]:
-        """The account as `GET …/accounts` returns it: ids are strings."""
-        return {
+    def shown(self, *, e164: bool | None = None) -> dict[str, Any]:
+        """The account as `GET …/accounts` returns it: ids are strings.
+
+        Args:
+            e164: Whether the account is in E.164 mode; None when the answer does not say so.
+        """
+        row: dict[str, Any] = {
             "accountId": self.account_id,
             "accountName": self.name,
             "mainAccountId": self.main_account_id,
-            "accountType": "SUB_ACCOUNT",
         }
+        if e164 is not None:
+            row["enableIntlOutbound"] = e164
+            row["mainAccount"] = {"mainAccountId": self.main_account_id, "enablePhoneNumbersI18n": e164}
+        return row
+
+    @property
+    def dnc_tags(self) -> tuple[DncTag, ...]:
+        """The tags of its do-not-call list."""
+        return (GLOBAL_TAG, *self.own_dnc_tags)
 
     def campaigns(self) -> Iterator[Campaign]:
         """Every campaign of every dial group."""
@@ -187,6 +218,7 @@ def _read_account(raw: Any, where: str) -> Account:
         values["accountName"] or f"Account {account_id}",
         values["mainAccountId"] or account_id,
         values["dialGroups"],
+        values["dncTags"],
     )
 
 
@@ -212,7 +244,13 @@ def _read_campaign(raw: Any, where: str) -> Campaign:
         values["personaLabels"],
         values["startDate"],
         values["endDate"],
+        values["dncScrubOption"],
     )
+
+
+def _read_tag(raw: Any, where: str) -> DncTag:
+    values = read_object(raw, {"dncTagId": Field(whole(1)), "dncTagLabel": Field(text)}, where)
+    return DncTag(values["dncTagId"], values["dncTagLabel"])
 
 
 _CAMPAIGN = {
@@ -224,6 +262,7 @@ _CAMPAIGN = {
     "personaLabels": Field(many(text), PERSONA_LABELS),
     "startDate": Field(text, Campaign.start_date),
     "endDate": Field(text, Campaign.end_date),
+    "dncScrubOption": Field(choice(*SCRUB_OPTIONS), Campaign.dnc_scrub_option),
 }
 _GROUP = {
     "dialGroupId": Field(identifier),
@@ -237,4 +276,5 @@ _ACCOUNT = {
     "accountName": Field(text, None),
     "mainAccountId": Field(identifier, None),
     "dialGroups": Field(many(_read_group), ()),
+    "dncTags": Field(many(_read_tag), ()),
 }

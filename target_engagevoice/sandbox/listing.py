@@ -19,12 +19,12 @@ LEAD_PHONE_LABEL = "Leadphone"
 
 def accounts(call: Call) -> Answer:
     """`GET …/accounts`: the sub-accounts that the user has access to."""
-    return Answer.of([account.shown() for account in call.state.config.accounts])
+    return Answer.of([account.shown(e164=_mode(call)) for account in call.state.config.accounts])
 
 
 def account(call: Call) -> Answer:
     """`GET …/accounts/{accountId}`; 403 for one that the user has no access to."""
-    return Answer.of(call.account.shown())
+    return Answer.of(call.account.shown(e164=_mode(call)))
 
 
 def dial_groups(call: Call) -> Answer:
@@ -90,6 +90,11 @@ def every_list(db: Connection) -> list[dict[str, Any]]:
         }
         for row in db.execute("SELECT * FROM lists ORDER BY list_id")
     ]
+
+
+def _mode(call: Call) -> bool | None:
+    config = call.state.config
+    return config.e164 if config.personality.account_mode_shown else None
 
 
 def _dial_group(call: Call) -> DialGroup:

@@ -98,7 +98,7 @@ class Sandbox:
                 0,
                 application.create(state),
                 threaded=True,
-                request_handler=handler_for(self._connections, self._clock),
+                request_handler=handler_for(self._connections, self._clock, self.config.personality),
                 fd=listener.fileno(),
             )
         self._store.open()

@@ -112,23 +112,26 @@ def login_legacy(call: Call) -> Answer:
 
 
 def make_api_token(call: Call) -> Answer:
-    """`POST {base_url}/api/v1/admin/token`: a permanent API token, as plain text (a guess)."""
-    with call.state.store.transaction() as db:
-        token = tokens.issue(db, Kind.PERMANENT, call.owner, call.now + tokens.PERMANENT_SECONDS)
+    """`POST {base_url}/api/v1/admin/token`: a permanent API token, as plain text."""
     # RingCentral's Python wrapper uses the raw body as the token; its Node.js wrapper accepts text and JSON.
-    return Answer(HTTPStatus.OK, token.encode(), TEXT)
+    return Answer(HTTPStatus.OK, _permanent(call).encode(), TEXT)
 
 
-def list_api_tokens(_call: Call) -> Answer:
-    """`GET {base_url}/api/v1/admin/token`: an empty list, as only digests are kept; old wrappers then make a token."""
-    return Answer.of([])
+def list_api_tokens(call: Call) -> Answer:
+    """`GET {base_url}/api/v1/admin/token`: an array with a new permanent token: the store keeps digests only."""
+    return Answer.of([_permanent(call)])
 
 
 def revoke_api_token(call: Call) -> Answer:
     """`DELETE {base_url}/api/v1/admin/token/{token}`: the token is not valid any more."""
     with call.state.store.transaction() as db:
         tokens.expire(db, call.path["api_token"])
-    return Answer.of(True)
+    return Answer(HTTPStatus.OK, b"true", TEXT)
+
+
+def _permanent(call: Call) -> str:
+    with call.state.store.transaction() as db:
+        return tokens.issue(db, Kind.PERMANENT, call.owner, call.now + tokens.PERMANENT_SECONDS)
 
 
 def _engage(db: Connection, call: Call, owner: str, *, refreshable: bool) -> Answer:
@@ -136,18 +139,18 @@ def _engage(db: Connection, call: Call, owner: str, *, refreshable: bool) -> Ans
     again: dict[str, Any] = {}
     if refreshable:
         again["refreshToken"] = tokens.issue(db, Kind.REFRESH, owner, call.now + tokens.REFRESH_SECONDS)
+    accounts = _accounts(call) if call.state.config.personality.agent_details else []
     return Answer.of(
         {
             "accessToken": access,
             **again,
             "tokenType": "Bearer",
             "platformId": "sandbox",
-            "mainAccountId": int(call.state.config.accounts[0].main_account_id),
+            "mainAccountId": call.state.config.accounts[0].main_account_id,
             "adminId": 1,
-            "adminUserId": 1,
-            "admin": True,
-            "agent": True,
-            "agentDetails": [{"agentId": 1, **account} for account in _accounts(call)],
+            "isAdminPasswordReset": False,
+            "ssoLogin": False,
+            "agentDetails": [{"agentId": 1, **account} for account in accounts],
         }
     )
 

@@ -77,7 +77,10 @@ ALTER TABLE requests ADD COLUMN answered INTEGER
 """
 """Columns for the page: the counts of each load, and more about each request. Loads before them have no duplicates."""
 
-STEPS = (SCHEMA, LOADS)
+ARRIVED = "ALTER TABLE leads ADD COLUMN arrived REAL"
+"""When a lead was stored by the clock of the sandbox; `loaded` is by the clock of a node, which may differ."""
+
+STEPS = (SCHEMA, LOADS, ARRIVED)
 """The migrations from each version of the schema to the next, starting with an empty file. They are split at `;`."""
 
 SCHEMA_VERSION = len(STEPS)

@@ -48,6 +48,7 @@ SEARCH_FAULTS: Sequence[dict[str, Any]] = [
 ]
 
 SANDBOX: Mapping[str, Any] = {
+    "strict_leads": True,
     "accounts": [
         {
             "accountId": "99990001",

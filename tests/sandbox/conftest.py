@@ -19,7 +19,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def sandbox(clock: FakeClock) -> Iterator[Sandbox]:
-    with Sandbox(clock=clock.time) as running:
+    with Sandbox(clock=clock.time, config={"strict_leads": True}) as running:
         yield running
 
 

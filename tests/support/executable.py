@@ -248,7 +248,7 @@ def run_program(
 def serving(*faults: dict[str, Any], **config: Any) -> Iterator[Sandbox]:
     """A sandbox in this process, without rate limits and search delay unless told otherwise."""
     swift = {"search_delay_seconds": 0, "rate_limits": {"load": [], "search": []}}
-    with Sandbox(config={**swift, **config}) as sandbox:
+    with Sandbox(config={"strict_leads": True, **swift, **config}) as sandbox:
         sandbox.faults(list(faults))
         yield sandbox
 

@@ -196,7 +196,7 @@ class _Kept:
     def __init__(self, config: dict[str, Any] | None) -> None:
         self.clock = FakeClock()
         self.busy = False
-        self.sandbox = Sandbox(store=None, config=config, clock=self._time)
+        self.sandbox = Sandbox(store=None, config={"strict_leads": True, **(config or {})}, clock=self._time)
         self.sandbox.start()
 
     def _time(self) -> float:
@@ -233,7 +233,7 @@ def _kept(config: dict[str, Any] | None) -> Iterator[tuple[Sandbox, FakeClock]]:
 @contextmanager
 def _own(config: dict[str, Any] | None) -> Iterator[tuple[Sandbox, FakeClock]]:
     clock = FakeClock()
-    with Sandbox(store=None, config=config, clock=clock.time) as sandbox:
+    with Sandbox(store=None, config={"strict_leads": True, **(config or {})}, clock=clock.time) as sandbox:
         yield sandbox, clock
 
 
