@@ -29,11 +29,19 @@ class Delivery:
         delay: Seconds to wait before the first byte, or before closing the connection.
         hang_up: No answer is sent: `"reset"` closes the connection with a TCP reset, `"close"` without one.
         send_only: Send just this many bytes of the body under the full `Content-Length`, then close.
+        seconds_per_byte: Send the body byte by byte, with so many seconds between them.
+        padding_megabytes: Send so many megabytes of spaces after the body.
+        gzip: Send body and padding compressed.
+        date: The `Date` header; None for the time of the server.
     """
 
     delay: float = 0.0
     hang_up: str | None = None
     send_only: int | None = None
+    seconds_per_byte: float = 0.0
+    padding_megabytes: int = 0
+    gzip: bool = False
+    date: str | None = None
 
 
 NORMAL_DELIVERY = Delivery()

@@ -6,6 +6,7 @@ Besides the API it serves `/sandbox/…` for tests and the page at `/`.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,16 @@ if TYPE_CHECKING:
 DELIVERY = "sandbox.delivery"
 """Key of a list in the WSGI environment. An application adds to it how the answer is sent, unless normally."""
 
+LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?", re.IGNORECASE)
+"""The `Host` of a request to this machine. A web site whose name resolves to this machine (DNS rebinding) sends its
+own name, and could otherwise read the leads."""
+
+FOREIGN_HOST = Answer(
+    HTTPStatus.FORBIDDEN,
+    b"The sandbox is served under loopback names only: use http://127.0.0.1 with its port.\n",
+    "text/plain; charset=utf-8",
+)
+
 NODE_OFFSET = "sandbox.node_offset"
 """Key in the WSGI environment: seconds that the clock of the node that serves the request is ahead."""
 
@@ -59,6 +70,7 @@ def create(state: SandboxState) -> Flask:
 def _application(state: SandboxState) -> Flask:
     app = Flask("target_engagevoice.sandbox", static_folder=None)
     app.url_map.strict_slashes = False
+    app.before_request(_refuse_foreign_hosts)
     for endpoint in ENDPOINTS:
         for rule in endpoint.rules(state.config.api):
             _add(app, endpoint.method, rule, _api_view(state, endpoint))
@@ -68,6 +80,12 @@ def _application(state: SandboxState) -> Flask:
     add_pages(app, state)
     app.register_error_handler(Exception, lambda error: _response(_failure(state, error)))
     return app
+
+
+def _refuse_foreign_hosts() -> Response | None:
+    """Refuse a request whose `Host` is not a loopback name. A client without the header is no browser."""
+    host = request.headers.get("Host")
+    return None if host is None or LOOPBACK.fullmatch(host) else _response(FOREIGN_HOST)
 
 
 def all_leads(db: Connection, campaign_id: str | None) -> list[dict[str, Any]]:

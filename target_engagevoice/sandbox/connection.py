@@ -6,6 +6,7 @@ password. This one reads the whole request, runs the application, writes the ans
 
 from __future__ import annotations
 
+import gzip
 import io
 import itertools
 import os
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from target_engagevoice.sandbox.personality import Personality
 
 JOIN_SECONDS = 10.0
+MEGABYTE = 1_000_000
 SERVER = "engagevoice-sandbox"
 
 
@@ -148,13 +150,38 @@ class Handler(WSGIRequestHandler):
             self.close_connection = True
         if self.command == "HEAD":
             body = b""
-        lines = [("Server", SERVER), *headers]
-        if self.personality.date_offset is not None:
-            at = type(self).clock() + offset + self.personality.date_offset
-            lines.insert(1, ("Date", dates.header(at)))
+        body, padding = _encoded(body, delivery)
+        if delivery.gzip or padding:
+            # Send the length of what follows: werkzeug has set that of the plain body.
+            headers = [(name, value) for name, value in headers if name != "Content-Length"]
+            headers.append(("Content-Length", str(len(body) + len(padding) * delivery.padding_megabytes)))
+        if delivery.gzip:
+            headers.append(("Content-Encoding", "gzip"))
+        lines = [("Server", SERVER), *self._date(delivery, offset), *headers]
         head = "".join(f"{name}: {value}\r\n" for name, value in lines)
         # In one piece: the second of two small writes would wait until the client acknowledges the first.
-        self.wfile.write(f"{self.protocol_version} {status}\r\n{head}\r\n".encode("latin-1") + body)
+        start = f"{self.protocol_version} {status}\r\n{head}\r\n".encode("latin-1")
+        if delivery.seconds_per_byte:
+            self._trickle(start, body, delivery.seconds_per_byte)
+        else:
+            self.wfile.write(start + body)
+        for _ in range(delivery.padding_megabytes):
+            self.wfile.write(padding)
+
+    def _date(self, delivery: Delivery, offset: float) -> list[tuple[str, str]]:
+        if delivery.date is not None:
+            return [("Date", delivery.date)]
+        if self.personality.date_offset is None:
+            return []
+        return [("Date", dates.header(type(self).clock() + offset + self.personality.date_offset))]
+
+    def _trickle(self, start: bytes, body: bytes, seconds: float) -> None:
+        self.wfile.write(start)
+        for position in range(len(body)):
+            if self.connections.closing.wait(seconds):
+                self.close_connection = True
+                return
+            self.wfile.write(body[position : position + 1])
 
 
 def handler_for(connections: Connections, clock: Callable[[], float], personality: Personality) -> type[Handler]:
@@ -166,6 +193,15 @@ def handler_for(connections: Connections, clock: Callable[[], float], personalit
         "requests": itertools.count(),
     }
     return type("SandboxHandler", (Handler,), own)
+
+
+def _encoded(body: bytes, delivery: Delivery) -> tuple[bytes, bytes]:
+    """The body, and a megabyte of padding, as they are sent.
+
+    Compressed, each is a gzip member of its own: a gzip stream may have many, so a gigabyte needs no memory here.
+    """
+    padding = b" " * MEGABYTE if delivery.padding_megabytes else b""
+    return (gzip.compress(body), gzip.compress(padding)) if delivery.gzip else (body, padding)
 
 
 def _reset(connection: socket.socket) -> None:

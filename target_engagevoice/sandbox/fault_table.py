@@ -7,7 +7,7 @@ options of its rule, `extern_ids` included, and the request.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -112,6 +112,29 @@ def _truncate(_options: Options, request: FaultedRequest) -> Answer:
     return answer.delivered(Delivery(send_only=len(answer.body) // 2))
 
 
+def _answer(options: Options, request: FaultedRequest) -> Answer:
+    """Do the request unless `stored` is false; then the answer is a failure."""
+    return _perform(request) if options["stored"] else Answer.of(GENERAL_FAILURE)
+
+
+def _trickle(options: Options, request: FaultedRequest) -> Answer:
+    return _answer(options, request).delivered(Delivery(seconds_per_byte=options["seconds"]))
+
+
+def _giant(*, gzip: bool) -> Callable[[Options, FaultedRequest], Answer]:
+    def apply(options: Options, request: FaultedRequest) -> Answer:
+        return _answer(options, request).delivered(Delivery(padding_megabytes=options["megabytes"], gzip=gzip))
+
+    return apply
+
+
+def _headers(options: Options, request: FaultedRequest) -> Answer:
+    answer = _answer(options, request)
+    if options["retry_after"] is not None:
+        answer = replace(answer, headers=(*answer.headers, ("Retry-After", options["retry_after"])))
+    return answer.delivered(Delivery(date=options["date"]))
+
+
 def _garbage(options: Options, request: FaultedRequest) -> Answer:
     complete = _perform(request) if options["stored"] else Answer.of({**GENERAL_FAILURE, "message": ""})
     return Answer(body=complete.body[: max(1, len(complete.body) // 2)])
@@ -152,6 +175,7 @@ def _delay(options: Options, request: FaultedRequest) -> Answer:
 
 _SECONDS = {"seconds": Field(number(0, 86_400), HANG_SECONDS)}
 _STORED = {"stored": Field(flag, True)}
+_MEGABYTES = {"megabytes": Field(whole(1, 100_000), 1000), **_STORED}
 _STATUS = {
     "status": Field(whole(200, 599)),
     "retry_after": Field(maybe(lambda raw, where: text(str(raw), where)), None),
@@ -201,10 +225,35 @@ FAULTS: Mapping[str, Fault] = {
         _with_effect(lambda options: FaultEffect(not_inserted=options["not_inserted"])),
         {"not_inserted": Field(whole(0), 1)},
     ),
-    "created_empty": Fault(
-        "the request is done, and answered by 201 without a body", _instead(Answer(HTTPStatus.CREATED, content_type=""))
+    "no_content": Fault(
+        "the request is done unless `stored` is false, and answered by 204",
+        _instead(Answer(HTTPStatus.NO_CONTENT, content_type="")),
+        _STORED,
     ),
-    "empty_object": Fault("the request is done, and answered by 200 with `{}`", _instead(Answer.of({}))),
+    "trickle": Fault(
+        "the answer comes byte by byte, one every `seconds`; the request is done unless `stored` is false",
+        _trickle,
+        {"seconds": Field(number(0, 86_400), 1.0), **_STORED},
+    ),
+    "giant": Fault(
+        "the answer is followed by `megabytes` of spaces; the request is done unless `stored` is false",
+        _giant(gzip=False),
+        _MEGABYTES,
+    ),
+    "gzip_bomb": Fault("as `giant`, compressed with gzip to a thousandth", _giant(gzip=True), _MEGABYTES),
+    "headers": Fault(
+        "the answer has `date` and `retry_after` as its headers; the request is done unless `stored` is false",
+        _headers,
+        {"date": Field(maybe(text), None), "retry_after": Field(maybe(text), None), **_STORED},
+    ),
+    "created_empty": Fault(
+        "the request is done unless `stored` is false, and answered by 201 without a body",
+        _instead(Answer(HTTPStatus.CREATED, content_type="")),
+        _STORED,
+    ),
+    "empty_object": Fault(
+        "the request is done unless `stored` is false, and answered by 200 with `{}`", _instead(Answer.of({})), _STORED
+    ),
     "reject": Fault(
         "the leads of `extern_ids` come back as rejected rows with `message`",
         _with_effect(lambda options: FaultEffect(reject_ids=options["extern_ids"], message=options["message"])),

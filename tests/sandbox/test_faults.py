@@ -83,6 +83,71 @@ def test_a_truncated_answer_ends_before_its_length(client: Client) -> None:
 
 
 @pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize(
+    ("do", "status", "text"), [("created_empty", 201, ""), ("empty_object", 200, "{}"), ("no_content", 204, "")]
+)
+def test_an_answer_without_counts_says_nothing_about_what_is_stored(
+    client: Client, do: str, status: int, text: str, kept: bool
+) -> None:
+    script(client, do, stored=kept)
+    answer = client.load(leads(2))
+    assert (answer.status_code, answer.text) == (status, text)
+    assert stored(client) == (2 if kept else 0)
+
+
+@pytest.mark.parametrize("status", [400, 408, 425])
+def test_a_refusal_can_come_after_the_leads_are_stored(client: Client, status: int) -> None:
+    script(client, "status", status=status, stored=True)
+    assert client.load(leads(2)).status_code == status
+    assert stored(client) == 2
+
+
+def test_an_answer_can_come_byte_by_byte(client: Client) -> None:
+    script(client, "trickle", seconds=0.001)
+    began = time.perf_counter()
+    answer = client.load(leads(2))
+    assert answer.json()["leadsInserted"] == 2
+    assert time.perf_counter() - began >= 0.001 * len(answer.content)
+    script(client, "trickle", seconds=0.01, stored=False)
+    assert client.load(leads(2)).json()["processingStatus"] == "GENERAL_FAILURE"
+    assert stored(client) == 2
+
+
+def test_a_trickle_ends_with_the_sandbox(clock: FakeClock) -> None:
+    with Sandbox(clock=clock.time) as sandbox, Client(sandbox) as client:
+        sandbox.faults([{"on": "accounts", "do": "trickle"}])
+        url = f"{sandbox.base_url}/api/v1/admin/accounts"
+        with client.session.get(url, timeout=30, stream=True) as answer:
+            assert answer.raw.read(1) == b"["
+            began = time.perf_counter()
+            sandbox.stop()
+            assert time.perf_counter() - began < 5
+
+
+@pytest.mark.parametrize(("do", "sent"), [("giant", 3_000_000), ("gzip_bomb", 20_000)])
+def test_an_answer_can_be_very_large(client: Client, do: str, sent: int) -> None:
+    script(client, do, megabytes=3)
+    url = f"{client.sandbox.base_url}/api/v1/admin/accounts/{ACCOUNT}/campaigns/{RENEWALS}/leadLoader/direct"
+    answer = client.session.post(url, json={"uploadLeads": leads(2)}, timeout=30)
+    assert len(answer.content) > 3_000_000
+    assert answer.json()["leadsInserted"] == 2
+    length = int(answer.headers["Content-Length"])
+    assert length < sent if do == "gzip_bomb" else length == len(answer.content)
+    assert client.load(leads(1)).status_code == 200, "the connection survives"
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 GMT", "Thu, 01 Jan 0001 00:00:00 GMT", "yesterday"])
+def test_headers_can_be_out_of_range(client: Client, date: str) -> None:
+    script(client, "headers", date=date, retry_after="99999999999999")
+    answer = client.load(leads(2))
+    assert (answer.status_code, answer.headers["Date"]) == (200, date)
+    assert answer.headers["Retry-After"] == "99999999999999"
+    assert stored(client) == 2
+    script(client, "headers")
+    assert client.load(leads(1)).headers["Date"] == "Thu, 01 Jan 2026 00:00:00 GMT"
+
+
+@pytest.mark.parametrize("kept", [True, False])
 def test_garbage_is_json_cut_in_the_middle(client: Client, kept: bool) -> None:
     script(client, "garbage", stored=kept)
     answer = client.load(leads(2))

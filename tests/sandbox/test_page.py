@@ -53,8 +53,26 @@ def test_the_page_accepts_all_loopback_names(sandbox: Sandbox, host: str) -> Non
     assert fetch(sandbox, "/", host).status_code == 200
 
 
-def test_the_api_takes_any_host_as_before(client: Client) -> None:
-    assert client.admin("GET", "", headers={"Host": "ringcx.example"}).status_code == 200
+@pytest.mark.parametrize("host", ["ringcx.example", "127.0.0.1.evil.example"])
+def test_the_api_refuses_foreign_host_headers(client: Client, host: str) -> None:
+    client.load(leads(1))
+    before = client.sandbox.requests()
+    headers = {"Host": host}
+    answers = [
+        client.admin("GET", "", headers=headers),
+        client.admin("POST", f"/{ACCOUNT}/campaignLeads/leadSearch", json={}, headers=headers),
+        client.admin("POST", f"/{ACCOUNT}/campaigns/{RENEWALS}/leadLoader/direct", json={}, headers=headers),
+        client.session.get(f"{client.sandbox.origin}/sandbox/leads", headers=headers, timeout=30),
+        client.session.post(f"{client.sandbox.origin}/sandbox/faults", json=[], headers=headers, timeout=30),
+    ]
+    assert {answer.status_code for answer in answers} == {403}
+    assert all("id-0" not in answer.text for answer in answers)
+    assert client.sandbox.requests() == before
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8080", "[::1]", "127.0.0.1:1"])
+def test_the_api_accepts_all_loopback_names(client: Client, host: str) -> None:
+    assert client.admin("GET", "", headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize("path", [*PAGES, *ASSETS, "/page/nowhere"])
