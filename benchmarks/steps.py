@@ -224,10 +224,8 @@ def _phones(read: Sequence[Mapping[str, Any]]) -> Step:
     texts = [text for record in read for text in (record[mobile], record[landline]) if text is not None]
     policy, in_full = PhonePolicy(), PhonePolicy()
     vars(in_full)["plain"] = _ignore  # reads no number, so that each is read by the library
-    dialled = policy.dialled
-    return Step(
-        "phones", lambda: [dialled(text) for text in texts], lambda: [in_full.normalise(text) for text in texts]
-    )
+    dialed = policy.dialed
+    return Step("phones", lambda: [dialed(text) for text in texts], lambda: [in_full.normalize(text) for text in texts])
 
 
 def _ledger(ledger: Ledger, leads: Sequence[Lead]) -> None:

@@ -62,7 +62,7 @@ SCHEMA: dict[str, Any] = {
 
 
 def record(number: int, draw: random.Random, campaigns: Sequence[str]) -> dict[str, Any]:
-    """One record, which becomes a lead: it is not deleted, may be called, and has a phone that can be dialled.
+    """One record, which becomes a lead: it is not deleted, may be called, and has a phone that can be dialed.
 
     Args:
         number: From 0; makes the `Id`, and chooses the campaign in turn.

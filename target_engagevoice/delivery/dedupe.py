@@ -87,7 +87,7 @@ class Dedupe:
         accepted = self._ledger.accepted(campaign_id, extern_ids)
         candidates = self._ledger.replay_candidates(stream, campaign_id, extern_ids)
         moves = moving and self.policy.move is not None
-        elsewhere = self._dialled(stream, extern_ids, besides=campaign_id) if moves else set()
+        elsewhere = self._dialed(stream, extern_ids, besides=campaign_id) if moves else set()
         if not accepted and not candidates and not elsewhere:
             return Comparison(to_load=leads)
         result = Comparison()
@@ -127,7 +127,7 @@ class Dedupe:
         """
         extern_ids = [buffered.extern_id for buffered in retirements]
         candidates = self._ledger.replay_candidates(stream, None, extern_ids)
-        dialled = self._dialled(stream, extern_ids) if candidates else set()
+        dialed = self._dialed(stream, extern_ids) if candidates else set()
         result = RetirementComparison()
         for each in retirements:
             extern_id = each.extern_id
@@ -139,7 +139,7 @@ class Dedupe:
             ]
             if any(version.accepted for version in later):
                 result.ambiguous.append((each, frozenset(version.digest for version in later)))
-            elif mark is None or extern_id in dialled or self._is_to_list(each.flagged):
+            elif mark is None or extern_id in dialed or self._is_to_list(each.flagged):
                 result.to_retire.append(each)
                 if history is not None:
                     history.retire()
@@ -188,7 +188,7 @@ class Dedupe:
         change = self.policy.change or last.is_unknown or (last.retired is not None and same)
         (result.to_change if change else result.to_load).append(buffered)
 
-    def _dialled(self, stream: str, extern_ids: Sequence[str], besides: str | None = None) -> set[str]:
+    def _dialed(self, stream: str, extern_ids: Sequence[str], besides: str | None = None) -> set[str]:
         """Which of these leads are, or may be, in the dialer of a campaign besides one."""
         held = self._ledger.leads.locate(stream, extern_ids)
         return {each.extern_id for each in held if each.in_dialer and each.campaign_id != besides}

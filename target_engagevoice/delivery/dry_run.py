@@ -54,7 +54,7 @@ class DryRun:
 
     def count_retirements(self, batch: RetireBatch) -> None:
         """Count the leads that these records would retire, and the phones they would list."""
-        self._count_dialled(batch.stream, [each.extern_id for each in batch.retirements])
+        self._count_dialed(batch.stream, [each.extern_id for each in batch.retirements])
         for each in batch.retirements:
             if each.flagged.phones:
                 new = {phone.digest for phone in each.flagged.phones}
@@ -63,9 +63,9 @@ class DryRun:
 
     def count_moves(self, batch: MoveBatch) -> None:
         """Count the campaigns in which these leads would be retired: all but the one they go to."""
-        self._count_dialled(batch.stream, [each.extern_id for each in batch.leads], stays=batch.campaign.campaign_id)
+        self._count_dialed(batch.stream, [each.extern_id for each in batch.leads], stays=batch.campaign.campaign_id)
 
-    def _count_dialled(self, stream: str, extern_ids: Sequence[str], stays: str | None = None) -> None:
+    def _count_dialed(self, stream: str, extern_ids: Sequence[str], stays: str | None = None) -> None:
         for held in self._leads.locate(stream, extern_ids):
             campaign = self._directory.by_id(held.campaign_id)
             if held.in_dialer and held.campaign_id != stays and campaign is not None:

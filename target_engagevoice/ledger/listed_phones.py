@@ -50,5 +50,5 @@ class ListedPhones:
 
 def _dialed_numbers(lead: Lead) -> list[str]:
     """A STRATEGIC campaign also dials the phones under its labels."""
-    labelled: Mapping[str, str] = lead.fields.get(PERSONA_PHONES, {})
-    return [*(lead.phone or "").split("|"), *labelled.values()]
+    labeled: Mapping[str, str] = lead.fields.get(PERSONA_PHONES, {})
+    return [*(lead.phone or "").split("|"), *labeled.values()]

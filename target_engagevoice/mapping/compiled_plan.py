@@ -10,8 +10,8 @@ map; November 2026). For four lead fields the function is
         get = record.get
         text0 = get('MobilePhone')
         if text0 is None: text0 = get('Phone')
-        number0 = dialled0(text0) if type(text0) is str else None
-        phone = number0 or numbers_of(record)[0].dialled
+        number0 = dialed0(text0) if type(text0) is str else None
+        phone = number0 or numbers_of(record)[0].dialed
         key = get('Id')
         if not (type(key) is str and key and key.strip() == key):
             key = key_of(record)
@@ -169,27 +169,27 @@ class _FunctionWriter:
             self._fields[LEAD_PHONE_E164] = "e164"
             self._lines.append("phone, e164 = joined(numbers_of(record))")
             return
-        self._named["dialled0"] = self._phones.dialled
+        self._named["dialed0"] = self._phones.dialed
         self._first("text0", source.names)
-        self._lines.append("number0 = dialled0(text0) if type(text0) is str else None")
+        self._lines.append("number0 = dialed0(text0) if type(text0) is str else None")
         if self._phones.with_e164 and self._phones.format != "e164":
-            self._named |= {"e164_of": self._mapping.e164.dialled, "joined": _joined}
+            self._named |= {"e164_of": self._mapping.e164.dialed, "joined": _joined}
             self._fields[LEAD_PHONE_E164] = "e164"
             self._lines += [
                 "if number0 is None: phone, e164 = joined(numbers_of(record))",
                 "else: phone, e164 = number0, e164_of(text0)",
             ]
             return
-        self._lines.append("phone = number0 or numbers_of(record)[0].dialled")
+        self._lines.append("phone = number0 or numbers_of(record)[0].dialed")
         if self._phones.format == "e164":
             self._fields[LEAD_PHONE_E164] = "phone"
 
     def _other_phone(self, at: int, source: Value) -> None:
         policy = self._mapping.policy_of(source)
-        self._named[f"dialled{at}"] = policy.dialled
+        self._named[f"dialed{at}"] = policy.dialed
         self._named[f"number_of{at}"] = _fit(lambda record: other_phone(source, policy, record))
         self._first(f"text{at}", source.names)
-        read = f"dialled{at}(text{at}) if type(text{at}) is str else None"
+        read = f"dialed{at}(text{at}) if type(text{at}) is str else None"
         if policy is self._phones and policy.multiple != "all":
             read = f"number0 if text{at} is text0 else {read}"
         self._lines += [f"number{at} = {read}", f"if number{at} is None{_if_any(f'text{at}', source)}:"]
@@ -239,7 +239,7 @@ class _FunctionWriter:
 
 def _joined(numbers: Sequence[Phone]) -> tuple[str, str | None]:
     """`leadPhone` of these numbers, and `leadPhoneE164`."""
-    return "|".join([number.dialled for number in numbers]), numbers[0].e164
+    return "|".join([number.dialed for number in numbers]), numbers[0].e164
 
 
 def _by_label(labels: dict[str, str]) -> dict[str, str]:

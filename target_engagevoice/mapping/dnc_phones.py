@@ -33,12 +33,12 @@ def phones_to_list(
         for written in source.phones(record):
             if not isinstance(written, str):
                 continue
-            number = policy.normalise(written)
+            number = policy.normalize(written)
             if not isinstance(number, Phone):
-                number = international.normalise(written)
+                number = international.normalize(written)
             if isinstance(number, Phone):
-                country = country_of(number.dialled, policy.region)
-                found.setdefault(number.dialled, DncPhone(number.dialled, country, phone_digest(number.dialled)))
+                country = country_of(number.dialed, policy.region)
+                found.setdefault(number.dialed, DncPhone(number.dialed, country, phone_digest(number.dialed)))
     return tuple(found.values())
 
 

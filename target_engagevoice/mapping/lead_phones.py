@@ -16,11 +16,11 @@ def usable_numbers(source: Value, policy: PhonePolicy, record: Record, *, only_o
     numbers: dict[str, Phone] = {}
     rejection: Rejection | None = None
     for written in source.phones(record):
-        number = policy.normalise(written) if isinstance(written, str) else written
+        number = policy.normalize(written) if isinstance(written, str) else written
         if isinstance(number, Phone):
             if only_one:
                 return [number]
-            numbers.setdefault(number.dialled, number)
+            numbers.setdefault(number.dialed, number)
         elif number is not MISSING_PHONE:
             rejection = rejection or number
     return list(numbers.values()) or rejection or MISSING_PHONE
@@ -34,5 +34,5 @@ def other_phone(source: Value, policy: PhonePolicy, record: Record) -> str | Rej
     """
     numbers = usable_numbers(source, policy, record, only_one=True)
     if isinstance(numbers, list):
-        return numbers[0].dialled
+        return numbers[0].dialed
     return numbers if source.name == LEAD_PHONE_E164 and numbers is not MISSING_PHONE else None

@@ -87,7 +87,7 @@ def check_mappings(rules: StreamRules, directory: Directory) -> list[str]:
     Raises:
         ConfigError: A STRATEGIC campaign would get a label that the account does not have, or several phones at once.
     """
-    labelled = []
+    labeled = []
     for pattern, mapping in rules.mappings.by_pattern.items():
         if mapping.skip or (mapping.campaign is None and rules.campaign is None):
             continue
@@ -95,11 +95,11 @@ def check_mappings(rules: StreamRules, directory: Directory) -> list[str]:
         phones = len(mapping.fields.get(LEAD_PHONE, ()))
         _checked(mapping, router, phones, rules.phones.multiple, directory)
         if mapping.maps.get(PERSONA_PHONES):
-            labelled.append(f"mappings.{pattern}.fields.{PERSONA_PHONES}")
-    if not labelled or directory.phone_labels is not None or not needs_labels(rules, directory):
+            labeled.append(f"mappings.{pattern}.fields.{PERSONA_PHONES}")
+    if not labeled or directory.phone_labels is not None or not needs_labels(rules, directory):
         return []
     warning = (
-        f"{', '.join(labelled)}: the server does not say which labels the account's phones have, so they cannot be "
+        f"{', '.join(labeled)}: the server does not say which labels the account's phones have, so they cannot be "
         "checked; one that does not match exactly is ignored there, or its lead is not loaded."
     )
     return [warning]

@@ -101,7 +101,7 @@ class PlainMapping:
         numbers = usable_numbers(plan.lead_phone, self.phones, record, only_one=only_one)
         if isinstance(numbers, Rejection):
             return numbers
-        lead[LEAD_PHONE] = "|".join(number.dialled for number in numbers)
+        lead[LEAD_PHONE] = "|".join(number.dialed for number in numbers)
         if numbers[0].e164:
             lead[LEAD_PHONE_E164] = numbers[0].e164
         for source in plan.other_phones:

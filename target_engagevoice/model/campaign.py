@@ -59,7 +59,7 @@ class Campaign:
             now: Epoch seconds.
         """
         what = f"Campaign {self.path} ({self.campaign_id})"
-        loadable = "leads can be loaded into it but will not be dialled"
+        loadable = "leads can be loaded into it but will not be dialed"
         warnings = []
         if self.active == INACTIVE:
             warnings.append(f"{what} is inactive: {loadable}.")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 NANP = 1
-"""Country calling code of the United States, Canada and their neighbours: always ten digits."""
+"""Country calling code of the United States, Canada and their neighbors: always ten digits."""
 
 LONGEST_TEXT = 100
 """A longer text is not a phone number, whatever it holds."""
@@ -79,11 +79,11 @@ class Phone(msgspec.Struct, frozen=True, gc=False):
     """A phone number of a lead.
 
     Attributes:
-        dialled: As `leadPhone` takes it, in the format of the policy.
+        dialed: As `leadPhone` takes it, in the format of the policy.
         e164: `+`, country code, number; None unless the policy asks for it.
     """
 
-    dialled: str
+    dialed: str
     e164: str | None = None
 
 
@@ -122,7 +122,7 @@ class PhonePolicy:
             raise ConfigError(msg)
         return cls(code, format_, validation, multiple)
 
-    def normalise(self, text: str) -> Phone | Rejection:
+    def normalize(self, text: str) -> Phone | Rejection:
         """One phone number out of free text.
 
         An extension (`x12`, `ext. 12`, `#12`) is dropped: the dialer does not use it, and its digits are not part
@@ -158,20 +158,20 @@ class PhonePolicy:
 
         All such numbers are possible. Whether they are valid is checked where the policy asks for it.
         """
-        dialled_of = self.dialled
+        dialed_of = self.dialed
         is_e164, with_e164 = self.format == "e164", self.with_e164
 
         def read(text: str) -> Phone | None:
-            dialled = dialled_of(text)
-            if dialled is None or is_e164:
-                return None if dialled is None else Phone(dialled, dialled)
-            return Phone(dialled, f"+{NANP}{_ten_digits(text)}" if with_e164 else None)
+            dialed = dialed_of(text)
+            if dialed is None or is_e164:
+                return None if dialed is None else Phone(dialed, dialed)
+            return Phone(dialed, f"+{NANP}{_ten_digits(text)}" if with_e164 else None)
 
         return read
 
     @cached_property
-    def dialled(self) -> Callable[[str], str | None]:
-        """As `plain`, but returns only `Phone.dialled`, which is all that most leads need."""
+    def dialed(self) -> Callable[[str], str | None]:
+        """As `plain`, but returns only `Phone.dialed`, which is all that most leads need."""
         if self._home != NANP:
             return _no_phone
         ten_digits = _valid_digits if self.validation == "valid" else _ten_digits

@@ -187,7 +187,7 @@ class Lineage:
             alone = replace(value, reads=(read,), names=())
             if is_phone:
                 numbers = usable_numbers(alone, policy, record, only_one=False)
-                given = {number.dialled for number in numbers} if isinstance(numbers, list) else set()
+                given = {number.dialed for number in numbers} if isinstance(numbers, list) else set()
             else:
                 written = alone.of(record)
                 given = set() if written is None or isinstance(written, Rejection) else {sent}

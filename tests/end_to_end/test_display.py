@@ -41,7 +41,7 @@ class Ended:
 
 
 def people() -> Iterator[bytes]:
-    """Leads of two campaigns, some without a phone that could be dialled."""
+    """Leads of two campaigns, some without a phone that could be dialed."""
     yield from (encoded(schema()), encoded(schema("win")))
     for number in range(PEOPLE):
         stream = "win" if number % 3 == 0 else "leads"
@@ -139,13 +139,13 @@ def test_what_the_tap_says_on_the_same_terminal_stays_whole(tmp_path: Path) -> N
         assert told == [f"the tap's line {count}" for count in range(1, 4)]
 
 
-def test_a_narrow_terminal_without_colours_gets_what_fits(tmp_path: Path) -> None:
+def test_a_narrow_terminal_without_colors_gets_what_fits(tmp_path: Path) -> None:
     with serving() as sandbox:
         with on_terminal(tmp_path, against(sandbox, **CONFIG), width=40, NO_COLOR="1") as run:
             run.write(people())
             assert run.finish()[0] == 0
         assert run.screen.table()["total"]["done"] == PEOPLE
-        assert not any(f"\x1b[{colour}m" in run.screen.written for colour in (31, 32, 36))
+        assert not any(f"\x1b[{color}m" in run.screen.written for color in (31, 32, 36))
 
 
 def test_a_terminal_whose_cursor_can_not_be_moved_gets_the_log_alone(tmp_path: Path) -> None:

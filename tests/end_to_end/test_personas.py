@@ -17,7 +17,7 @@ PERSONAL = schema(properties={**SCHEMA, "mobile": {"type": ["string", "null"]}, 
 LINES: list[dict[str, Any]] = [PERSONAL, *(record(n, mobile=f"65055501{n:02d}") for n in range(3)), state("all")]
 
 
-def labelled(label: str, **more: Any) -> dict[str, Any]:
+def labeled(label: str, **more: Any) -> dict[str, Any]:
     """Mappings that give the field `mobile` under this label."""
     return {"leads": {"fields": {"leadPhone": "phone", "personaPhoneConfig": {label: "mobile"}}} | more}
 
@@ -28,7 +28,7 @@ def warnings(finished: Finished) -> list[str]:
 
 
 def test_phones_go_to_a_strategic_campaign_under_their_labels(tmp_path: Path) -> None:
-    finished = run_target(tmp_path, EMBEDDED | {"campaign": CALLBACKS, "mappings": labelled("Mobile")}, LINES)
+    finished = run_target(tmp_path, EMBEDDED | {"campaign": CALLBACKS, "mappings": labeled("Mobile")}, LINES)
     assert (finished.code, finished.outcomes, warnings(finished)) == (0, {"read": 3, "loaded": 3}, [])
     assert [lead["fields"]["personaPhoneConfig"] for lead in finished.leads(2001)] == [
         {"Mobile": f"65055501{number:02d}"} for number in range(3)
@@ -36,7 +36,7 @@ def test_phones_go_to_a_strategic_campaign_under_their_labels(tmp_path: Path) ->
 
 
 def test_a_label_the_account_does_not_have_ends_the_run_before_anything_is_read(tmp_path: Path) -> None:
-    finished = run_target(tmp_path, EMBEDDED | {"campaign": CALLBACKS, "mappings": labelled("mobile")}, LINES)
+    finished = run_target(tmp_path, EMBEDDED | {"campaign": CALLBACKS, "mappings": labeled("mobile")}, LINES)
     assert (finished.code, finished.stdout, finished.leads()) == (1, "", [])
     assert finished.run_record["totals"]["read"] == 0
     assert "mappings.leads.fields.personaPhoneConfig: 'mobile'" in finished.error
@@ -46,7 +46,7 @@ def test_a_label_the_account_does_not_have_ends_the_run_before_anything_is_read(
 def test_labels_of_a_server_that_does_not_tell_are_warned_of_and_sent(tmp_path: Path) -> None:
     silent = {"on": "personas", "do": "status", "status": 404, "times": None}
     with serving(silent) as sandbox:
-        finished = run_target(tmp_path, against(sandbox, campaign=CALLBACKS, mappings=labelled("Mobile")), LINES)
+        finished = run_target(tmp_path, against(sandbox, campaign=CALLBACKS, mappings=labeled("Mobile")), LINES)
         assert ids(sandbox.leads(2001)) == ["L0", "L1", "L2"]
     (warning,) = warnings(finished)
     assert "cannot be checked" in warning
@@ -71,7 +71,7 @@ def test_no_labels_for_a_strategic_campaign_are_warned_of_before_the_first_recor
 
 def test_records_that_name_their_campaign_are_rejected_one_by_one(tmp_path: Path) -> None:
     lines = [PERSONAL, *(record(n, mobile=f"65055501{n:02d}", to=to) for n, to in enumerate(("1001", CALLBACKS)))]
-    config = EMBEDDED | {"mappings": labelled("Boat", campaign={"field": "to"}), "max_rejected_percent": 100}
+    config = EMBEDDED | {"mappings": labeled("Boat", campaign={"field": "to"}), "max_rejected_percent": 100}
     finished = run_target(tmp_path, config, lines)
     assert (finished.code, finished.outcomes) == (0, {"read": 2, "loaded": 1, "rejected": 1})
     assert [(each["extern_id"], each["stage"], each["reason"]) for each in finished.rejects] == [

@@ -51,7 +51,7 @@ def test_all_leads_arrive_exactly_once_in_spite_of(trouble: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("how", ["seconds", "date"])
-def test_retry_after_is_honoured_in(how: str, tmp_path: Path) -> None:
+def test_retry_after_is_honored_in(how: str, tmp_path: Path) -> None:
     with serving() as sandbox, running(tmp_path, against(sandbox)) as run:
         wait_until(lambda: sandbox.requests("campaigns"))
         date = int(time.time()) + 3

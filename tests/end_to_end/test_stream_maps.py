@@ -1,4 +1,4 @@
-"""What the SDK brings: stream maps, flattening, record metadata, validation. Honoured, and safe."""
+"""What the SDK brings: stream maps, flattening, record metadata, validation. Honored, and safe."""
 
 from __future__ import annotations
 

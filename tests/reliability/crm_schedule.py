@@ -293,7 +293,7 @@ class CrmChain:
         crm, aside = self.schedule.crm, self._aside()
         newest = crm.newest(len(crm.log)).values()
         self.problems += self._rules.broken([version for version in newest if version.place not in aside])
-        self.problems += self._rules.dialled_twice()
+        self.problems += self._rules.dialed_twice()
         done = deeds(self._sandbox)
         self.problems += [
             f"{deed.extern_id} was loaded though the server refuses it"

@@ -124,15 +124,15 @@ def play(deaths: Sequence[Moment], folder: Path) -> list[str]:
 def differences(sandbox: Sandbox) -> list[str]:
     """How the server differs from what the second day says."""
     leads = sandbox.leads()
-    dialled = sorted(
+    dialed = sorted(
         (lead["externId"], str(lead["campaignId"]), content(lead["fields"]))
         for lead in leads
         if lead["leadState"] == "READY" and not lead["suppressed"]
     )
     wanted = sorted((row.extern_id, row.campaign_id, row.content) for row in second_day() if row.fate == "good")
-    problems = [f"is {one}, is to be {other}" for one, other in zip(dialled, wanted, strict=False) if one != other]
-    if len(dialled) != len(wanted):
-        problems.append(f"{len(dialled)} are dialled, {len(wanted)} are to be")
+    problems = [f"is {one}, is to be {other}" for one, other in zip(dialed, wanted, strict=False) if one != other]
+    if len(dialed) != len(wanted):
+        problems.append(f"{len(dialed)} are dialed, {len(wanted)} are to be")
     if len(leads) != PEOPLE + sum(row.campaign_id == "1003" for row in second_day()):
         problems.append(f"there are {len(leads)} leads: some were loaded twice, or not at all")
     listed = sorted(entry["phone"] for entry in sandbox.dnc())

@@ -36,7 +36,7 @@ PLACES: Mapping[str, Sequence[int]] = {
     "spread": [number * BATCH + (number * 137 + 41) % BATCH for number in range(POISON)],
     "first of each batch": [number * BATCH for number in range(POISON)],
     "last of each batch": [number * BATCH + BATCH - 1 for number in range(POISON)],
-    "neighbours": range(3210, 3210 + POISON),
+    "neighbors": range(3210, 3210 + POISON),
     "all over one batch": [4000 + number * 25 + 12 for number in range(POISON)],
     "adjacent pairs": [number * 1000 + 333 + one for number in range(POISON // 2) for one in (0, 1)],
     "across the edge of two batches": range(7490, 7490 + POISON),

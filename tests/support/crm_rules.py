@@ -50,31 +50,31 @@ class Rules:
                 yield f"{version} {wrong}: {shown}"
 
     def _wrong(self, version: Version, leads: Sequence[dict[str, Any]], listed: set[str]) -> str:
-        dialled = [lead for lead in leads if _is_dialled(lead)]
+        dialed = [lead for lead in leads if _is_dialed(lead)]
         if version.fate == "do_not_call":
             if self._lists and version.phone not in listed:
                 return "is not on the do-not-call list"
-            return "is dialled" if dialled else ""
+            return "is dialed" if dialed else ""
         if version.fate == "gone" and self._an_action_was_refused():
             return ""  # there is no record to reject: a warning says so, and the next version is to try again
         if version.fate != "good":
-            return "is dialled" if dialled and self._retires else ""
-        return self._wrong_if_good(version, leads, dialled, listed)
+            return "is dialed" if dialed and self._retires else ""
+        return self._wrong_if_good(version, leads, dialed, listed)
 
     def _wrong_if_good(
-        self, version: Version, leads: Sequence[dict[str, Any]], dialled: Sequence[dict[str, Any]], listed: set[str]
+        self, version: Version, leads: Sequence[dict[str, Any]], dialed: Sequence[dict[str, Any]], listed: set[str]
     ) -> str:
         if version.phone in listed:
             # Once another number is not listed, what becomes of the first one again is the server's business.
-            return "is dialled, and listed" if dialled and len(self._phones[version.extern_id]) == 1 else ""
+            return "is dialed, and listed" if dialed and len(self._phones[version.extern_id]) == 1 else ""
         here = [lead for lead in leads if str(lead["campaignId"]) == version.campaign_id]
         if self._in_place and len(here) > 1:
             return "is in its campaign more than once"
         latest = here[-1:]
-        if [content(lead["fields"]) for lead in latest if _is_dialled(lead)] != [version.content]:
-            return "is not dialled with its content in its campaign"
-        if self._retires and any(lead not in here for lead in dialled):
-            return "is dialled elsewhere"
+        if [content(lead["fields"]) for lead in latest if _is_dialed(lead)] != [version.content]:
+            return "is not dialed with its content in its campaign"
+        if self._retires and any(lead not in here for lead in dialed):
+            return "is dialed elsewhere"
         return ""
 
     def _an_action_was_refused(self) -> bool:
@@ -84,16 +84,16 @@ class Rules:
             for request in self._sandbox.requests("action")
         )
 
-    def dialled_twice(self) -> list[str]:
-        """Who is dialled in two places, whatever the source says."""
+    def dialed_twice(self) -> list[str]:
+        """Who is dialed in two places, whatever the source says."""
         if not self._in_place:
             return []
         seen = Counter(
             (lead["externId"], "" if self._retires else lead["campaignId"])
             for lead in self._sandbox.leads()
-            if _is_dialled(lead)
+            if _is_dialed(lead)
         )
-        return [f"{key} is dialled {times} times" for key, times in seen.items() if times > 1]
+        return [f"{key} is dialed {times} times" for key, times in seen.items() if times > 1]
 
     def loaded_too_often(self, done: Iterable[Deed]) -> list[str]:
         """Leads that were loaded more often than their source became what they are."""
@@ -135,7 +135,7 @@ def _calls_for(version: Version, deed: Deed, listed: set[str]) -> bool:
     return here and (deed.what == "revived" or deed.content == version.content)
 
 
-def _is_dialled(lead: Mapping[str, Any]) -> bool:
+def _is_dialed(lead: Mapping[str, Any]) -> bool:
     return lead["leadState"] == "READY" and not lead["suppressed"]
 
 

@@ -100,7 +100,7 @@ class Row:
     suppressed: bool = False
 
     @property
-    def is_dialled(self) -> bool:
+    def is_dialed(self) -> bool:
         return self.state == "READY" and not self.suppressed
 
 
@@ -197,11 +197,11 @@ class FakeServer:
             self.listed.append(phone)
         return Changed()
 
-    def dialled(self) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+    def dialed(self) -> dict[str, list[tuple[str, dict[str, Any]]]]:
         """`externId` to campaign and fields of what is in the dialer."""
         found: dict[str, list[tuple[str, dict[str, Any]]]] = {}
         for row in self.rows:
-            if row.is_dialled:
+            if row.is_dialed:
                 found.setdefault(row.extern_id, []).append((row.campaign_id, row.fields))
         return found
 

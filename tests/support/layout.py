@@ -1,4 +1,4 @@
-"""How a page lies in its window: its width, its colours, and the way through it with the keyboard."""
+"""How a page lies in its window: its width, its colors, and the way through it with the keyboard."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _WIDER_THAN_THE_WINDOW = """() => {
 
 _LUMINANCES = """() => {
   const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-  const luminance = (colour) => {
+  const luminance = (color) => {
     canvas.clearRect(0, 0, 1, 1);
-    canvas.fillStyle = colour;
+    canvas.fillStyle = color;
     canvas.fillRect(0, 0, 1, 1);
     const [red, green, blue, alpha] = canvas.getImageData(0, 0, 1, 1).data;
     return alpha ? 0.2126 * red + 0.7152 * green + 0.0722 * blue : null;
@@ -84,11 +84,11 @@ def assert_no_overflow(page: Page, width: int) -> None:
 
 
 def assert_dark_and_light(page: Page) -> None:
-    """Fail unless the page goes with the colour scheme that is asked for; it is left in the dark one."""
+    """Fail unless the page goes with the color scheme that is asked for; it is left in the dark one."""
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         ground, text = page.evaluate(_LUMINANCES)
-        assert ground is not None, "the page has no background colour of its own"
+        assert ground is not None, "the page has no background color of its own"
         assert (ground < text) == (scheme == "dark"), f"asked for {scheme}: ground {ground}, text {text}"
 
 

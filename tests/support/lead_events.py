@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tests.support.crm import Content
 
 _ROW = "INSERT INTO happened (run, what, campaign_id, extern_id, lead_id, fields)"
-_DIALLED = "{0}.state = 'READY' AND NOT {0}.suppressed"
+_DIALED = "{0}.state = 'READY' AND NOT {0}.suppressed"
 
 _COLUMNS = (
     "number INTEGER PRIMARY KEY, run INTEGER, what TEXT, campaign_id TEXT, extern_id TEXT, lead_id TEXT, fields TEXT"
@@ -19,9 +19,9 @@ _COLUMNS = (
 _EVENTS = (
     ("INSERT", "loaded", "new", "1"),
     ("UPDATE", "changed", "new", "old.fields <> new.fields"),
-    ("UPDATE", "retired", "new", f"{_DIALLED.format('old')} AND NOT ({_DIALLED.format('new')})"),
-    ("UPDATE", "revived", "new", f"{_DIALLED.format('new')} AND NOT ({_DIALLED.format('old')})"),
-    ("DELETE", "retired", "old", _DIALLED.format("old")),
+    ("UPDATE", "retired", "new", f"{_DIALED.format('old')} AND NOT ({_DIALED.format('new')})"),
+    ("UPDATE", "revived", "new", f"{_DIALED.format('new')} AND NOT ({_DIALED.format('old')})"),
+    ("DELETE", "retired", "old", _DIALED.format("old")),
 )
 """What is watched: event, what it is called, the row that tells of it, and when it counts."""
 

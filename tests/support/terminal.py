@@ -45,12 +45,12 @@ class Screen:
 
     @property
     def pictures(self) -> list[str]:
-        """Every picture that was drawn while the run went on, without colours."""
+        """Every picture that was drawn while the run went on, without colors."""
         return [picture for picture, _ in self._pieces if picture]
 
     @property
     def lines(self) -> list[str]:
-        """What stays at the end, without colours."""
+        """What stays at the end, without colors."""
         return "".join(rest for _, rest in self._pieces).splitlines()
 
     def table(self) -> dict[str, dict[str, int]]:

@@ -90,7 +90,7 @@ def test_what_does_not_fill_a_request_stays(lengths: list[int], limit: BufferLim
 
 @given(sizes, limits)
 def test_batches_are_filled(lengths: list[int], limit: BufferLimits) -> None:
-    """No two neighbours would have gone in one request."""
+    """No two neighbors would have gone in one request."""
     batches = filled(lengths).cut(limit, OVERHEAD, everything=True)
     for first, second in pairwise(batches):
         together = len(body(first)) + len(second.leads[0].lead.body) + 1

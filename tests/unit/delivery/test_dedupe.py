@@ -124,7 +124,7 @@ def listed(ledger: Ledger) -> None:
     ledger.phones.record(phone_digest("6505550000"))
 
 
-def listed_here_and_dialled_elsewhere(ledger: Ledger) -> None:
+def listed_here_and_dialed_elsewhere(ledger: Ledger) -> None:
     listed(ledger)
     load(ledger, campaign="1002")
 
@@ -169,8 +169,8 @@ def adopted(ledger: Ledger) -> None:
         (deleted, UPSERT, "to_load", "to_load"),
         (listed, APPEND, "to_change", "to_load"),
         (listed, KEEPS_OFF, "do_not_call", "do_not_call"),
-        (listed_here_and_dialled_elsewhere, KEEPS_OFF, "do_not_call", "do_not_call"),
-        (listed_here_and_dialled_elsewhere, Policy(list_phones=True, move=Retire.PAUSE), "to_move", "to_move"),
+        (listed_here_and_dialed_elsewhere, KEEPS_OFF, "do_not_call", "do_not_call"),
+        (listed_here_and_dialed_elsewhere, Policy(list_phones=True, move=Retire.PAUSE), "to_move", "to_move"),
         (maybe_suppressed, APPEND, "to_change", "to_load"),
         (maybe_deleted, APPEND, "to_change", "to_load"),
         (maybe_changed, APPEND, "to_change", "to_change"),

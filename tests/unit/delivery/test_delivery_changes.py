@@ -231,7 +231,7 @@ def test_records_without_a_key_are_retired_one_after_another_and_all() -> None:
         assert fake.outcome() == {"deleted": 8}
 
 
-def test_a_lead_that_moves_to_and_fro_is_dialled_where_it_was_last() -> None:
+def test_a_lead_that_moves_to_and_fro_is_dialed_where_it_was_last() -> None:
     with open_fake_delivery(policy=UPSERT) as fake:
         for campaign in (RENEWALS, WINBACK, RENEWALS, WINBACK, RENEWALS):
             fake.add(lead(0), campaign)

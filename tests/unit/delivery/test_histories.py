@@ -125,13 +125,13 @@ def play(
 
 
 def snapshot(server: FakeServer) -> list[Any]:
-    return [(row.lead_id, row.campaign_id, dict(row.fields), row.is_dialled) for row in server.rows]
+    return [(row.lead_id, row.campaign_id, dict(row.fields), row.is_dialed) for row in server.rows]
 
 
 def check(server: FakeServer, behind: Sequence[TapRecord], policy: Policy) -> None:
-    dialled = server.dialled()
+    dialed = server.dialed()
     for extern_id, last in newest(behind).items():
-        there = dialled.get(extern_id, [])
+        there = dialed.get(extern_id, [])
         if isinstance(last.lead, Retirement):
             assert there == [], f"{extern_id} must not be called"
             continue

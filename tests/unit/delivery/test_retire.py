@@ -58,7 +58,7 @@ class RecordingDesk:
         flagged = [Retirement(f"L{number}", Outcome.DO_NOT_CALL, how, RENEWALS, phones) for number in numbers]
         self.desk.retire(flagged)
 
-    def dialled(self, campaign: Campaign = RENEWALS) -> list[str]:
+    def dialed(self, campaign: Campaign = RENEWALS) -> list[str]:
         """`externId`s in the dialer."""
         rows = self.desk.sandbox.leads(campaign.campaign_id)
         return [row["externId"] for row in rows if row["leadState"] == "READY" and not row["suppressed"]]
@@ -92,7 +92,7 @@ def test_leads_of_two_campaigns_go_in_one_request(recorder: RecordingDesk) -> No
     recorder.load(lead(2), campaign=WINBACK)
     recorder.retire(0, 1, 2)
     assert len(recorder.sent) == 1
-    assert (recorder.dialled(), recorder.dialled(WINBACK), recorder.total("retired")) == ([], [], 3)
+    assert (recorder.dialed(), recorder.dialed(WINBACK), recorder.total("retired")) == ([], [], 3)
     assert recorder.desk.outcome() == {"loaded": 3, "do_not_call": 3}
 
 
@@ -100,26 +100,26 @@ def test_a_lead_is_retired_in_every_campaign_that_has_it(recorder: RecordingDesk
     for campaign in (RENEWALS, WINBACK):
         recorder.load(lead(0), lead(1), campaign=campaign)
     recorder.retire(0)
-    assert (recorder.dialled(), recorder.dialled(WINBACK)) == (["L1"], ["L1"])
+    assert (recorder.dialed(), recorder.dialed(WINBACK)) == (["L1"], ["L1"])
 
 
 def test_all_leads_of_one_key_are_retired(recorder: RecordingDesk) -> None:
     recorder.load(lead(0, firstName="Ann"))
     recorder.load(lead(0, firstName="Bea"))
     recorder.retire(0)
-    assert (recorder.dialled(), recorder.total("retired")) == ([], 1)
+    assert (recorder.dialed(), recorder.total("retired")) == ([], 1)
 
 
 def test_a_lead_that_the_ledger_does_not_hold_is_left_alone(recorder: RecordingDesk) -> None:
     recorder.load(lead(0))
     recorder.retire(7)
-    assert (recorder.sent, recorder.dialled(), recorder.desk.outcome()) == ([], ["L0"], {"loaded": 1, "do_not_call": 1})
+    assert (recorder.sent, recorder.dialed(), recorder.desk.outcome()) == ([], ["L0"], {"loaded": 1, "do_not_call": 1})
 
 
 def test_a_lead_of_another_stream_is_left_alone(recorder: RecordingDesk) -> None:
     recorder.load(lead(0))
     recorder.desk.retire([Retirement("L0", Outcome.DELETED, Retire.DELETE, None)], stream="contacts")
-    assert recorder.dialled() == ["L0"]
+    assert recorder.dialed() == ["L0"]
 
 
 def test_a_lead_that_is_out_of_the_dialer_is_not_retired_again(recorder: RecordingDesk) -> None:
@@ -132,7 +132,7 @@ def test_a_lead_that_is_out_of_the_dialer_is_not_retired_again(recorder: Recordi
 def test_a_lead_that_was_loaded_just_now_is_waited_for(recorder: RecordingDesk) -> None:
     recorder.desk.load([lead(0)])
     recorder.retire(0)
-    assert recorder.dialled() == []
+    assert recorder.dialed() == []
 
 
 def test_a_lead_that_is_found_at_once_is_retired_at_once(
@@ -150,7 +150,7 @@ def test_a_lead_that_is_found_at_once_is_retired_at_once(
     monkeypatch.setattr(LeadClient, "act", timed)
     began = recorder.desk.clock.monotonic()
     recorder.retire(0, 1)
-    assert (when[0] - began < 1, len(when), recorder.dialled()) == (True, 2, [])
+    assert (when[0] - began < 1, len(when), recorder.dialed()) == (True, 2, [])
 
 
 def test_a_lead_that_is_gone_is_retired_without_a_request(recorder: RecordingDesk) -> None:
@@ -166,7 +166,7 @@ def test_a_lead_that_is_gone_is_retired_without_a_request(recorder: RecordingDes
 def test_each_way_to_retire_is_noted(recorder: RecordingDesk, how: Retire) -> None:
     recorder.load(lead(0))
     recorder.retire(0, how=how)
-    assert (recorder.dialled(), recorder.held(0)) == ([], [how.value])
+    assert (recorder.dialed(), recorder.held(0)) == ([], [how.value])
 
 
 def test_records_are_retired_each_in_its_own_way(recorder: RecordingDesk) -> None:
@@ -183,7 +183,7 @@ def test_a_campaign_that_is_not_shown_any_more_does_not_stop_the_run(
     recorder.load(lead(0), campaign=WINBACK)
     recorder.desk.directory = Directory([RENEWALS])
     recorder.retire(0)
-    assert (recorder.dialled(), recorder.dialled(WINBACK)) == ([], ["L0"])
+    assert (recorder.dialed(), recorder.dialed(WINBACK)) == ([], ["L0"])
     assert "1 leads are in campaigns that the account does not show any more" in caplog.text
 
 
@@ -195,9 +195,9 @@ def test_a_flagged_lead_is_retired_once_its_campaign_is_shown_again(
         patch.setattr(recorder.desk, "directory", Directory([RENEWALS]))
         for _ in range(2):
             recorder.retire(0)
-    assert (recorder.dialled(WINBACK), recorder.held(0, campaign="1002")) == (["L0"], ["suppress?"])
+    assert (recorder.dialed(WINBACK), recorder.held(0, campaign="1002")) == (["L0"], ["suppress?"])
     recorder.retire(0)
-    assert (recorder.dialled(WINBACK), recorder.held(0, campaign="1002")) == ([], ["suppress"])
+    assert (recorder.dialed(WINBACK), recorder.held(0, campaign="1002")) == ([], ["suppress"])
     assert recorder.desk.outcome() == {"loaded": 1, "do_not_call": 3}
 
 
@@ -215,7 +215,7 @@ def test_more_leads_than_an_action_takes_go_in_several(
     for name in ("Ann", "Bea"):
         recorder.load(*(lead(number, firstName=name) for number in range(4)))
     recorder.retire(*range(4))
-    assert ([len(leads) for _, leads in recorder.sent], recorder.dialled()) == ([3, 3, 2], [])
+    assert ([len(leads) for _, leads in recorder.sent], recorder.dialed()) == ([3, 3, 2], [])
 
 
 @settings(max_examples=25, deadline=None)
@@ -237,7 +237,7 @@ def test_exactly_the_flagged_leads_are_retired(loaded: list[tuple[int, Campaign]
             there = [
                 f"L{number}" for number, where in dict.fromkeys(loaded) if where is campaign and number not in gone
             ]
-            assert recorder.dialled(campaign) == there
+            assert recorder.dialed(campaign) == there
 
 
 # Refused
@@ -260,7 +260,7 @@ def test_a_refused_action_is_tried_lead_by_lead(recorder: RecordingDesk, monkeyp
     recorder.load(*(lead(number) for number in range(3)))
     refuse(recorder, monkeypatch, "L1")
     recorder.retire(0, 1, 2)
-    assert (recorder.dialled(), recorder.held(0, 1, 2)) == (["L1"], ["suppress", None, "suppress"])
+    assert (recorder.dialed(), recorder.held(0, 1, 2)) == (["L1"], ["suppress", None, "suppress"])
     assert recorder.desk.outcome() == {"loaded": 3, "do_not_call": 2, "rejected": 1}
 
 
@@ -271,7 +271,7 @@ def test_a_lead_refused_in_one_campaign_is_retired_in_the_other(
         recorder.load(lead(0), campaign=campaign)
     refuse(recorder, monkeypatch, "L0", "1002")
     recorder.retire(0)
-    assert (recorder.dialled(), recorder.dialled(WINBACK)) == ([], ["L0"])
+    assert (recorder.dialed(), recorder.dialed(WINBACK)) == ([], ["L0"])
     assert (recorder.held(0), recorder.held(0, campaign="1002")) == (["suppress"], [None])
 
 
@@ -281,7 +281,7 @@ def test_a_refused_retirement_is_tried_again_when_it_is_read_again(recorder: Rec
         refuse(recorder, patch, "L0")
         recorder.retire(0)
     recorder.retire(0)
-    assert recorder.dialled() == []
+    assert recorder.dialed() == []
 
 
 # Leads that move
@@ -290,14 +290,14 @@ def test_a_refused_retirement_is_tried_again_when_it_is_read_again(recorder: Rec
 def test_a_lead_that_moves_leaves_the_campaign_that_has_it(recorder: RecordingDesk) -> None:
     recorder.load(lead(0))
     assert recorder.desk.move([lead(0)], WINBACK) == ["L0"]
-    assert (recorder.dialled(), recorder.desk.outcome()) == ([], {"loaded": 1})
+    assert (recorder.dialed(), recorder.desk.outcome()) == ([], {"loaded": 1})
 
 
 def test_a_lead_that_moves_stays_where_it_goes(recorder: RecordingDesk) -> None:
     for campaign in (RENEWALS, WINBACK):
         recorder.load(lead(0), campaign=campaign)
     recorder.desk.move([lead(0)], WINBACK)
-    assert (recorder.dialled(), recorder.dialled(WINBACK)) == ([], ["L0"])
+    assert (recorder.dialed(), recorder.dialed(WINBACK)) == ([], ["L0"])
 
 
 def test_a_lead_that_cannot_leave_is_rejected(recorder: RecordingDesk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -330,7 +330,7 @@ def test_a_refused_phone_does_not_keep_others_off_the_list(recorder: RecordingDe
     recorder.load(lead(0))
     recorder.retire(0, phones=(phone("none"), phone("6505550101")))
     assert [entry["phone"] for entry in recorder.desk.sandbox.dnc()] == ["6505550101"]
-    assert (recorder.dialled(), recorder.desk.outcome()) == ([], {"loaded": 1, "rejected": 1})
+    assert (recorder.dialed(), recorder.desk.outcome()) == ([], {"loaded": 1, "rejected": 1})
 
 
 def test_a_lead_that_the_server_does_not_retire_has_its_phone_listed(

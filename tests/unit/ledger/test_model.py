@@ -399,14 +399,14 @@ class AnyCalls(RuleBasedStateMachine):
         mine = [key for key, known in model.leads.items() if known.stream == stream]
         found = {(each.campaign_id, each.extern_id): each for each in ledger.leads.locate(stream, IDS)}
         assert found == {key: model.held(key) for key in mine}
-        dialled = [key for key in mine if model.held(key).in_dialer]
+        dialed = [key for key in mine if model.held(key).in_dialer]
         for version in range(1, 3):
             seen = {each for where, one, each in model.seen if where == stream and one in (version, ANY_VERSION)}
-            missing = [key for key in dialled if key[1] not in seen]
+            missing = [key for key in dialed if key[1] not in seen]
             assert ledger.versions.activated(stream) == model.activated.get(stream)
             assert {each for each in IDS if ledger.versions.holds(stream, version, each)} == seen
             assert sorted(ledger.versions.missing(stream, version, "", -1)) == sorted(missing)
-            assert ledger.versions.count(stream, version) == (len(missing), len(dialled))
+            assert ledger.versions.count(stream, version) == (len(missing), len(dialed))
 
     @rule(number=seats)
     def a_dry_run_sees_what_killed_runs_left(self, number: int) -> None:

@@ -23,7 +23,7 @@ CALLBACKS = Campaign("2001", "Callbacks", "502", "Inbound callbacks", configurat
 LABELS = ("Mobile", "Home", "Work")
 SCHEMA = {"properties": {name: {"type": ["string", "null"]} for name in ("id", "mobile", "home", "phone", "campaign")}}
 ONE_PHONE: dict[str, Any] = {"fields": {"leadPhone": "phone"}}
-LABELLED: dict[str, Any] = {"fields": {"leadPhone": "phone", "personaPhoneConfig": {"Mobile": "mobile"}}}
+LABELED: dict[str, Any] = {"fields": {"leadPhone": "phone", "personaPhoneConfig": {"Mobile": "mobile"}}}
 BY_VALUE = {"field": "campaign"}
 BY_MAP = {"field": "campaign", "map": {"r": "Renewals", "c": "Callbacks"}}
 BY_DEFAULT = {"field": "campaign", "default": "Callbacks"}
@@ -54,7 +54,7 @@ def outcome(stream: Stream, **record: Any) -> Any:
     return stream.outcome(record, stream.route(record))
 
 
-def labelled(label: str, campaign: Any = "Callbacks") -> dict[str, Any]:
+def labeled(label: str, campaign: Any = "Callbacks") -> dict[str, Any]:
     return {"campaign": campaign, "fields": {"personaPhoneConfig": {label: "mobile"}}}
 
 
@@ -64,7 +64,7 @@ def labelled(label: str, campaign: Any = "Callbacks") -> dict[str, Any]:
 @pytest.mark.parametrize("campaign", ["Callbacks", "2001", BY_MAP, BY_DEFAULT])
 def test_an_unknown_label_names_the_nearest_before_anything_is_read(campaign: Any) -> None:
     with pytest.raises(ConfigError) as caught:
-        check_mappings(settings_of(labelled("mobil", campaign)).stream_rules, directory())
+        check_mappings(settings_of(labeled("mobil", campaign)).stream_rules, directory())
     assert str(caught.value) == (
         "mappings.leads.fields.personaPhoneConfig: 'mobil' is no label of the account's phones; did you mean 'Mobile'? "
         "Campaign Inbound callbacks/Callbacks (2001) is STRATEGIC."
@@ -79,7 +79,7 @@ def test_the_setting_campaign_counts_as_well() -> None:
 
 def test_the_error_for_an_account_without_labels_says_where_to_make_them() -> None:
     with pytest.raises(ConfigError, match=r"'Mobile' is no label .*it has none; make them in RingCentral"):
-        check_mappings(settings_of(labelled("Mobile")).stream_rules, directory(()))
+        check_mappings(settings_of(labeled("Mobile")).stream_rules, directory(()))
 
 
 @given(st.lists(st.text(min_size=1, max_size=4), max_size=4), st.lists(st.text(min_size=1, max_size=4), min_size=1))
@@ -94,23 +94,23 @@ def test_labels_match_exactly_or_are_refused(known: list[str], used: list[str]) 
 
 @pytest.mark.parametrize("campaign", ["Renewals", BY_VALUE])
 def test_a_label_is_no_matter_where_no_strategic_campaign_is_named(campaign: Any) -> None:
-    assert check_mappings(settings_of(labelled("Boat", campaign)).stream_rules, directory()) == []
+    assert check_mappings(settings_of(labeled("Boat", campaign)).stream_rules, directory()) == []
 
 
-@pytest.mark.parametrize("mapping", [labelled("Boat") | {"skip": True}, {"fields": labelled("Boat")["fields"]}])
+@pytest.mark.parametrize("mapping", [labeled("Boat") | {"skip": True}, {"fields": labeled("Boat")["fields"]}])
 def test_a_mapping_that_leads_nowhere_is_not_checked(mapping: dict[str, Any]) -> None:
     assert check_mappings(settings_of(mapping).stream_rules, directory()) == []
 
 
 def test_labels_that_cannot_be_checked_only_cause_a_warning() -> None:
-    settings = settings_of(labelled("Boat"))
+    settings = settings_of(labeled("Boat"))
     (warning,) = check_mappings(settings.stream_rules, directory(None))
     assert warning.startswith("mappings.leads.fields.personaPhoneConfig: the server does not say which labels")
-    assert isinstance(outcome(stream_of(labelled("Boat"), None)), Lead)
+    assert isinstance(outcome(stream_of(labeled("Boat"), None)), Lead)
 
 
 def test_a_record_that_names_a_strategic_campaign_itself_is_rejected_for_its_label() -> None:
-    stream = stream_of(labelled("Boat", BY_VALUE))
+    stream = stream_of(labeled("Boat", BY_VALUE))
     rejection = outcome(stream, campaign="Callbacks")
     assert isinstance(rejection, Rejection)
     assert (rejection.stage, rejection.reason) == (Stage.MAP, "unknown_phone_label")
@@ -119,7 +119,7 @@ def test_a_record_that_names_a_strategic_campaign_itself_is_rejected_for_its_lab
 
 
 def test_labels_that_are_known_reach_the_lead() -> None:
-    lead = outcome(stream_of(labelled("Mobile", BY_VALUE)), campaign="Callbacks", mobile="(650) 555-0101")
+    lead = outcome(stream_of(labeled("Mobile", BY_VALUE)), campaign="Callbacks", mobile="(650) 555-0101")
     assert lead.fields["personaPhoneConfig"] == {"Mobile": "6505550101"}
 
 
@@ -151,7 +151,7 @@ def test_a_field_the_stream_does_not_have_is_none_of_several() -> None:
 def test_one_field_or_the_first_of_several_is_no_mistake() -> None:
     several = {"campaign": "Callbacks", "fields": {"leadPhone": ["mobile", "phone"]}}
     assert outcome(stream_of(several)).phone == "6505550100"
-    assert outcome(stream_of(LABELLED | {"campaign": "Callbacks"}, multiple_phones="all")).phone == "6505550100"
+    assert outcome(stream_of(LABELED | {"campaign": "Callbacks"}, multiple_phones="all")).phone == "6505550100"
 
 
 def test_a_record_that_names_a_strategic_campaign_itself_is_rejected_for_its_several_phones() -> None:
@@ -175,7 +175,7 @@ def test_a_strategic_campaign_that_gets_no_labels_is_warned_of(labels: Any, show
 
 @pytest.mark.parametrize(
     "mapping",
-    [LABELLED | {"campaign": "Callbacks"}, ONE_PHONE | {"campaign": "Renewals"}, ONE_PHONE | {"campaign": BY_VALUE}],
+    [LABELED | {"campaign": "Callbacks"}, ONE_PHONE | {"campaign": "Renewals"}, ONE_PHONE | {"campaign": BY_VALUE}],
 )
 def test_no_warning_where_labels_are_given_or_not_needed(mapping: dict[str, Any]) -> None:
     assert stream_of(mapping).warnings == ()
@@ -191,8 +191,8 @@ def test_no_warning_where_labels_are_given_or_not_needed(mapping: dict[str, Any]
         (None, {"campaign": "Callbacks"}, True),
         (ONE_PHONE | {"campaign": BY_MAP}, {}, True),
         (ONE_PHONE | {"campaign": BY_VALUE}, {}, False),
-        (LABELLED | {"campaign": BY_VALUE}, {}, True),
-        (LABELLED | {"skip": True}, {}, False),
+        (LABELED | {"campaign": BY_VALUE}, {}, True),
+        (LABELED | {"skip": True}, {}, False),
         (ONE_PHONE | {"campaign": "nowhere"}, {}, False),
     ],
 )

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PHONE = "(650) 555-0100"
-DIALLED = "6505550100"
+DIALED = "6505550100"
 OTHER_PHONE = "(650) 555-0199"
-OTHER_DIALLED = "6505550199"
+OTHER_DIALED = "6505550199"
 
 Json = dict[str, Any]
 
@@ -76,7 +76,7 @@ def test_a_salesforce_lead_maps_from_its_preset_alone() -> None:
     mapping = compiled({"preset": "salesforce"}, schema=schema_of(SALESFORCE), key=("Id",))
     assert lead_of(mapping, SALESFORCE) == {
         "externId": "00Q5f00000A1B2CEAV",
-        "leadPhone": DIALLED,
+        "leadPhone": DIALED,
         "title": "Analyst",
         "firstName": "Ada",
         "midName": "King",
@@ -104,7 +104,7 @@ def test_auto_maps_a_compound_address_too() -> None:
 
 def test_a_salesforce_mobile_phone_goes_before_the_phone() -> None:
     record = {"Id": "1", "Phone": PHONE, "MobilePhone": OTHER_PHONE, "HomePhone": PHONE}
-    assert lead_of(compiled({"preset": "salesforce"}), record)["leadPhone"] == OTHER_DIALLED
+    assert lead_of(compiled({"preset": "salesforce"}), record)["leadPhone"] == OTHER_DIALED
 
 
 NILS = {
@@ -190,12 +190,12 @@ def test_a_row_both_deleted_and_not_to_be_called_is_deleted() -> None:
 
 
 @pytest.mark.parametrize("preset", ["auto", "salesforce", "hubspot"])
-def test_a_do_not_call_field_that_the_schema_does_not_name_is_honoured(preset: str) -> None:
+def test_a_do_not_call_field_that_the_schema_does_not_name_is_honored(preset: str) -> None:
     mapping = compiled({"preset": preset}, schema=schema_of({"id": 1}))
     assert mapping.flags.screen({"id": 1, "do_not_call": True}) is Outcome.DO_NOT_CALL
 
 
-def test_a_hubspot_do_not_call_property_is_honoured() -> None:
+def test_a_hubspot_do_not_call_property_is_honored() -> None:
     mapping = compiled({"preset": "hubspot"})
     assert mapping.flags.screen({"id": 1, "properties": {"do_not_call": "true"}}) is Outcome.DO_NOT_CALL
 
@@ -237,7 +237,7 @@ def test_an_open_schema_may_have_the_do_not_call_field_after_all(open_: Json) ->
 
 def test_an_unusable_phone_is_replaced_by_the_next() -> None:
     record = {"Id": "1", "MobilePhone": "ask Bob", "Phone": PHONE}
-    assert lead_of(compiled({"preset": "salesforce"}), record)["leadPhone"] == DIALLED
+    assert lead_of(compiled({"preset": "salesforce"}), record)["leadPhone"] == DIALED
 
 
 def test_no_usable_phone_is_rejected_for_the_first_ones_reason() -> None:
@@ -256,22 +256,22 @@ THREE = {"Id": "1", "MobilePhone": PHONE, "Phone": "6505550100", "HomePhone": OT
 
 def test_all_phones_are_joined_without_repeats() -> None:
     mapping = compiled({"preset": "salesforce"}, phones=ALL)
-    assert lead_of(mapping, THREE)["leadPhone"] == f"{DIALLED}|{OTHER_DIALLED}"
+    assert lead_of(mapping, THREE)["leadPhone"] == f"{DIALED}|{OTHER_DIALED}"
 
 
 def test_a_campaign_of_a_single_phone_gets_the_first() -> None:
     mapping = compiled({"preset": "salesforce"}, phones=ALL)
-    assert lead_of(mapping, THREE, single_phone=True)["leadPhone"] == DIALLED
+    assert lead_of(mapping, THREE, single_phone=True)["leadPhone"] == DIALED
 
 
 def test_a_field_of_joined_phones_is_several() -> None:
     record = {"id": 1, "phone": f"555|{PHONE}|{OTHER_PHONE}"}
-    assert lead_of(compiled(), record, single_phone=True)["leadPhone"] == DIALLED
+    assert lead_of(compiled(), record, single_phone=True)["leadPhone"] == DIALED
 
 
 @pytest.mark.parametrize("value", [6505550100, 6505550100.0, Decimal(6505550100), Decimal("6505550100.0")])
 def test_a_phone_that_is_a_number_keeps_its_digits(value: Any) -> None:
-    assert lead_of(compiled(), {"id": 1, "phone": value})["leadPhone"] == DIALLED
+    assert lead_of(compiled(), {"id": 1, "phone": value})["leadPhone"] == DIALED
 
 
 def test_e164_fills_the_second_phone_field() -> None:
@@ -292,18 +292,18 @@ def test_an_unusable_lead_phone_e164_is_rejected() -> None:
     assert rejection_of(mapping, {"id": 1, "phone": PHONE, "x": "?"}).reason == "not_a_phone"
 
 
-def test_the_auxiliary_phone_is_normalised() -> None:
-    assert mapped("auxPhone", "x", OTHER_PHONE) == OTHER_DIALLED
+def test_the_auxiliary_phone_is_normalized() -> None:
+    assert mapped("auxPhone", "x", OTHER_PHONE) == OTHER_DIALED
 
 
 def test_an_unusable_auxiliary_phone_is_omitted() -> None:
     assert mapped("auxPhone", "x", "ask Bob") is None
 
 
-def test_persona_phones_are_normalised_and_unusable_ones_omitted() -> None:
+def test_persona_phones_are_normalized_and_unusable_ones_omitted() -> None:
     mapping = compiled({"fields": {"personaPhoneConfig": {"Home": "h", "Work": "w"}}})
     lead = lead_of(mapping, {"id": 1, "phone": PHONE, "h": OTHER_PHONE, "w": "ask Bob"})
-    assert lead["personaPhoneConfig"] == {"Home": OTHER_DIALLED}
+    assert lead["personaPhoneConfig"] == {"Home": OTHER_DIALED}
 
 
 # --- the key

@@ -1,4 +1,4 @@
-"""A number is dialled as its owner's, or not at all."""
+"""A number is dialed as its owner's, or not at all."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ POLICIES = st.builds(
 )
 
 
-def dialled(policy: PhonePolicy, text: str) -> str:
-    phone = policy.normalise(text)
+def dialed(policy: PhonePolicy, text: str) -> str:
+    phone = policy.normalize(text)
     assert isinstance(phone, Phone), phone
-    return phone.dialled
+    return phone.dialed
 
 
 def reason(policy: PhonePolicy, text: str) -> str:
-    rejection = policy.normalise(text)
+    rejection = policy.normalize(text)
     assert isinstance(rejection, Rejection), rejection
     assert rejection.stage is Stage.PHONE
     return rejection.reason
@@ -58,12 +58,12 @@ def reason(policy: PhonePolicy, text: str) -> str:
     ],
 )
 def test_the_usual_writings_of_a_us_number_are_read(text: str) -> None:
-    assert dialled(UNITED_STATES, text) == TEN_DIGITS
+    assert dialed(UNITED_STATES, text) == TEN_DIGITS
 
 
 @pytest.mark.parametrize("extension", ["x12", " ext. 12", ";ext=12", " extension 123", " #7"])
 def test_an_extension_is_dropped(extension: str) -> None:
-    assert dialled(UNITED_STATES, f"650-555-0100{extension}") == TEN_DIGITS
+    assert dialed(UNITED_STATES, f"650-555-0100{extension}") == TEN_DIGITS
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_two_numbers_are_never_glued_into_one(text: str) -> None:
     ["030 123456/7", "030 123456 / 654321", "030 123456 - 654321", "030 12345 030 67890", "030 123456;654321"],
 )
 def test_two_numbers_are_never_glued_where_numbers_have_no_fixed_length(text: str) -> None:
-    assert isinstance(PhonePolicy("DE").normalise(text), Rejection)
+    assert isinstance(PhonePolicy("DE").normalize(text), Rejection)
 
 
 @pytest.mark.parametrize("text", ["1-800-FLOWERS", "650555010O", "call 6505550100", "n/a", "6.50E+09", "²³⁴"])
@@ -133,7 +133,7 @@ def test_seven_digits_are_not_possible_without_validation_either(format_: str) -
 
 
 def test_a_number_no_subscriber_can_have_is_possible() -> None:
-    assert dialled(UNITED_STATES, "(555) 055-0100") == "5550550100"
+    assert dialed(UNITED_STATES, "(555) 055-0100") == "5550550100"
 
 
 def test_a_number_no_subscriber_can_have_is_not_valid() -> None:
@@ -157,8 +157,8 @@ def test_a_blank_text_is_a_missing_phone(text: str) -> None:
         ("CA", "(416) 555-0100", "4165550100"),
     ],
 )
-def test_national_is_what_is_dialled_inside_the_country(region: str, text: str, expected: str) -> None:
-    assert dialled(PhonePolicy(region), text) == expected
+def test_national_is_what_is_dialed_inside_the_country(region: str, text: str, expected: str) -> None:
+    assert dialed(PhonePolicy(region), text) == expected
 
 
 @pytest.mark.parametrize(
@@ -166,11 +166,11 @@ def test_national_is_what_is_dialled_inside_the_country(region: str, text: str, 
     [("(650) 555-0100", "+16505550100"), ("+44 (0)20 7946 0958", "+442079460958")],
 )
 def test_e164_takes_any_country(text: str, expected: str) -> None:
-    assert PhonePolicy("US", "e164").normalise(text) == Phone(expected, expected)
+    assert PhonePolicy("US", "e164").normalize(text) == Phone(expected, expected)
 
 
 def test_national_has_no_e164() -> None:
-    assert UNITED_STATES.normalise("(650) 555-0100") == Phone(TEN_DIGITS, None)
+    assert UNITED_STATES.normalize("(650) 555-0100") == Phone(TEN_DIGITS, None)
 
 
 @settings(max_examples=500)
@@ -178,20 +178,20 @@ def test_national_has_no_e164() -> None:
     POLICIES, st.one_of(ANY_TEXT, st.sampled_from([TEN_DIGITS, "(650) 555-0100", "+49 30 123456", "650-555-0100 x7"]))
 )
 def test_e164_beside_the_format_is_that_of_the_same_number(policy: PhonePolicy, text: str) -> None:
-    plain, beside = policy.normalise(text), replace(policy, with_e164=True).normalise(text)
+    plain, beside = policy.normalize(text), replace(policy, with_e164=True).normalize(text)
     if isinstance(plain, Rejection):
         assert beside == plain
         return
     assert isinstance(beside, Phone)
-    assert beside.dialled == plain.dialled
-    e164 = replace(policy, format="e164").normalise(text)
+    assert beside.dialed == plain.dialed
+    e164 = replace(policy, format="e164").normalize(text)
     unchecked = policy.format == "as_is" and policy.validation == "off"
-    assert beside.e164 == (e164.dialled if isinstance(e164, Phone) else None)
+    assert beside.e164 == (e164.dialed if isinstance(e164, Phone) else None)
     assert beside.e164 is not None or unchecked
 
 
 def test_as_is_keeps_the_text() -> None:
-    assert dialled(PhonePolicy("US", "as_is"), " (650) 555-0100 x12 ") == "(650) 555-0100 x12"
+    assert dialed(PhonePolicy("US", "as_is"), " (650) 555-0100 x12 ") == "(650) 555-0100 x12"
 
 
 def test_as_is_is_validated() -> None:
@@ -199,7 +199,7 @@ def test_as_is_is_validated() -> None:
 
 
 def test_as_is_without_validation_takes_anything() -> None:
-    assert dialled(PhonePolicy("US", "as_is", "off"), "ask Bob") == "ask Bob"
+    assert dialed(PhonePolicy("US", "as_is", "off"), "ask Bob") == "ask Bob"
 
 
 def test_a_very_long_text_is_not_a_phone() -> None:
@@ -220,13 +220,13 @@ def test_an_unknown_region_names_the_near_one(region: str, near: str) -> None:
 @settings(deadline=None)
 @given(POLICIES, ANY_TEXT)
 def test_no_text_makes_it_raise(policy: PhonePolicy, text: str) -> None:
-    assert isinstance(policy.normalise(text), (Phone, Rejection))
+    assert isinstance(policy.normalize(text), (Phone, Rejection))
 
 
 @settings(deadline=None)
 @given(POLICIES, ANY_TEXT)
 def test_a_message_never_holds_the_number(policy: PhonePolicy, text: str) -> None:
-    result = policy.normalise(text)
+    result = policy.normalize(text)
     assert not isinstance(result, Rejection) or not re.search(r"\d{3,}", result.message.replace("e164", ""))
 
 
@@ -237,10 +237,10 @@ def test_a_message_never_holds_the_number(policy: PhonePolicy, text: str) -> Non
     st.one_of(REASONABLE_TEXT, st.from_regex(r"\+?[0-9]{1,3}[ -]?\(?[0-9]{2,4}\)?[ -/][0-9]{3,8}", fullmatch=True)),
 )
 def test_a_national_number_ends_in_the_digits_of_the_text(region: str, validation: str, text: str) -> None:
-    phone = PhonePolicy(region, "national", validation).normalise(text)
+    phone = PhonePolicy(region, "national", validation).normalize(text)
     if isinstance(phone, Phone):
         written = re.sub(r"\D", "", re.split(r"[x#;,]", text)[0]).lstrip("0")
-        assert written.endswith(phone.dialled.lstrip("0")) or phone.dialled.lstrip("0").endswith(written)
+        assert written.endswith(phone.dialed.lstrip("0")) or phone.dialed.lstrip("0").endswith(written)
 
 
 # The fast path and the library's own
@@ -266,7 +266,7 @@ def in_full(policy: PhonePolicy, text: str) -> Phone | Rejection:
     """A number, read without the fast path."""
     slow = PhonePolicy(policy.region, policy.format, policy.validation)
     vars(slow)["plain"] = lambda _text: None
-    return slow.normalise(text)
+    return slow.normalize(text)
 
 
 @settings(deadline=None, max_examples=300)
@@ -275,14 +275,14 @@ def test_the_fast_path_reads_a_number_as_the_library_does(region: str, format_: 
     number = phonenumbers.parse(text, region)
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     assert phonenumbers.is_possible_number(number)
-    assert dialled(PhonePolicy(region, format_), text) == (e164 if format_ == "e164" else e164.removeprefix("+1"))
+    assert dialed(PhonePolicy(region, format_), text) == (e164 if format_ == "e164" else e164.removeprefix("+1"))
 
 
 @settings(deadline=None, max_examples=300)
 @given(st.sampled_from(["US", "CA", "BS"]), WRITTEN)
 def test_the_fast_path_calls_valid_what_the_library_does(region: str, text: str) -> None:
     valid = phonenumbers.is_valid_number(phonenumbers.parse(text, region))
-    assert isinstance(PhonePolicy(region, "national", "valid").normalise(text), Phone) == valid
+    assert isinstance(PhonePolicy(region, "national", "valid").normalize(text), Phone) == valid
 
 
 @settings(deadline=None, max_examples=500)
@@ -296,7 +296,7 @@ def test_the_fast_path_calls_valid_what_the_library_does(region: str, text: str)
     st.one_of(realistic(), WRITTEN, ANY_TEXT),
 )
 def test_the_fast_and_the_plain_path_give_the_same_number(policy: PhonePolicy, text: str) -> None:
-    assert policy.normalise(text) == in_full(policy, text)
+    assert policy.normalize(text) == in_full(policy, text)
 
 
 COMMONEST = ("6505550100", "+16505550100", "650-555-0100", "(650) 555-0100")
@@ -334,7 +334,7 @@ def test_valid_lines_of_every_area_code_are_those_of_the_library() -> None:
     for policy in (PhonePolicy("US", "national", "valid"), PhonePolicy("CA", "national", "valid")):
         for area in range(200, 1000):
             for text in (f"{area}5550100", f"{area}2345678", f"{area}1345678", f"{area}9110100"):
-                assert policy.normalise(text) == in_full(policy, text)
+                assert policy.normalize(text) == in_full(policy, text)
 
 
 @settings(deadline=None)
@@ -342,8 +342,8 @@ def test_valid_lines_of_every_area_code_are_those_of_the_library() -> None:
     st.sampled_from(["US", "GB", "DE", "FR", "IT", "ES", "BR", "JP", "IN", "AU"]),
     st.sampled_from(["US", "GB", "DE", "FR", "IT", "ES", "BR", "JP", "IN", "AU"]),
 )
-def test_the_example_number_of_a_country_is_dialled_there_and_nowhere_else(home: str, country: str) -> None:
+def test_the_example_number_of_a_country_is_dialed_there_and_nowhere_else(home: str, country: str) -> None:
     number = phonenumbers.example_number_for_type(country, phonenumbers.PhoneNumberType.MOBILE)
     assert number is not None
     text = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
-    assert isinstance(PhonePolicy(home, "national", "valid").normalise(text), Phone) == (home == country)
+    assert isinstance(PhonePolicy(home, "national", "valid").normalize(text), Phone) == (home == country)

@@ -53,7 +53,7 @@ def test_each_field_is_shown_with_its_value_as_read_and_as_sent() -> None:
     }
 
 
-def test_the_phone_that_can_be_dialled_is_the_source_not_the_first_one() -> None:
+def test_the_phone_that_can_be_dialed_is_the_source_not_the_first_one() -> None:
     assert fed(RECORD | {"mobile": "call the front desk"})["leadPhone"][0] == "phone"
 
 

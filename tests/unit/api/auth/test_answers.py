@@ -140,7 +140,7 @@ def test_the_legacy_login_keeps_the_path_of_the_base_url() -> None:
 @pytest.mark.parametrize(
     ("retry_after", "seconds"), [("17", 17), ("Thu, 01 Jan 2026 00:00:17 GMT", 17), ("59.5", 59.5)]
 )
-def test_retry_after_is_honoured(retry_after: str, seconds: float) -> None:
+def test_retry_after_is_honored(retry_after: str, seconds: float) -> None:
     stage = Stage(PASSWORD, (429, {}, {"Retry-After": retry_after}), SIGNED_IN)
     stage.auth.sign_in()
     assert stage.gaps == [pytest.approx(seconds, abs=0.5)]
