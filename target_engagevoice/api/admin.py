@@ -166,6 +166,9 @@ class AdminApi:
                     "this machine trusts."
                 )
                 raise ServerError(msg)
+            if isinstance(reply, answers.Oversized):
+                msg = f"{what}: the server sends {reply.what}, which is not read. Check base_url."
+                raise ServerError(msg)
             if not isinstance(reply, HttpAnswer):
                 return TryAgain(reply.what, pause)
             problem = f"HTTP {reply.status}"

@@ -94,6 +94,13 @@ class Unknown:
 
 
 @dataclass(frozen=True)
+class Oversized(Unknown):
+    """The answer is larger than the limit, and was not read to its end. Another try would bring the same."""
+
+    what: str = "an answer of more than 64 MB"
+
+
+@dataclass(frozen=True)
 class NoRoute:
     """No part of the API answers at this address: 404, or a page of the web application. Nothing is stored."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from target_engagevoice.api.rows import epoch_of
+from target_engagevoice.api.dates import parse_api_date
 from target_engagevoice.model.retirement import SUPPRESSED, Retire
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _lead_of(row: Mapping[str, Any], campaign_id: str) -> FoundLead | None:
         extern_id,
         campaign_id=_id(row.get("campaignId")) or campaign_id,
         state=_id(row.get("leadState")),
-        loaded_at=epoch_of(row.get("loadedDts")),
+        loaded_at=parse_api_date(row.get("loadedDts")),
         suppressed=row.get("suppressed") is True,
     )
 

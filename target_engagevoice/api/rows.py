@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from target_engagevoice.api.dates import parse_api_date
 from target_engagevoice.errors import ServerError
 from target_engagevoice.model.campaign import DAYS, Campaign
 from target_engagevoice.model.lead import LEAD_FIELDS
@@ -57,8 +57,8 @@ def campaign_of(group: Mapping[str, Any], row: Mapping[str, Any]) -> Campaign:
         dial_mode=str(group.get("dialMode") or ""),
         active=int(active) if isinstance(active, (bool, int)) else 1,
         configuration=str(row.get("callingConfiguration") or "SIMPLE"),
-        starts=epoch_of(row.get("startDate")),
-        ends=epoch_of(row.get("endDate")),
+        starts=parse_api_date(row.get("startDate")),
+        ends=parse_api_date(row.get("endDate")),
         schedule=tuple(str(row.get(day) or "").strip() for day in days) if not row.keys().isdisjoint(days) else (),
     )
 
@@ -69,15 +69,6 @@ def loaded_lead_of(row: Mapping[str, Any]) -> LoadedLead:
         extern_id=str(row.get("externId") or ""),
         campaign_id=str(row.get("campaignId") or ""),
         lead_id=str(row["leadId"]),
-        loaded_at=epoch_of(row.get("loadedDts")),
+        loaded_at=parse_api_date(row.get("loadedDts")),
         fields=frozenset(name for name, value in row.items() if name in LEAD_FIELDS and value not in (None, "", {})),
     )
-
-
-def epoch_of(text: Any) -> float | None:
-    """Epoch seconds of `2026-07-24T16:00:00.000+0000` (reference, section 5); None where it cannot be read."""
-    pattern = "%Y-%m-%dT%H:%M:%S.%f%z" if "." in str(text) else "%Y-%m-%dT%H:%M:%S%z"
-    try:
-        return datetime.strptime(str(text), pattern).timestamp()  # noqa: DTZ007 - both patterns have a zone
-    except ValueError:
-        return None

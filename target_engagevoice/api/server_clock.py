@@ -13,7 +13,8 @@ server's clock showed 12:00:00.0 or later, and at 100.0 it showed less than 12:0
 from __future__ import annotations
 
 import threading
-from email.utils import parsedate_to_datetime
+
+from target_engagevoice.api.dates import parse_http_date
 
 RESOLUTION_SECONDS = 1.0
 """`Date` and, to be safe, `loadedDts` may be cut to whole seconds."""
@@ -38,11 +39,8 @@ class ServerClock:
             sent: Monotonic seconds when the request was sent.
             received: Monotonic seconds when the answer was complete.
         """
-        if date is None:
-            return
-        try:
-            stamp = parsedate_to_datetime(date).timestamp()
-        except (TypeError, ValueError):
+        stamp = parse_http_date(date)
+        if stamp is None:
             return
         low, high = stamp - received, stamp + RESOLUTION_SECONDS - sent
         with self._lock:

@@ -1,24 +1,21 @@
 """One HTTP request and its fate: answered, never sent, or unknown.
 
-Only this module and `auth` use `requests`. `client` knows the endpoints and sends through this module.
+Only this module, `http_adapter` and `auth` use `requests`. `client` knows the endpoints and sends through this module.
 """
 
 from __future__ import annotations
 
 import ssl
-import threading
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
-from target_engagevoice.api.answers import Denied, NotSent, Unknown
+from target_engagevoice.api.answers import Denied, NotSent, Oversized, Unknown
+from target_engagevoice.api.http_adapter import BodyTooLargeError, BoundedAdapter, bounded_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -61,57 +58,13 @@ class HttpAnswer:
         return framed or bool(self.body) or self.status == HTTPStatus.NO_CONTENT
 
 
-_ON_SENT = threading.local()
-"""`call`: what to call when this thread's request has been written; None for nothing."""
-
-
-class _NotifyingConnection(HTTPConnection):
-    """A connection that reports when a request is written: handshakes done, all bytes passed to the system."""
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        """Send."""
-        super().request(*args, **kwargs)
-        call = getattr(_ON_SENT, "call", None)
-        if call is not None:
-            call()
-
-
-class _NotifyingTlsConnection(_NotifyingConnection, HTTPSConnection):
-    pass
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _NotifyingConnection
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _NotifyingTlsConnection
-
-
-_POOLS = {"http": _Pool, "https": _TlsPool}
-
-
-class _Adapter(HTTPAdapter):
-    """`requests` on connections that report what they have sent, also through a proxy."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Create the pools of direct connections."""
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """The pools of connections through a proxy."""
-        manager = super().proxy_manager_for(proxy, **kwargs)
-        manager.pool_classes_by_scheme = _POOLS
-        return manager
-
-
 class Transport:
     """A connection pool with time-outs and a sign-in. Any thread may send: it only reads `requests.Session`.
 
     Args:
         connections: How many threads send at the same time.
-        timeout: Seconds to connect, and seconds of silence while reading.
+        timeout: Seconds for one request, from connecting to the last byte of the answer. A token that it needs is
+            not counted; a request that is repeated after a 401 has as many again.
     """
 
     def __init__(
@@ -128,12 +81,10 @@ class Transport:
         self._server_clock = server_clock
         self._timeout = timeout
         self._settings: dict[str, Mapping[str, Any]] = {}  # by host; the first thread that asks fills it in
-        self._session = requests.Session()
+        self._adapter = BoundedAdapter(connections + 1)
+        self._session = bounded_session(self._adapter)
         self._session.auth = authentication
         self._session.headers["User-Agent"] = user_agent
-        adapter = _Adapter(pool_connections=4, pool_maxsize=connections + 1)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
 
     def send(
         self,
@@ -159,7 +110,7 @@ class Transport:
         """
         headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body is not None else {})
         sent = self._clock.monotonic()
-        _ON_SENT.call = on_sent
+        self._adapter.notify_when_sent(on_sent)
         try:
             request = self._session.prepare_request(requests.Request(method, url, headers, None, body, params))
             with self._session.send(
@@ -169,7 +120,7 @@ class Transport:
         except requests.RequestException as error:
             return _fate(error)
         finally:
-            _ON_SENT.call = None
+            self._adapter.notify_when_sent(None)
         self._server_clock.observe(response.headers.get("Date"), sent, self._clock.monotonic())
         answer = HttpAnswer(
             response.status_code,
@@ -207,7 +158,9 @@ def _fate(error: requests.RequestException) -> NotSent | Unknown | Denied:
         return NotSent(_problem(causes) or "no connection")
     if isinstance(error, requests.exceptions.SSLError):
         return Unknown("TLS failed")  # in the handshake or, after the request was stored, in the answer
-    if isinstance(error, requests.exceptions.Timeout):
+    if isinstance(error, BodyTooLargeError):
+        return Oversized()
+    if any(isinstance(cause, TimeoutError) for cause in causes) or isinstance(error, requests.exceptions.Timeout):
         return Unknown("no answer in time")
     return Unknown(_problem(causes) or "the connection broke")
 

@@ -75,7 +75,11 @@ _ROWS = (
     Setting("api_token", _P, "Permanent API token, sent as `X-Auth-Token`.", secret=True),
     Setting("access_token", _P, "Bearer token, used as given and not renewed.", secret=True),
     Setting(
-        "request_timeout_seconds", _D, "Longest wait for the answer to one request, in seconds.", 60.0, minimum=0.1
+        "request_timeout_seconds",
+        _D,
+        "Longest time for one request, from connecting to the last byte of its answer, in seconds.",
+        60.0,
+        minimum=0.1,
     ),
     Setting(
         "retry_max_seconds",

@@ -66,6 +66,16 @@ def test_retry_after_is_honored_in(how: str, tmp_path: Path) -> None:
     assert (totals["requests"], totals["retries"], totals["throttled"]) == (2, 1, 1)
 
 
+@pytest.mark.parametrize(
+    "retry_after", ["Thu, 01 Jan 99999999999999999999 00:00:09 GMT", "Thu, 01 Jan 2026 00:00:99999999999999999999 GMT"]
+)
+def test_a_retry_after_out_of_range_is_none(retry_after: str, tmp_path: Path) -> None:
+    with serving(refusing(429, retry_after=retry_after)) as sandbox:
+        finished = run_target(tmp_path, against(sandbox), LINES)
+        assert ids(sandbox.leads()) == ALL
+    assert (finished.code, finished.outcomes) == (0, {"read": 4, "loaded": 4}), finished.stderr
+
+
 def test_a_server_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
     with serving() as sandbox:
         config = against(sandbox, max_in_flight=1)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from target_engagevoice.api.auth.tokens import HEADER_SAFE
+from target_engagevoice.api.http_adapter import BodyTooLargeError, bounded_session
 from target_engagevoice.api.ratelimit.backoff import parse_retry_after
 from target_engagevoice.api.ratelimit.windows import Window
 from target_engagevoice.api.retry import Done, Retries, RetryPolicy, TryAgain
@@ -50,6 +51,7 @@ FAILURES: tuple[tuple[type[Exception], str], ...] = (
     (requests.exceptions.SSLError, "could not be reached: the TLS handshake failed"),
     (requests.exceptions.ProxyError, "could not be reached through the proxy"),
     (requests.Timeout, "did not answer in time"),
+    (BodyTooLargeError, "sent an answer of more than 64 MB"),
     (requests.ConnectionError, "could not be reached, or closed the connection"),
     (requests.RequestException, "sent an answer that is incomplete or not HTTP"),
 )
@@ -252,7 +254,7 @@ class Posting:
         raise SignInRefused(f"{endpoint.label}: {final}")
 
     def _open(self) -> AbstractContextManager[requests.Session]:
-        return requests.Session() if self._session is None else nullcontext(self._session)
+        return bounded_session() if self._session is None else nullcontext(self._session)
 
     def _read(self, endpoint: Endpoint, response: requests.Response, asked_at: float) -> SignInAnswer | FailedTry:
         status = response.status_code

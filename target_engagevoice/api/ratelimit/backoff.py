@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import backoff
+
+from target_engagevoice.api.dates import parse_http_date
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -42,11 +42,5 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     text = value.strip()
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return min(float(text), LONGEST_RETRY_AFTER_SECONDS)
-    try:
-        when = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=timezone.utc)
-    seconds = (when - datetime.fromtimestamp(now, tz=timezone.utc)).total_seconds()
-    return min(max(0.0, seconds), LONGEST_RETRY_AFTER_SECONDS)
+    when = parse_http_date(text)
+    return None if when is None else min(max(0.0, when - now), LONGEST_RETRY_AFTER_SECONDS)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-import threading
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,79 +13,16 @@ import requests
 
 from target_engagevoice.api.answers import Denied, NotSent, Unknown
 from target_engagevoice.api.server_clock import ServerClock
-from target_engagevoice.api.transport import HttpAnswer, Transport
+from target_engagevoice.api.transport import HttpAnswer
 from tests.support.executable import wait_until
 from tests.support.factories import USER_AGENT, transport_to
 from tests.support.fake_clock import FakeClock
+from tests.support.raw_server import read_request, say, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nX-Thing: 1\r\n\r\n{}"
-
-
-class Server:
-    """Listens on loopback, reads each request whole, and then behaves as the test says."""
-
-    def __init__(self, behave: Callable[[socket.socket], None]) -> None:
-        self._behave = behave
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(10)
-        self.port = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/voice"
-        self.requests: list[bytes] = []
-        self.done = threading.Event()
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        while not self.done.is_set():
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            with connection:
-                connection.settimeout(5)
-                request = self._read(connection)
-                if request:
-                    self.requests.append(request)
-                    self._behave(connection)
-
-    @staticmethod
-    def _read(connection: socket.socket) -> bytes:
-        data = b""
-        while b"\r\n\r\n" not in data:
-            more = connection.recv(65536)
-            if not more:
-                return b""
-            data += more
-        head, _, body = data.partition(b"\r\n\r\n")
-        lengths = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")]
-        while lengths and len(body) < int(lengths[0]):
-            body += connection.recv(65536)
-        return head + b"\r\n\r\n" + body
-
-    def close(self) -> None:
-        self.done.set()
-        with socket.socket() as knock:  # a blocked accept does not hear of its socket being closed
-            knock.connect(("127.0.0.1", self.port))
-        self._thread.join()
-        self._listener.close()
-
-
-@contextmanager
-def serving(behave: Callable[[socket.socket], None], timeout: float = 5.0) -> Iterator[tuple[Server, Transport]]:
-    server = Server(behave)
-    transport = transport_to(FakeClock(), ServerClock(), server.url, timeout)
-    try:
-        yield server, transport
-    finally:
-        transport.close()
-        server.close()
-
-
-def say(data: bytes) -> Callable[[socket.socket], None]:
-    return lambda connection: connection.sendall(data)
 
 
 def reset(connection: socket.socket) -> None:
@@ -284,7 +219,7 @@ def test_connections_are_used_again() -> None:
             ports.append(connection.getpeername()[1])
             connection.sendall(ANSWER)
             if len(ports) == 1:
-                Server._read(connection)
+                read_request(connection)
 
     with serving(behave) as (server, transport):
         for _ in range(2):
