@@ -1,4 +1,4 @@
-"""One schedule of a CRM's life: leads that change and go, a server with faults, and runs that are killed."""
+"""One schedule of a CRM: leads that change and vanish, a server with faults, and runs that are killed."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from tests.reliability.schedule import (
 from tests.support.crm import Crm, Reading, Version
 from tests.support.crm_rules import Rules
 from tests.support.fake_clock import FakeClock
-from tests.support.killable_target import Life, MortalTarget
-from tests.support.lead_events import begin, deeds, watch
+from tests.support.killable_target import KillableTarget, StepLimit
+from tests.support.lead_events import begin, lead_events, watch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,7 +67,7 @@ class CrmSchedule:
 
     Attributes:
         readings: How much of the CRM each run finds; runs after these find all of it.
-        lives: Steps of each run until it is killed; runs after these live.
+        step_limits: Steps after which each run is killed; later runs are not killed.
         faults: The sandbox's fault script of each run; runs after these meet none but the poison's.
     """
 
@@ -76,7 +76,7 @@ class CrmSchedule:
     sandbox: Mapping[str, Any]
     poison: frozenset[str]
     readings: list[Reading]
-    lives: list[int | None]
+    step_limits: list[int | None]
     faults: list[list[dict[str, Any]]]
 
     def reading(self, run: int) -> Reading:
@@ -87,135 +87,134 @@ class CrmSchedule:
 
 def draw(seed: int) -> CrmSchedule:
     """A schedule from a seed."""
-    dice = random.Random(seed)  # noqa: S311 - chance, not a secret
-    method = dice.choice(METHODS)
+    rng = random.Random(seed)  # noqa: S311 - not used for a secret
+    method = rng.choice(METHODS)
     whole = method == "overwrite"
-    log = _log(dice, whole=whole)
-    runs = dice.randint(1, 5)
-    often = dice.choice([0.1, 0.5])
+    log = _log(rng, whole=whole)
+    runs = rng.randint(1, 5)
+    often = rng.choice([0.1, 0.5])
     ids = sorted({version.extern_id for version in log})
     return CrmSchedule(
         crm=Crm(
             log,
             whole,
-            early=dice.random() < 0.3,
-            state_after=frozenset(place for place in range(len(log)) if dice.random() < often),
+            early=rng.random() < 0.3,
+            state_after=frozenset(place for place in range(len(log)) if rng.random() < often),
         ),
         config={
             "load_method": method,
-            "on_delete": dice.choice(ON_DELETE[:4] if whole else ON_DELETE),
-            "do_not_call": dice.choice(["skip", "dnc_list"]),
+            "on_delete": rng.choice(ON_DELETE[:4] if whole else ON_DELETE),
+            "do_not_call": rng.choice(["skip", "dnc_list"]),
             "max_retired_percent": 100,
-            "batch_size_rows": dice.randint(1, 8),
-            "max_in_flight": dice.choice([1, 1, 2, 4]),
-            "dedupe": "off" if method == "upsert" and dice.random() < 0.15 else "changed",
+            "batch_size_rows": rng.randint(1, 8),
+            "max_in_flight": rng.choice([1, 1, 2, 4]),
+            "dedupe": "off" if method == "upsert" and rng.random() < 0.15 else "changed",
             "search_delay_seconds": 10,
             "retry_max_seconds": 600,
             "max_rejected_percent": 100,
-            "duplicate_handling": dice.choice(["REMOVE_FROM_LIST", "RETAIN_ALL"]),
+            "duplicate_handling": rng.choice(["REMOVE_FROM_LIST", "RETAIN_ALL"]),
         },
         sandbox={
-            "search_delay_seconds": dice.choice([0, 2, 5]),
-            "extern_ids_ignored": dice.random() < 0.2,
-            "token_seconds": dice.choice([300, 20]),
+            "search_delay_seconds": rng.choice([0, 2, 5]),
+            "extern_ids_ignored": rng.random() < 0.2,
+            "token_seconds": rng.choice([300, 20]),
         },
-        poison=_poison([extern_id for extern_id in ids if dice.random() < 0.03], log),
-        readings=_readings(dice, len(log), runs, logged=dice.random() < 0.4),
-        lives=[
-            None if dice.random() < 0.2 else dice.choice([dice.randint(1, 40), dice.randint(1, 200)])
-            for _ in range(runs)
+        poison=_poison([extern_id for extern_id in ids if rng.random() < 0.03], log),
+        readings=_readings(rng, len(log), runs, logged=rng.random() < 0.4),
+        step_limits=[
+            None if rng.random() < 0.2 else rng.choice([rng.randint(1, 40), rng.randint(1, 200)]) for _ in range(runs)
         ],
-        faults=[_faults(dice) for _ in range(runs + 1)],
+        faults=[_faults(rng) for _ in range(runs + 1)],
     )
 
 
 def _poison(ids: Sequence[str], log: Sequence[Version]) -> frozenset[str]:
-    """As many of these as have few versions together: of five in a row it would be said that it is not the leads."""
+    """So many of these ids as have few versions in total. Five refusals in a row would end the run with an error."""
     versions = Counter(version.extern_id for version in log)
     total = list(accumulate(versions[extern_id] for extern_id in ids))
     return frozenset(extern_id for extern_id, so_far in zip(ids, total, strict=True) if so_far < FEW)
 
 
-def _log(dice: random.Random, *, whole: bool) -> list[Version]:
+def _log(rng: random.Random, *, whole: bool) -> list[Version]:
     """Changes of a CRM; rows of one whose tap sends all of them may also vanish."""
-    streams = STREAMS[: dice.randint(1, 2)]
-    campaigns = CAMPAIGNS[: dice.randint(1, 3)]
+    streams = STREAMS[: rng.randint(1, 2)]
+    campaigns = CAMPAIGNS[: rng.randint(1, 3)]
     newest: list[Version] = []
     numbers: Counter[str] = Counter()
     log: list[Version] = []
-    changes = dice.choice([0.4, 0.6, 0.8])
-    for place in range(dice.randint(4, 50)):
-        if newest and dice.random() < changes:
-            which = dice.randrange(len(newest))
-            version = replace(_changed(dice, newest[which], campaigns, numbers, whole=whole), place=place)
+    changes = rng.choice([0.4, 0.6, 0.8])
+    for place in range(rng.randint(4, 50)):
+        if newest and rng.random() < changes:
+            which = rng.randrange(len(newest))
+            version = replace(_changed(rng, newest[which], campaigns, numbers, whole=whole), place=place)
             newest[which] = version
         else:
-            stream = dice.choice(streams)
-            fate = dice.choice(["good", "good", "good", "good", "good", "do_not_call", "deleted"])
+            stream = rng.choice(streams)
+            fate = rng.choice(["good", "good", "good", "good", "good", "do_not_call", "deleted"])
             extern_id = f"{stream}-{place}"
-            version = Version(place, stream, extern_id, dice.choice(campaigns), 0, f"650{2_000_000 + place}", fate)
+            version = Version(place, stream, extern_id, rng.choice(campaigns), 0, f"650{2_000_000 + place}", fate)
             newest.append(version)
         log.append(version)
     return log
 
 
 def _changed(
-    dice: random.Random, old: Version, campaigns: Sequence[str], numbers: Counter[str], *, whole: bool
+    rng: random.Random, old: Version, campaigns: Sequence[str], numbers: Counter[str], *, whole: bool
 ) -> Version:
     """What becomes of a lead."""
     kinds = ["other", "other", "back", "back", "move", "move", "move and other", "flag", "delete", "phone", "touch"]
-    kind = dice.choice([*kinds, "gone", "gone"] if whole else kinds)
-    fate = "good" if old.fate != "good" and dice.random() < 0.7 else old.fate
+    kind = rng.choice([*kinds, "gone", "gone"] if whole else kinds)
+    fate = "good" if old.fate != "good" and rng.random() < 0.7 else old.fate
     new = replace(old, fate=fate)
     if kind in ("other", "move and other"):
         numbers[old.extern_id] += 1
         new = replace(new, number=numbers[old.extern_id])
     elif kind == "back":
-        new = replace(new, number=dice.randint(0, numbers[old.extern_id]))
+        new = replace(new, number=rng.randint(0, numbers[old.extern_id]))
     elif kind in ("flag", "delete", "gone"):
         new = replace(new, fate={"flag": "do_not_call", "delete": "deleted"}.get(kind, kind))
     elif kind == "phone":
         other = str(int(old.phone) + (1_000_000 if old.phone < "6503" else -1_000_000))
         new = replace(new, phone=other)
     if kind in ("move", "move and other"):
-        new = replace(new, campaign_id=dice.choice(campaigns))
+        new = replace(new, campaign_id=rng.choice(campaigns))
     return new
 
 
-def _readings(dice: random.Random, changes: int, runs: int, *, logged: bool) -> list[Reading]:
-    """How far the CRM is when each run reads it; in the end all is there.
+def _readings(rng: random.Random, changes: int, runs: int, *, logged: bool) -> list[Reading]:
+    """How much of the CRM exists when each run reads it; in the end all of it.
 
     Args:
-        dice: Decides.
+        rng: Source of chance.
         changes: How many there are.
         runs: How many runs to decide for.
         logged: Whether the tap reads a log: it sends every version, however late it comes.
     """
-    ends = [changes] * runs if dice.random() < 0.2 else sorted(dice.randint(1, changes) for _ in range(runs))
+    ends = [changes] * runs if rng.random() < 0.2 else sorted(rng.randint(1, changes) for _ in range(runs))
     if logged:
         return [Reading(end, 0) for end in [*ends, *[changes] * MOST_RUNS]]
-    # What an earlier run has seen is history for the next one.
+    # Changes that an earlier run could read are old for the next run.
     return [
-        Reading(end, max(before, end - dice.choice([0, 0, 3, 10])))
+        Reading(end, max(before, end - rng.choice([0, 0, 3, 10])))
         for before, end in zip([0, *ends], ends, strict=False)
     ]
 
 
-def _faults(dice: random.Random) -> list[dict[str, Any]]:
+def _faults(rng: random.Random) -> list[dict[str, Any]]:
     return [
-        {"on": on, "after": dice.randint(0, 8), "times": dice.choice([1, 1, 2]), **dice.choice(kinds)}
+        {"on": on, "after": rng.randint(0, 8), "times": rng.choice([1, 1, 2]), **rng.choice(kinds)}
         for on, kinds in FAULTS.items()
-        for _ in range(dice.randint(0, 3))
+        for _ in range(rng.randint(0, 3))
     ]
 
 
 @dataclass
 class CrmChain:
-    """The runs of a schedule, one after the other, until one that found all of the CRM comes to its end.
+    """The runs of a schedule, one after the other, until one reads all of the CRM and finishes.
 
     Attributes:
         state: What the last STATE line said.
-        problems: What must not be.
+        problems: Violated rules.
     """
 
     schedule: CrmSchedule
@@ -229,7 +228,7 @@ class CrmChain:
     failures: list[BaseException | None] = field(default_factory=list)
 
     def play(self) -> None:
-        """Run until it is done, then hold the server against the source."""
+        """Run until a run finishes, then compare the server with the source."""
         with Sandbox(config=dict(SANDBOX) | dict(self.schedule.sandbox), clock=self.clock.time) as sandbox:
             self._sandbox = sandbox
             watch(sandbox)
@@ -237,7 +236,7 @@ class CrmChain:
             self._config = config_against(sandbox, self.folder, self.schedule.config)
             done = False
             while not done:
-                assert self.runs < MOST_RUNS, "the chain comes to no end"
+                assert self.runs < MOST_RUNS, "the chain does not end"
                 done = self._run(self.runs)
                 self.runs += 1
                 self.clock.advance(60)  # the next run is another one, also to the server
@@ -247,18 +246,18 @@ class CrmChain:
         schedule = self.schedule
         reading = schedule.reading(number)
         begin(self._sandbox, number)
-        MortalTarget.life = Life(schedule.lives[number] if number < len(schedule.lives) else None)
-        MortalTarget.clock = self.clock
-        MortalTarget.write_state = staticmethod(self._write_state)
+        KillableTarget.steps = StepLimit(schedule.step_limits[number] if number < len(schedule.step_limits) else None)
+        KillableTarget.clock = self.clock
+        KillableTarget.write_state = staticmethod(self._write_state)
         faults = schedule.faults[number] if number < len(schedule.faults) else []
         self._sandbox.faults([*self._poison(), *faults])
         sent = schedule.crm.sent(0 if self.state is None else self.state["place"], reading)
         self.sent.append(sent)
-        target = MortalTarget(config=dict(self._config))
+        target = KillableTarget(config=dict(self._config))
         failure = play_run(target, list(schedule.crm.lines(sent, number)))
         self.problems += end_run(target)
         self.failures.append(failure)
-        if MortalTarget.life.dead:
+        if KillableTarget.steps.dead:
             self.killed += 1
             return False
         self.problems += miscounted(self.folder, failure, len(sent))
@@ -270,36 +269,36 @@ class CrmChain:
         return [rule] if ids else []
 
     def _write_state(self, line: str) -> None:
-        """Take a STATE line, and look whether everything before it is where it should be at this moment."""
+        """Receive a STATE line, and check that every lead before it is on the server as it should be."""
         state = json.loads(line)
         sent = self.sent[-1]
         final = {version.key: (number, version) for number, version in enumerate(sent)}
         passed = [version for number, version in final.values() if number <= state["sent"]]
-        aside = self._aside()
-        for problem in self._rules.broken([version for version in passed if version.place not in aside]):
+        rejected = self._rejected()
+        for problem in self._rules.broken([version for version in passed if version.place not in rejected]):
             self.problems.append(f"run {self.runs}: STATE {state} is ahead: {problem}")
         if not self.schedule.crm.whole and self.state is not None and state["place"] < self.state["place"]:
             self.problems.append(f"STATE went back from {self.state['place']} to {state['place']}")
         self.state = state
 
-    def _aside(self) -> set[int]:
-        """Places of the versions that were put aside."""
+    def _rejected(self) -> set[int]:
+        """Places of the versions that were rejected."""
         found = set()
         for path in (self.folder / "rejects").glob("*.jsonl"):
             found |= {json.loads(line)["record"]["place"] for line in path.read_text().splitlines()}
         return found
 
     def _check_the_end(self) -> None:
-        crm, aside = self.schedule.crm, self._aside()
+        crm, rejected = self.schedule.crm, self._rejected()
         newest = crm.newest(len(crm.log)).values()
-        self.problems += self._rules.broken([version for version in newest if version.place not in aside])
+        self.problems += self._rules.broken([version for version in newest if version.place not in rejected])
         self.problems += self._rules.dialed_twice()
-        done = deeds(self._sandbox)
+        done = lead_events(self._sandbox)
         self.problems += [
-            f"{deed.extern_id} was loaded though the server refuses it"
-            for deed in done
-            if deed.extern_id in self.schedule.poison
+            f"{event.extern_id} was loaded though the server refuses it"
+            for event in done
+            if event.extern_id in self.schedule.poison
         ]
         self.problems += self._rules.loaded_too_often(done)
         for run, sent in enumerate(self.sent):
-            self.problems += self._rules.out_of_order([deed for deed in done if deed.run == run], sent, run)
+            self.problems += self._rules.out_of_order([event for event in done if event.run == run], sent, run)

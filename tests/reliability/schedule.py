@@ -1,4 +1,4 @@
-"""One schedule: a source, a server with faults, and a chain of runs that are killed; and what must hold of it."""
+"""One schedule: a source, a server with faults, and a chain of runs that are killed. Checks what must hold."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from target_engagevoice.errors import EngageVoiceError
 from target_engagevoice.sandbox.sandbox import Sandbox
+from tests.support.executable import OUTCOMES
 from tests.support.fake_clock import FakeClock
-from tests.support.killable_target import Killed, Life, MortalTarget
+from tests.support.killable_target import KillableTarget, Killed, StepLimit
 from tests.support.tap import Row, Tap
 
 if TYPE_CHECKING:
@@ -73,109 +74,109 @@ SANDBOX: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Schedule:
-    """All that chance decided.
+    """All random choices of a schedule.
 
     Attributes:
-        lives: Steps of each run until it is killed; runs after these live.
-        faults: The sandbox's fault script of each run; runs after these meet none but the poison's.
+        step_limits: Steps after which each run is killed; later runs are not killed.
+        faults: The sandbox's fault script of each run; later runs have no faults but the poison's.
     """
 
     tap: Tap
     config: Mapping[str, Any]
     sandbox: Mapping[str, Any]
     poison: list[dict[str, Any]]
-    lives: list[int | None]
+    step_limits: list[int | None]
     faults: list[list[dict[str, Any]]]
 
 
 def draw(seed: int) -> Schedule:
     """A schedule from a seed."""
-    dice = random.Random(seed)  # noqa: S311 - chance, not a secret
-    dedupe = dice.choice(["changed", "changed", "off"])
-    rows = _rows(dice, repeats=dedupe == "changed")
+    rng = random.Random(seed)  # noqa: S311 - not used for a secret
+    dedupe = rng.choice(["changed", "changed", "off"])
+    rows = _rows(rng, repeats=dedupe == "changed")
     poisoned = [row.extern_id for row in rows if row.fate == "poison"]
-    runs = dice.randint(0, 4)
+    runs = rng.randint(0, 4)
     return Schedule(
         tap=Tap(
             rows,
-            state_after=frozenset(place for place in range(len(rows)) if dice.random() < dice.choice([0.1, 0.5])),
-            schema_changes=frozenset(place for place in range(len(rows)) if dice.random() < 0.03),
+            state_after=frozenset(place for place in range(len(rows)) if rng.random() < rng.choice([0.1, 0.5])),
+            schema_changes=frozenset(place for place in range(len(rows)) if rng.random() < 0.03),
         ),
         config={
-            "batch_size_rows": dice.randint(1, 8),
-            "max_in_flight": dice.choice([1, 1, 2, 4]),
+            "batch_size_rows": rng.randint(1, 8),
+            "max_in_flight": rng.choice([1, 1, 2, 4]),
             "dedupe": dedupe,
             "search_delay_seconds": 10,
             "retry_max_seconds": 600,
             "max_rejected_percent": 100,
-            "duplicate_handling": dice.choice(["REMOVE_FROM_LIST", "RETAIN_ALL"]),
+            "duplicate_handling": rng.choice(["REMOVE_FROM_LIST", "RETAIN_ALL"]),
         },
         sandbox={
-            "search_delay_seconds": dice.choice([0, 2, 5]),
-            "extern_ids_ignored": dice.random() < 0.2,
-            "token_seconds": dice.choice([300, 20]),
+            "search_delay_seconds": rng.choice([0, 2, 5]),
+            "extern_ids_ignored": rng.random() < 0.2,
+            "token_seconds": rng.choice([300, 20]),
         },
-        poison=[_poison(dice, extern_id) for extern_id in sorted(set(poisoned))],
-        lives=[dice.choice([dice.randint(1, 40), dice.randint(1, 120)]) for _ in range(runs)],
-        faults=[_faults(dice) for _ in range(runs + 1)],
+        poison=[_poison(rng, extern_id) for extern_id in sorted(set(poisoned))],
+        step_limits=[rng.choice([rng.randint(1, 40), rng.randint(1, 120)]) for _ in range(runs)],
+        faults=[_faults(rng) for _ in range(runs + 1)],
     )
 
 
-def _rows(dice: random.Random, *, repeats: bool) -> list[Row]:
+def _rows(rng: random.Random, *, repeats: bool) -> list[Row]:
     """Rows of a source.
 
     Args:
-        dice: Decides.
-        repeats: Whether some come again unchanged, which `dedupe: off` would load again, as it should.
+        rng: Source of chance.
+        repeats: Whether some rows repeat unchanged. With `dedupe: off` these would rightly be loaded again.
     """
-    streams = STREAMS[: dice.randint(1, 3)]
-    campaigns = CAMPAIGNS[: dice.randint(1, 3)]
+    streams = STREAMS[: rng.randint(1, 3)]
+    campaigns = CAMPAIGNS[: rng.randint(1, 3)]
     versions: Counter[tuple[str, str]] = Counter()
     fates: dict[str, str] = {}
     rows: list[Row] = []
-    for number in range(dice.randint(3, 60)):
-        stream, campaign = dice.choice(streams), dice.choice(campaigns)
+    for number in range(rng.randint(3, 60)):
+        stream, campaign = rng.choice(streams), rng.choice(campaigns)
         again = [row for row in rows if row.fate in ("good", "poison")]
-        if again and dice.random() < 0.15:
-            old = dice.choice(again)
+        if again and rng.random() < 0.15:
+            old = rng.choice(again)
             stream, campaign, extern_id = old.stream, old.campaign_id, old.extern_id
-            if not repeats or dice.random() < 0.7:
+            if not repeats or rng.random() < 0.7:
                 versions[campaign, extern_id] += 1
         else:
             extern_id = f"{stream}-{number}"
-            fates[extern_id] = dice.choice(FATES) if dice.random() < 0.15 else "good"
+            fates[extern_id] = rng.choice(FATES) if rng.random() < 0.15 else "good"
         phone = f"650{2_000_000 + int(extern_id.rsplit('-', 1)[1])}"
         rows.append(Row(stream, extern_id, campaign, versions[campaign, extern_id], phone, fates[extern_id]))
     return rows
 
 
-def _poison(dice: random.Random, extern_id: str) -> dict[str, Any]:
+def _poison(rng: random.Random, extern_id: str) -> dict[str, Any]:
     rule: dict[str, Any] = {"on": "load", "extern_ids": [extern_id], "times": None}
     kinds: list[dict[str, Any]] = [
         {"do": "status", "status": status, "body": f"no {extern_id}"} for status in (400, 422, 500)
     ]
-    return rule | dice.choice([*kinds, {"do": "general_failure"}])
+    return rule | rng.choice([*kinds, {"do": "general_failure"}])
 
 
-def _faults(dice: random.Random) -> list[dict[str, Any]]:
+def _faults(rng: random.Random) -> list[dict[str, Any]]:
     return [
-        {"on": on, "after": dice.randint(0, 12), "times": dice.choice([1, 1, 2]), **dice.choice(kinds)}
+        {"on": on, "after": rng.randint(0, 12), "times": rng.choice([1, 1, 2]), **rng.choice(kinds)}
         for on, kinds in (("load", LOAD_FAULTS), ("search", SEARCH_FAULTS))
-        for _ in range(dice.randint(0, 4))
+        for _ in range(rng.randint(0, 4))
     ]
 
 
-def play_run(target: MortalTarget, lines: Sequence[bytes]) -> BaseException | None:
-    """Let a target take these lines; what ended it, None when it came to its end."""
+def play_run(target: KillableTarget, lines: Sequence[bytes]) -> BaseException | None:
+    """Run a target on these lines; returns the error that ended it, None if it finished."""
     try:
-        target.listen(cast("IO[str]", io.BytesIO(b"".join(lines))))  # the SDK says text; ours takes both
+        target.listen(cast("IO[str]", io.BytesIO(b"".join(lines))))  # the SDK declares text; this target reads both
     except (EngageVoiceError, Killed) as error:
         return error
     return None
 
 
-def end_run(target: MortalTarget) -> list[str]:
-    """Close what is left of a run; what must not be."""
+def end_run(target: KillableTarget) -> list[str]:
+    """Close what a run left open; returns the problems."""
     problems = []
     try:
         target.lifecycle.close(EngageVoiceError("killed"))
@@ -185,11 +186,11 @@ def end_run(target: MortalTarget) -> list[str]:
 
 
 def miscounted(folder: Path, failure: BaseException | None, sent: int) -> list[str]:
-    """What the newest run record in a state folder says that can not be.
+    """Contradictions in the newest run record of a state folder.
 
     Args:
-        folder: It.
-        failure: What ended the run.
+        folder: The state folder.
+        failure: The error that ended the run.
         sent: How many records the tap sent.
     """
     newest = max((folder / "runs").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
@@ -204,7 +205,7 @@ def miscounted(folder: Path, failure: BaseException | None, sent: int) -> list[s
 
 
 def config_against(sandbox: Sandbox, folder: Path, own: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration for a sandbox: what all runs of a chain need, and what a schedule says besides."""
+    """A configuration for a sandbox: settings of every run, and those of a schedule."""
     return {
         "base_url": sandbox.base_url,
         "username": "somebody",
@@ -218,11 +219,11 @@ def config_against(sandbox: Sandbox, folder: Path, own: Mapping[str, Any]) -> di
 
 @dataclass
 class Chain:
-    """The runs of a schedule, one after the other, until one comes to its end.
+    """The runs of a schedule, one after the other, until one finishes.
 
     Attributes:
-        state: What the last STATE line said.
-        problems: What must not be.
+        state: The value of the last STATE line.
+        problems: Violated rules.
     """
 
     schedule: Schedule
@@ -234,51 +235,51 @@ class Chain:
     killed: int = 0
 
     def play(self) -> None:
-        """Run until a run comes to its end, then hold the server against the source."""
+        """Run until a run finishes, then compare the server with the source."""
         with Sandbox(config=dict(SANDBOX) | dict(self.schedule.sandbox), clock=self.clock.time) as sandbox:
             self._sandbox = sandbox
             self._config = config_against(sandbox, self.folder, self.schedule.config)
             done = False
             while not done:
-                assert self.runs < MOST_RUNS, "the chain comes to no end"
+                assert self.runs < MOST_RUNS, "the chain does not end"
                 done = self._run(self.runs)
                 self.runs += 1
             self._check_server()
 
     def _run(self, number: int) -> bool:
-        lives, faults = self.schedule.lives, self.schedule.faults
-        MortalTarget.life = Life(lives[number] if number < len(lives) else None)
-        MortalTarget.clock = self.clock
-        MortalTarget.write_state = staticmethod(self._write_state)
+        step_limits, faults = self.schedule.step_limits, self.schedule.faults
+        KillableTarget.steps = StepLimit(step_limits[number] if number < len(step_limits) else None)
+        KillableTarget.clock = self.clock
+        KillableTarget.write_state = staticmethod(self._write_state)
         self._sandbox.faults([*self.schedule.poison, *(faults[number] if number < len(faults) else [])])
         lines = list(self.schedule.tap.lines(self.state))
-        target = MortalTarget(config=dict(self._config))
+        target = KillableTarget(config=dict(self._config))
         failure = play_run(target, lines)
         self.problems += end_run(target)
-        if MortalTarget.life.dead:
+        if KillableTarget.steps.dead:
             self.killed += 1
             return False
         self.problems += miscounted(self.folder, failure, sum(b'"RECORD"' in line for line in lines))
         return failure is None
 
     def _write_state(self, line: str) -> None:
-        """Take a STATE line, and look whether everything before it is where it should be at this moment."""
+        """Receive a STATE line, and check that every lead before it is on the server or rejected."""
         place = json.loads(line)["place"]
         held = {
             (str(lead["campaignId"]), lead["externId"], lead["fields"]["firstName"]) for lead in self._sandbox.leads()
         }
-        aside = self._aside()
+        rejected = self._rejected()
         for row in self.schedule.tap.rows[: place + 1]:
             if row.fate in ("do_not_call", "deleted"):
                 continue
             lead = (row.campaign_id, row.extern_id, f"v{row.version}")
-            if lead not in held and lead not in aside:
+            if lead not in held and lead not in rejected:
                 self.problems.append(f"STATE {place} is ahead of {lead}")
         if self.state is not None and place < self.state["place"]:
             self.problems.append(f"STATE went back from {self.state['place']} to {place}")
         self.state = {"place": place}
 
-    def _aside(self) -> set[tuple[str, str, str]]:
+    def _rejected(self) -> set[tuple[str, str, str]]:
         found = set()
         for path in (self.folder / "rejects").glob("*.jsonl"):
             for line in path.read_text().splitlines():
@@ -290,27 +291,15 @@ class Chain:
         loaded = Counter(
             (str(lead["campaignId"]), lead["externId"], lead["fields"]["firstName"]) for lead in self._sandbox.leads()
         )
-        aside = self._aside()
+        rejected = self._rejected()
         for row in self.schedule.tap.rows:
             lead = (row.campaign_id, row.extern_id, f"v{row.version}")
             times = loaded[lead]
-            if row.fate == "good" and times != 1 and not (times == 0 and lead in aside):
+            if row.fate == "good" and times != 1 and not (times == 0 and lead in rejected):
                 self.problems.append(f"{lead} was loaded {times} times")
             if row.fate != "good" and times:
                 self.problems.append(f"{lead} ({row.fate}) was loaded")
-            if row.fate in ("poison", "no_phone") and lead not in aside:
+            if row.fate in ("poison", "no_phone") and lead not in rejected:
                 self.problems.append(f"{lead} ({row.fate}) is nowhere")
         known = {(row.campaign_id, row.extern_id, f"v{row.version}") for row in self.schedule.tap.rows}
         self.problems += [f"{lead} was never read" for lead in loaded if lead not in known]
-
-
-OUTCOMES = (
-    "loaded",
-    "updated",
-    "unchanged",
-    "not_inserted",
-    "rejected",
-    "do_not_call",
-    "deleted",
-    "skipped",
-)

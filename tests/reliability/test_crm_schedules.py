@@ -1,4 +1,4 @@
-"""A CRM's whole life under random faults and kills: what the server holds at last is what the newest records say.
+"""A CRM under random faults and kills: in the end the server holds what the newest records say.
 
 Each schedule is drawn from a seed, so that a failure can be played again: `draw(seed)`.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.reliability.crm_schedule import CrmChain, draw
-from tests.support.killable_target import make_mortal
+from tests.support.killable_target import make_killable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,9 +27,9 @@ SOAK_PARTS = 20
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _mortal() -> Iterator[None]:
+def _killable() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as monkeypatch:
-        make_mortal(monkeypatch, whole_life=True)
+        make_killable(monkeypatch, all_steps=True)
         logging.disable(logging.CRITICAL)
         yield
         logging.disable(logging.NOTSET)

@@ -1,4 +1,4 @@
-"""`kill -9` of the real executable, a hundred times, and what is on the server when it is finally left alone."""
+"""`kill -9` of the real executable, a hundred times; then a run to the end, and a look at the server."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ Death: TypeAlias = "Moment | Outside"
 
 
 def random_deaths(seed: int, count: int = 9) -> list[Death]:
-    """Kills at no particular moment; none of them so late that nothing is left for the next."""
-    dice = random.Random(seed)  # noqa: S311 - no secret hangs on it
-    return [Outside(dice.randint(1, 4), dice.randint(0, 10), dice.random() < 0.5) for _ in range(count)]
+    """Kills at random moments, early enough to leave work for the next run."""
+    rng = random.Random(seed)  # noqa: S311 - not used for a secret
+    return [Outside(rng.randint(1, 4), rng.randint(0, 10), rng.random() < 0.5) for _ in range(count)]
 
 
 CLIENT_LOAD = "target_engagevoice.api.client:Client.load"
@@ -107,7 +107,7 @@ CHAINS: Mapping[str, Sequence[Death]] = {
         Moment(COMMIT, "before", 14),
         Moment(COMMIT, "after", 12),
     ],
-    "while a record is put aside": [
+    "while a reject is written": [
         Moment(REJECT, "before", 1),
         Moment(OPEN_REJECTS, "torn", 1),
         Moment(REJECT, "after", 1),
@@ -137,11 +137,11 @@ CHAINS: Mapping[str, Sequence[Death]] = {
     ],
     **{f"at any moment, {seed}": random_deaths(seed) for seed in range(5)},
 }
-"""Where each run of a chain is killed; the run after the last of them is left alone."""
+"""Where each run of a chain is killed; the run after the last of them finishes."""
 
 GROUPS = (
     ("before a request", "between a request and the ledger", "in a transaction of the ledger"),
-    ("between the ledger and STATE", "while a record is put aside", "at any moment, 0"),
+    ("between the ledger and STATE", "while a reject is written", "at any moment, 0"),
     ("while looking up what an earlier kill left", "at the end of the run", "at any moment, 1"),
     ("at any moment, 2", "at any moment, 3", "at any moment, 4"),
 )
@@ -178,7 +178,7 @@ def test_after_a_kill_a_lead_that_goes_back_to_an_earlier_version_is_loaded_agai
 
 
 def source() -> list[Row]:
-    """People and firms for three campaigns: some change, some must not be called, some can not be loaded."""
+    """People and firms for three campaigns: some change, some must not be called, some cannot be loaded."""
     rows: list[Row] = []
     for number in range(ROWS):
         stream = "firms" if number % 3 == 2 else "people"
@@ -203,7 +203,7 @@ def phone(number: int) -> str:
 
 @dataclass
 class Chain:
-    """Runs on one ledger and one account, each killed, until one is left alone.
+    """Runs on one ledger and one account, each killed, until one finishes.
 
     Attributes:
         deaths: How each run but the last ends.
@@ -216,7 +216,7 @@ class Chain:
     problems: list[str] = field(default_factory=list)
 
     def play(self) -> None:
-        """Kill, and kill, and look at what is left."""
+        """Play all runs, and check the server."""
         rows = source()
         self._tap = Tap(rows, frozenset({*range(STATE_EVERY, len(rows), STATE_EVERY), len(rows) - 1}))
         with serving(search_delay_seconds=SEARCH_DELAY_SECONDS / 2) as sandbox:
@@ -253,7 +253,7 @@ class Chain:
             return code, process.states, process.stderr.strip().rsplit("\n", 1)[-1]
 
     def _faults(self, death: Death | None) -> list[dict[str, Any]]:
-        """The server refuses the poison, and takes its time, so that a kill finds requests under way."""
+        """The server refuses the poison, and answers slowly, so that a kill hits requests in flight."""
         poison = sorted({row.extern_id for row in self._tap.rows if row.fate == "poison"})
         faults: list[dict[str, Any]] = [
             {"on": "load", "do": "status", "status": 422, "body": "no", "extern_ids": poison, "times": None},
@@ -265,26 +265,26 @@ class Chain:
         return faults
 
     def _take(self, sandbox: Sandbox, states: Sequence[dict[str, int]]) -> None:
-        """Keep the last STATE, as whoever runs the tap would, and hold it against the server."""
+        """Keep the last STATE, as a runner does, and compare it with the server."""
         for newer in states:
             if self.state is not None and newer["place"] < self.state["place"]:
                 self.problems.append(f"STATE went back from {self.state} to {newer}")
             self.state = newer
         reached = 0 if self.state is None else self.state["place"] + 1
-        there = set(_held(sandbox)) | self._aside()
+        there = set(_held(sandbox)) | self._rejected()
         for row in self._tap.rows[:reached]:
             if row.fate not in ("do_not_call", "deleted") and _lead(row) not in there:
                 self.problems.append(f"STATE {self.state} is ahead of {_lead(row)}")
 
     def _check_the_end(self, sandbox: Sandbox, fed: int) -> None:
-        held, aside, rows = _held(sandbox), self._aside(), self._tap.rows
+        held, rejected, rows = _held(sandbox), self._rejected(), self._tap.rows
         good = {_lead(row) for row in rows if row.fate == "good"}
         refused = {_lead(row) for row in rows if row.fate in ("poison", "no_phone")}
         self.problems += [f"{lead} is lost" for lead in sorted(good - set(held))]
         self.problems += [f"{lead} is there {times} times" for lead, times in held.items() if times > 1]
         self.problems += [f"{lead} must not be there" for lead in sorted(set(held) - good)]
-        if aside != refused:
-            self.problems.append(f"put aside but not refused, or the other way round: {sorted(aside ^ refused)}")
+        if rejected != refused:
+            self.problems.append(f"rejected but not refused, or the other way round: {sorted(rejected ^ refused)}")
         if self.state != {"place": len(rows) - 1}:
             self.problems.append(f"the last STATE is {self.state}")
         self._check_order(sandbox)
@@ -304,7 +304,7 @@ class Chain:
             versions.setdefault((str(lead["campaignId"]), lead["externId"]), []).append(lead["fields"]["firstName"])
         self.problems += [f"{key} was loaded as {seen}" for key, seen in versions.items() if seen != sorted(seen)]
 
-    def _aside(self) -> set[tuple[str, str, str]]:
+    def _rejected(self) -> set[tuple[str, str, str]]:
         found = set()
         for reject in rejects(self.folder):
             record = reject["record"]

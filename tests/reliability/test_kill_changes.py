@@ -1,4 +1,4 @@
-"""`kill -9` of the real executable around changes, actions, the do-not-call list and what the ledger notes of them."""
+"""`kill -9` of the real executable around changes, actions, the do-not-call list, and their records in the ledger."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ ACT = "target_engagevoice.api.lead_client:LeadClient.act"
 LIST_PHONE = "target_engagevoice.api.lead_client:LeadClient.list_phone"
 CHANGED = "target_engagevoice.ledger.leads:LedgerLeads.record_change"
 RETIRED = "target_engagevoice.ledger.leads:LedgerLeads.record_retirement"
-MARK = "target_engagevoice.ledger.leads:LedgerLeads.record_retired_everywhere"
-NOTE_LISTED = "target_engagevoice.ledger.listed_phones:ListedPhones.record"
-DOUBT = "target_engagevoice.ledger.leads:LedgerLeads.settle_uncertain"
+RETIRED_EVERYWHERE = "target_engagevoice.ledger.leads:LedgerLeads.record_retired_everywhere"
+RECORD_LISTED = "target_engagevoice.ledger.listed_phones:ListedPhones.record"
+SETTLE_UNCERTAIN = "target_engagevoice.ledger.leads:LedgerLeads.settle_uncertain"
 CLAIM = "target_engagevoice.ledger.ledger:Ledger.claim"
 
 CHAINS: dict[str, Sequence[Moment]] = {
@@ -37,38 +37,38 @@ CHAINS: dict[str, Sequence[Moment]] = {
         Moment(CHANGE, "after", 1),
         Moment(CHANGE, "after", 3),
         Moment(CHANGED, "before", 1),
-        Moment(DOUBT, "after", 1),
+        Moment(SETTLE_UNCERTAIN, "after", 1),
     ],
     "around an action": [
         Moment(ACT, "before", 1),
         Moment(ACT, "after", 1),
         Moment(RETIRED, "before", 1),
         Moment(RETIRED, "after", 1),
-        Moment(MARK, "before", 1),
+        Moment(RETIRED_EVERYWHERE, "before", 1),
     ],
     "around the list": [
         Moment(LIST_PHONE, "before", 1),
         Moment(LIST_PHONE, "after", 1),
-        Moment(NOTE_LISTED, "before", 2),
+        Moment(RECORD_LISTED, "before", 2),
     ],
-    # Of its own: where the list is, other threads may have been through with all changes by then.
+    # A chain of its own: in the one around the list, other threads may have finished all changes before.
     "between a claim and its change": [
         Moment(CLAIM, "after", 2),
         Moment(CHANGED, "after", 1),
     ],
 }
-"""Where each run of a chain is killed; the run after the last of them is left alone."""
+"""Where each run of a chain is killed; the run after the last of them finishes."""
 
 FATES = ("changed", "cleared", "moved", "deleted", "do_not_call", "same")
 
 
 def first_day() -> list[Version]:
-    """Everybody as she is loaded."""
+    """Each lead as it is loaded."""
     return [Version(n, "people", f"L{n}", str(1001 + n % 2), 1, phone(n)) for n in range(PEOPLE)]
 
 
 def second_day() -> list[Version]:
-    """What becomes of each; `cleared` has no last name any more."""
+    """Each lead after its change; a `cleared` one has no last name any more."""
     rows = []
     for row in first_day():
         fate = FATES[row.place % len(FATES)]
@@ -90,7 +90,7 @@ def lines(rows: Sequence[Version]) -> list[bytes]:
 
 
 def play(deaths: Sequence[Moment], folder: Path) -> list[str]:
-    """Load, then go through the second day as often as it is killed and once more; what must not be."""
+    """Load, then run the second day until it is not killed; returns the problems."""
     problems = []
     with serving({"on": "patch", "do": "delay", "seconds": 0.02, "times": None}) as sandbox:
         config = against(

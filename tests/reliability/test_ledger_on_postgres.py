@@ -54,14 +54,14 @@ def test_a_killed_run_is_known_as_one_by_two_runs_that_look_at_the_same_moment(l
             assert versions(three) == ["first"]
 
 
-def test_a_run_that_lives_is_not_taken_for_a_killed_one(ledger_url: str) -> None:
+def test_a_living_run_is_not_treated_as_dead(ledger_url: str) -> None:
     with opened(ledger_url, "alive") as alive:
         alive.claim("people", CAMPAIGN, {"L0": "first"}, 1.0)
         with opened(ledger_url, "two") as two:
             assert two.in_flight() == []
 
 
-def test_what_a_killed_run_had_in_flight_is_settled_once_by_whoever_comes_first(ledger_url: str) -> None:
+def test_claims_of_a_dead_run_are_settled_once_by_the_first_run(ledger_url: str) -> None:
     with opened(ledger_url, "killed") as killed:
         killed.claim("people", CAMPAIGN, {"L0": "old"}, 1.0)
     with opened(ledger_url, "two") as two, opened(ledger_url, "three") as three:

@@ -64,7 +64,7 @@ def load(room: Desk, count: int, size: int) -> None:
 
 
 def refused(room: Desk) -> list[str]:
-    """`externId` of those put aside, sorted, as often as they are there."""
+    """`externId` of those rejected, sorted, as often as they are there."""
     if not room.rejects.path.exists():
         return []
     return sorted(json.loads(line)["extern_id"] for line in room.rejects.path.read_text().splitlines())
@@ -100,7 +100,7 @@ def test_one_is_found_in_every_position_of_a_small_batch(size: int, position: in
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [2, 3])
-def test_a_small_batch_of_nothing_else_is_put_aside_whole(size: int, kind: str, room: Desk) -> None:
+def test_a_small_batch_of_nothing_else_is_rejected_whole(size: int, kind: str, room: Desk) -> None:
     poison(room, kind, range(size))
     load(room, size, size)
     assert (refused(room), room.landed()) == (names(range(size)), [])
@@ -120,7 +120,7 @@ def test_one_is_found_in_every_position_of_a_batch_of_five_hundred(room: Desk) -
     assert each <= math.log2(BATCH) + 1.25
 
 
-def test_what_was_put_aside_once_does_not_stop_a_run_that_finds_nothing_else_to_send(tmp_path: Path) -> None:
+def test_what_was_rejected_once_does_not_stop_a_run_that_finds_nothing_else_to_send(tmp_path: Path) -> None:
     # A tap of the kind FULL_TABLE reads everything every day: what is loaded is unchanged, what is refused comes again.
     lines = [encoded(line) for line in (schema(), *records(30), state("all"))]
     bad = [f"L{number}" for number in range(3, 30, 4)]

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.reliability.schedule import Chain, draw
-from tests.support.killable_target import make_mortal
+from tests.support.killable_target import make_killable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +29,9 @@ SOAK_PARTS = 20
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _mortal() -> Iterator[None]:
+def _killable() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as monkeypatch:
-        make_mortal(monkeypatch)
+        make_killable(monkeypatch)
         logging.disable(logging.CRITICAL)
         yield
         logging.disable(logging.NOTSET)

@@ -148,7 +148,7 @@ def test_a_clock_of_the_database_that_was_set_back_does_not_stop_the_load(databa
     quota.close()
 
 
-def test_what_all_have_taken_is_known_to_who_asked_last(database_url: str) -> None:
+def test_the_last_process_to_ask_knows_what_all_have_used(database_url: str) -> None:
     first, second = opened(database_url), opened(database_url)
     assert [quota.take().wait for quota in (first, first, second)] == [0, 0, 0]
     assert [each.taken for each in first.in_use()] == [2, 2]
@@ -194,7 +194,7 @@ def test_a_store_that_is_gone_ends_the_wait_with_an_error_without_the_password(
     quota.close()
 
 
-def test_a_run_that_can_not_reach_the_store_sends_nothing_and_says_so(tmp_path: Path) -> None:
+def test_a_run_that_cannot_reach_the_store_sends_nothing_and_says_so(tmp_path: Path) -> None:
     store = "postgresql://me:s3cret@127.0.0.1:1/quota"
     with Sandbox(store=None) as sandbox:
         with Process(tmp_path, against(sandbox, rate_limit_store=store), source(0, 3)) as process:
@@ -213,7 +213,7 @@ def test_a_dry_run_needs_no_store(tmp_path: Path) -> None:
         assert process.wait() == 0, process.stderr
 
 
-def test_a_url_that_can_not_be_read_is_not_quoted() -> None:
+def test_a_url_that_cannot_be_read_is_not_quoted() -> None:
     with pytest.raises(ConfigError, match=r"rate_limit_store: not a URL; write postgresql://") as caught:
         opened("postgresql://host:s3cret/db")
     assert "s3cret" not in str(caught.value)

@@ -92,7 +92,7 @@ def reload(folder: Path, sandbox: Sandbox, lines: Iterable[bytes], **settings: A
 
 
 @SIGNALS
-def test_a_signal_lets_requests_finish_and_keeps_what_is_unsent_out_of_state(
+def test_a_signal_lets_requests_finish_and_holds_state_before_unsent_records(
     number: signal.Signals, tmp_path: Path
 ) -> None:
     with serving({"on": "load", "do": "delay", "seconds": 2, "times": None}) as sandbox:
@@ -216,7 +216,7 @@ def test_a_signal_ends_a_run_that_has_failed_and_lets_the_tap_finish_writing(tmp
 # Standard output
 
 
-def test_a_reader_of_state_that_goes_away_ends_the_run_and_nothing_is_claimed(tmp_path: Path) -> None:
+def test_a_closed_standard_output_ends_the_run_without_a_later_state(tmp_path: Path) -> None:
     with serving() as sandbox:
         reading, writing = os.pipe()
         try:
@@ -317,7 +317,7 @@ def test_a_full_disk_under_the_run_record_ends_the_run_with_one(tmp_path: Path) 
         assert ids(sandbox.leads()) == everybody(5)
 
 
-def test_a_run_that_can_not_note_its_end_says_so_in_its_record(tmp_path: Path) -> None:
+def test_a_run_that_cannot_record_its_end_says_so_in_its_record(tmp_path: Path) -> None:
     with serving() as sandbox:
         with Process(tmp_path, against(sandbox, batch_size_rows=5), table(4), keep_open=True) as process:
             wait_until(lambda: process.states)
@@ -380,7 +380,7 @@ def test_a_read_only_ledger_fails_before_anything_is_sent(used: tuple[Path, Sand
     assert len(sandbox.requests("load")) == 1
 
 
-def test_a_state_dir_that_can_not_be_written_fails_before_anything_is_sent(
+def test_a_state_dir_that_cannot_be_written_fails_before_anything_is_sent(
     used: tuple[Path, Sandbox], tmp_path: Path
 ) -> None:
     ledger, sandbox = used
@@ -413,7 +413,7 @@ def test_a_ledger_that_another_program_has_locked_fails_before_anything_is_sent(
     [(b"This is not a database, whatever its name says. " * 40, "not a database"), (None, "newer")],
     ids=["not a ledger", "a newer ledger"],
 )
-def test_a_ledger_that_can_not_be_understood_fails_before_anything_is_sent(
+def test_a_ledger_that_cannot_be_understood_fails_before_anything_is_sent(
     content: bytes | None, said: str, used: tuple[Path, Sandbox], tmp_path: Path
 ) -> None:
     ledger, sandbox = used

@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.timeout(240)]
 def source(numbers: Sequence[int], stream: str, seed: int, start: int = 0) -> list[bytes]:
     """These people, in an order of chance, from a place on, with a STATE after every tenth; the place's comes again."""
     order = list(numbers)
-    random.Random(seed).shuffle(order)  # noqa: S311 - no secret hangs on it
+    random.Random(seed).shuffle(order)  # noqa: S311 - not used for a secret
     lines = [schema(stream)]
     for place in range(start, len(order)):
         lines.append(record(order[place], stream))
@@ -53,7 +53,7 @@ def times_there(sandbox: Sandbox) -> dict[int, int]:
 
 
 @pytest.mark.parametrize("streams", [("people", "people"), ("people", "guests")], ids=["one stream", "two streams"])
-def test_what_is_in_both_sources_is_loaded_once(streams: tuple[str, str], database_url: str, tmp_path: Path) -> None:
+def test_leads_of_both_sources_are_loaded_once(streams: tuple[str, str], database_url: str, tmp_path: Path) -> None:
     with serving({"on": "load", "do": "delay", "seconds": 0.05, "times": None}) as sandbox:
         first = source(range(SHARED.stop), streams[0], seed=1)
         second = source(range(SHARED.start, PEOPLE), streams[1], seed=2)

@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.timeout(240)]
 def day(number: int, seed: int) -> list[bytes]:
     """What a tap sends that day, in an order of chance: on the second, every third is deleted, the others changed."""
     order = list(range(PEOPLE))
-    random.Random(seed).shuffle(order)  # noqa: S311 - no secret hangs on it
+    random.Random(seed).shuffle(order)  # noqa: S311 - not used for a secret
     properties = {"id": {"type": "string"}, **FIELDS}
     rows = [record(each, first_name=f"day{number}", is_deleted=number > 1 and each % 3 == 0) for each in order]
     return [encoded(line) for line in (schema(properties=properties), *rows, state(number))]

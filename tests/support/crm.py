@@ -1,4 +1,4 @@
-"""A CRM for tests: leads that change, change back, move, are deleted, must not be called; and the taps that read it."""
+"""A CRM for tests, and the taps that read it. Its leads change, change back, move, vanish, or must not be called."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ Content: TypeAlias = tuple[str | None, ...]
 
 @dataclass(frozen=True)
 class Version:
-    """What a lead was in the CRM from some change on.
+    """A lead in the CRM as it is from some change on.
 
     Attributes:
-        place: Of the change, among all: what an incremental tap goes by.
+        place: Number of the change among all changes: the bookmark of an incremental tap.
         number: Of the content; some have no last name.
-        fate: `good`, `do_not_call`, `deleted`, or `gone` (the row is not there any more).
+        fate: `good`, `do_not_call`, `deleted`, or `gone` (the row was removed).
     """
 
     place: int
@@ -47,12 +47,12 @@ class Version:
 
     @property
     def key(self) -> Key:
-        """Which lead it is of."""
+        """Which lead this is a version of."""
         return self.stream, self.extern_id
 
     @property
     def content(self) -> Content:
-        """What the server is to hold."""
+        """What the server should hold."""
         return f"v{self.number}", self._last_name, self.phone
 
     @property
@@ -75,7 +75,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Reading:
-    """How much of the CRM there is when a run reads it.
+    """How much of the CRM exists when a run reads it.
 
     Attributes:
         end: Changes before this place are made.

@@ -1,4 +1,4 @@
-"""What must hold of the server after a CRM's changes, by the settings; and in which order it must have come about."""
+"""What must hold on the server after a CRM's changes, depending on the settings, and in which order it must happen."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from tests.support.lead_events import Deed, content
+from tests.support.lead_events import LeadEvent, content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,12 +19,12 @@ BAD_REQUEST, BROKEN = 400, 500
 
 
 class Rules:
-    """Holds a sandbox against a CRM.
+    """Compares a sandbox with a CRM.
 
     Args:
-        sandbox: It.
-        crm: It.
-        config: Of the target.
+        sandbox: The server.
+        crm: The source.
+        config: The target's settings.
     """
 
     def __init__(self, sandbox: Sandbox, crm: Crm, config: Mapping[str, Any]) -> None:
@@ -38,7 +38,7 @@ class Rules:
             self._phones[version.extern_id].add(version.phone)
 
     def broken(self, versions: Iterable[Version]) -> Iterator[str]:
-        """How the server differs from what these versions, each the newest of its lead, say."""
+        """How the server differs from these versions, each the newest of its lead."""
         leads: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for lead in self._sandbox.leads():
             leads[lead["externId"]].append(lead)
@@ -56,7 +56,7 @@ class Rules:
                 return "is not on the do-not-call list"
             return "is dialed" if dialed else ""
         if version.fate == "gone" and self._an_action_was_refused():
-            return ""  # there is no record to reject: a warning says so, and the next version is to try again
+            return ""  # no record to reject: the run warns, and the next version of the stream tries again
         if version.fate != "good":
             return "is dialed" if dialed and self._retires else ""
         return self._wrong_if_good(version, leads, dialed, listed)
@@ -65,7 +65,7 @@ class Rules:
         self, version: Version, leads: Sequence[dict[str, Any]], dialed: Sequence[dict[str, Any]], listed: set[str]
     ) -> str:
         if version.phone in listed:
-            # Once another number is not listed, what becomes of the first one again is the server's business.
+            # With another number, which is not listed, it is up to the server whether it dials the listed one again.
             return "is dialed, and listed" if dialed and len(self._phones[version.extern_id]) == 1 else ""
         here = [lead for lead in leads if str(lead["campaignId"]) == version.campaign_id]
         if self._in_place and len(here) > 1:
@@ -85,7 +85,7 @@ class Rules:
         )
 
     def dialed_twice(self) -> list[str]:
-        """Who is dialed in two places, whatever the source says."""
+        """Leads that are dialed in two places."""
         if not self._in_place:
             return []
         seen = Counter(
@@ -95,8 +95,8 @@ class Rules:
         )
         return [f"{key} is dialed {times} times" for key, times in seen.items() if times > 1]
 
-    def loaded_too_often(self, done: Iterable[Deed]) -> list[str]:
-        """Leads that were loaded more often than their source became what they are."""
+    def loaded_too_often(self, done: Iterable[LeadEvent]) -> list[str]:
+        """Leads that were loaded more often than the source took this content."""
         became: Counter[tuple[Any, ...]] = Counter()
         by_lead = defaultdict(list)
         for version in self._crm.log:
@@ -104,35 +104,37 @@ class Rules:
         for versions in by_lead.values():
             for what, _ in groupby((each.extern_id, each.campaign_id, each.content, each.fate) for each in versions):
                 became[what[:3]] += what[3] == "good"
-        loaded = Counter((deed.extern_id, deed.campaign_id, deed.content) for deed in done if deed.what == "loaded")
+        loaded = Counter(
+            (event.extern_id, event.campaign_id, event.content) for event in done if event.what == "loaded"
+        )
         return [f"{what} was loaded {times} times" for what, times in loaded.items() if times > became[what]]
 
-    def out_of_order(self, done: Iterable[Deed], sent: Sequence[Version], run: int) -> Iterator[str]:
-        """What a run did to a lead that no version calls for from the one on that called for the deed before."""
+    def out_of_order(self, done: Iterable[LeadEvent], sent: Sequence[Version], run: int) -> Iterator[str]:
+        """What a run did to a lead that no version calls for from the one on that called for the event before."""
         # By our doing where there is nobody else: a lead that would get such a number is taken out of the dialer.
         listed = {entry["phone"] for entry in self._sandbox.dnc()} if self._lists else set()
-        by_lead: dict[tuple[str, str], list[Deed]] = defaultdict(list)
-        for deed in done:
+        by_lead: dict[tuple[str, str], list[LeadEvent]] = defaultdict(list)
+        for event in done:
             # Where nothing is retired that moves, campaigns have nothing to do with each other.
-            by_lead[deed.extern_id, "" if self._retires else deed.campaign_id].append(deed)
+            by_lead[event.extern_id, "" if self._retires else event.campaign_id].append(event)
         for (extern_id, _), of_lead in by_lead.items():
             versions = [version for version in sent if version.extern_id == extern_id]
             place = 0
-            for deed in of_lead:
+            for event in of_lead:
                 later = range(place, len(versions))
-                found = next((number for number in later if _calls_for(versions[number], deed, listed)), None)
-                if found is None and not (self._crm.whole and deed.what == "retired" and not versions):
+                found = next((number for number in later if _calls_for(versions[number], event, listed)), None)
+                if found is None and not (self._crm.whole and event.what == "retired" and not versions):
                     called = [(each.campaign_id, each.content, each.fate) for each in versions]
-                    yield f"run {run}: {deed} after number {place} of {called}"
+                    yield f"run {run}: {event} after number {place} of {called}"
                     break
                 place = place if found is None else found
 
 
-def _calls_for(version: Version, deed: Deed, listed: set[str]) -> bool:
-    here = version.fate == "good" and version.campaign_id == deed.campaign_id
-    if deed.what == "retired":
+def _calls_for(version: Version, event: LeadEvent, listed: set[str]) -> bool:
+    here = version.fate == "good" and version.campaign_id == event.campaign_id
+    if event.what == "retired":
         return not here or version.phone in listed
-    return here and (deed.what == "revived" or deed.content == version.content)
+    return here and (event.what == "revived" or event.content == version.content)
 
 
 def _is_dialed(lead: Mapping[str, Any]) -> bool:

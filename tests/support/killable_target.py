@@ -1,7 +1,7 @@
-"""A target whose process can be killed between any two steps, without a process: for many schedules a second.
+"""A target that can be killed between any two steps inside one process, so that many schedules run in a second.
 
-From the fatal step on, nothing it does takes effect any more: no request, no ledger write, no reject, no STATE. What
-a real `kill -9` does is shown in `test_kill.py`; this shows the same at every boundary, thousands of times.
+Once the limit is reached, nothing has an effect any more: no request, no ledger write, no reject, no STATE.
+`test_kill.py` uses a real `kill -9`; this kills at every step, thousands of times.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ class Killed(BaseException):
     """The process is dead."""
 
 
-class Life:
+class StepLimit:
     """Counts steps; any thread may take one, its lock guards the count.
 
     Args:
-        steps: After so many the process is dead; None for a full life.
+        steps: After so many the process is dead; None for no limit.
     """
 
     def __init__(self, steps: int | None) -> None:
-        self._left = steps
+        self._limit = steps
         self._lock = threading.Lock()
         self.dead = False
         self.taken = 0
@@ -50,7 +50,7 @@ class Life:
             Killed: The process is dead, in whichever thread takes the step.
         """
         with self._lock:
-            if self._left is not None and self.taken >= self._left:
+            if self._limit is not None and self.taken >= self._limit:
                 self.dead = True
             if self.dead:
                 raise Killed
@@ -59,34 +59,34 @@ class Life:
     def around(self, method: Callable[..., T]) -> Callable[..., T]:
         """The method with a step before and after it: killed after it, its effect stays and its answer is lost."""
 
-        def lived(*arguments: Any, **options: Any) -> T:
+        def called(*arguments: Any, **options: Any) -> T:
             self.step()
             result = method(*arguments, **options)
             self.step()
             return result
 
-        return lived
+        return called
 
     def before(self, method: Callable[..., T]) -> Callable[..., T]:
         """The method with a step before it."""
 
-        def lived(*arguments: Any, **options: Any) -> T:
+        def called(*arguments: Any, **options: Any) -> T:
             self.step()
             return method(*arguments, **options)
 
-        return lived
+        return called
 
 
-class MortalTarget(TargetEngageVoice):
-    """A target whose run takes its steps from a `Life`, uses a given clock, and writes STATE into a list."""
+class KillableTarget(TargetEngageVoice):
+    """A target whose run counts its steps in a `StepLimit`, uses a given clock, and writes STATE into a list."""
 
-    life: Life
+    steps: StepLimit
     clock: Clock
     write_state: Callable[[str], None]
 
     def new_run(self) -> LoadRun:
-        start = RunStart.of(self._settings, self.clock, self.life.around(self.write_state))
-        start.rejects.write = self.life.around(start.rejects.write)  # type: ignore[method-assign]  # that is what mortal means
+        start = RunStart.of(self._settings, self.clock, self.steps.around(self.write_state))
+        start.rejects.write = self.steps.around(start.rejects.write)  # type: ignore[method-assign]  # the step is the point of this class
         return LoadRun(start, "0", nullcontext)
 
 
@@ -103,38 +103,38 @@ LEADS_STEPS = (
 )
 PHONES_STEPS = ("record",)
 VERSION_STEPS = ("record_seen", "record_activated")
-"""What is written, by whom: the ledger, its leads, its versions."""
+"""Methods of the ledger, its leads, its phones and its versions that count as steps."""
 
 
-def make_mortal(monkeypatch: pytest.MonkeyPatch, *, whole_life: bool = False) -> None:
-    """Let every ledger and client opened from here on take its steps from `MortalTarget.life`.
+def make_killable(monkeypatch: pytest.MonkeyPatch, *, all_steps: bool = False) -> None:
+    """Let every ledger and client opened from here on count its steps in `KillableTarget.steps`.
 
     Args:
-        monkeypatch: Puts it in place.
-        whole_life: Whether what changes, retires and lists takes steps as well.
+        monkeypatch: Installs the counting methods.
+        all_steps: Whether changing, retiring and listing count as steps too.
     """
     open_ledger = Ledger.open
 
-    def mortal_open(*arguments: Any, **options: Any) -> Ledger:
-        ledger, life = open_ledger(*arguments, **options), MortalTarget.life
-        _wrap(life, ledger, LEDGER_STEPS)
-        if whole_life:
-            _wrap(life, ledger.leads, LEADS_STEPS)
-            _wrap(life, ledger.phones, PHONES_STEPS)
-            _wrap(life, ledger.versions, VERSION_STEPS)
-        # After `finish` the run is at its end: there is nothing left to kill.
-        ledger.finish = life.before(ledger.finish)  # type: ignore[method-assign]  # that is what mortal means
+    def killable_open(*arguments: Any, **options: Any) -> Ledger:
+        ledger, steps = open_ledger(*arguments, **options), KillableTarget.steps
+        _wrap(steps, ledger, LEDGER_STEPS)
+        if all_steps:
+            _wrap(steps, ledger.leads, LEADS_STEPS)
+            _wrap(steps, ledger.phones, PHONES_STEPS)
+            _wrap(steps, ledger.versions, VERSION_STEPS)
+        # After `finish` there is nothing left to interrupt.
+        ledger.finish = steps.before(ledger.finish)  # type: ignore[method-assign]  # the step is the point of this class
         return ledger
 
-    def mortal_connect(*arguments: Any) -> Connection:
-        connection, life = connect(*arguments), MortalTarget.life
-        _wrap(life, connection.client, ("load", "search", *(("send",) if whole_life else ())))
+    def killable_connect(*arguments: Any) -> Connection:
+        connection, steps = connect(*arguments), KillableTarget.steps
+        _wrap(steps, connection.client, ("load", "search", *(("send",) if all_steps else ())))
         return connection
 
-    monkeypatch.setattr(Ledger, "open", mortal_open)
-    monkeypatch.setattr("target_engagevoice.run.builder.connect", mortal_connect)
+    monkeypatch.setattr(Ledger, "open", killable_open)
+    monkeypatch.setattr("target_engagevoice.run.builder.connect", killable_connect)
 
 
-def _wrap(life: Life, owner: object, names: Iterable[str]) -> None:
+def _wrap(steps: StepLimit, owner: object, names: Iterable[str]) -> None:
     for name in names:
-        setattr(owner, name, life.around(getattr(owner, name)))
+        setattr(owner, name, steps.around(getattr(owner, name)))

@@ -1,7 +1,7 @@
-"""Starts the real executable with the moment of its death set: `python -m tests.support.launcher … --config …`.
+"""Starts the real executable, and kills it at a set moment: `python -m tests.support.launcher … --config …`.
 
-What is killed is the process itself, by itself, between two steps that no signal from outside would hit: no clean-up,
-no `finally`, no flush. The moment is the `nth` call of a function: `before` it, `after` it, or while its file is
+The process kills itself between two steps, where a signal from outside would rarely hit: no clean-up, no `finally`, no
+flush. The moment is the `nth` call of a function: `before` it, `after` it, or while its file is
 written to (`torn`: half of what was to be written is in the file). The environment variable `DIE_AT` holds it.
 """
 
@@ -25,7 +25,7 @@ VARIABLE = "DIE_AT"
 
 @dataclass(frozen=True)
 class Moment:
-    """When to die.
+    """When to kill the process.
 
     Attributes:
         place: `module:function` or `module:Class.method`, where it is looked up.
@@ -42,20 +42,20 @@ class Moment:
 
     @classmethod
     def parse(cls, text: str) -> Moment:
-        """What `str` makes of one."""
+        """Reads what `str` writes."""
         when, place, nth = text.split()
         return cls(place, when, int(nth))
 
 
 def die() -> None:
-    """As `kill -9` does it."""
+    """Kill this process, like `kill -9`."""
     os.kill(os.getpid(), signal.SIGKILL)
-    signal.pause()  # the signal is on its way to another thread
+    signal.pause()  # another thread gets the signal
 
 
 def deadly(function: Callable[..., Any], moment: Moment) -> Callable[..., Any]:
-    """The function, with the moment of death built in."""
-    calls = itertools.count(1)  # its `next` is one step for all threads
+    """The function, which kills the process at the moment."""
+    calls = itertools.count(1)  # `next` is atomic for all threads
 
     @functools.wraps(function)
     def called(*arguments: Any, **options: Any) -> Any:
@@ -71,19 +71,19 @@ def deadly(function: Callable[..., Any], moment: Moment) -> Callable[..., Any]:
 
 
 class TornFile:
-    """A file whose `nth` write is never finished."""
+    """A file whose `nth` write is cut off."""
 
     def __init__(self, file: IO[str], nth: int) -> None:
         self._file = file
-        self._left = nth
+        self._limit = nth
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
 
     def write(self, text: str) -> int:
         """Write it, or half of it."""
-        self._left -= 1
-        if not self._left:
+        self._limit -= 1
+        if not self._limit:
             self._file.write(text[: len(text) // 2])
             self._file.flush()
             die()
@@ -91,7 +91,7 @@ class TornFile:
 
 
 def arm(moment: Moment) -> None:
-    """Put a deadly function in the place of the real one."""
+    """Replace the real function with the one that kills."""
     module, _, path = moment.place.partition(":")
     *holders, name = path.split(".")
     holder: Any = importlib.import_module(module)

@@ -1,4 +1,4 @@
-"""What was done to the leads of a sandbox, one by one, in that order: written down by its own database."""
+"""What was done to the leads of a sandbox, in order. Triggers in its database record it."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _EVENTS = (
     ("UPDATE", "revived", "new", f"{_DIALED.format('new')} AND NOT ({_DIALED.format('old')})"),
     ("DELETE", "retired", "old", _DIALED.format("old")),
 )
-"""What is watched: event, what it is called, the row that tells of it, and when it counts."""
+"""Each trigger: SQL event, name of the lead event, row to copy, and condition."""
 
 
 @dataclass(frozen=True)
-class Deed:
-    """Something that was done to a lead, and had an effect.
+class LeadEvent:
+    """A change to a lead on the server.
 
     Attributes:
         run: Which run of the chain did it, from 0.
         what: `loaded`, `changed`, `retired` or `revived`.
-        content: Of the lead after it.
+        content: What the lead holds after it.
     """
 
     run: int
@@ -45,29 +45,29 @@ class Deed:
 
 
 def watch(sandbox: Sandbox) -> None:
-    """Have its database write down what is done from here on."""
+    """Record events from here on."""
     with sandbox._store.transaction() as db:
         db.execute("CREATE TABLE run_now (run INTEGER)")
         db.execute("INSERT INTO run_now VALUES (0)")
         db.execute(f"CREATE TABLE happened ({_COLUMNS})")
         for number, (event, what, row, when) in enumerate(_EVENTS):
-            told = ", ".join(f"{row}.{name}" for name in ("campaign_id", "extern_id", "lead_id", "fields"))
-            deed = f"{_ROW} SELECT run, '{what}', {told} FROM run_now"  # noqa: S608 - from the table above
-            db.execute(f"CREATE TRIGGER happened_{number} AFTER {event} ON leads WHEN {when} BEGIN {deed}; END")
+            columns = ", ".join(f"{row}.{name}" for name in ("campaign_id", "extern_id", "lead_id", "fields"))
+            insert = f"{_ROW} SELECT run, '{what}', {columns} FROM run_now"  # noqa: S608 - from the table above
+            db.execute(f"CREATE TRIGGER happened_{number} AFTER {event} ON leads WHEN {when} BEGIN {insert}; END")
 
 
 def begin(sandbox: Sandbox, run: int) -> None:
-    """From here on it is this run's doing."""
+    """Events from here on belong to this run."""
     with sandbox._store.transaction() as db:
         db.execute("UPDATE run_now SET run = ?", (run,))
 
 
-def deeds(sandbox: Sandbox) -> list[Deed]:
-    """What was done, in that order."""
+def lead_events(sandbox: Sandbox) -> list[LeadEvent]:
+    """All events, in order."""
     with sandbox._store.transaction() as db:
         rows = db.execute("SELECT * FROM happened ORDER BY number").fetchall()
     return [
-        Deed(
+        LeadEvent(
             row["run"],
             row["what"],
             row["campaign_id"],
@@ -80,5 +80,5 @@ def deeds(sandbox: Sandbox) -> list[Deed]:
 
 
 def content(fields: dict[str, Any]) -> Content:
-    """What a lead at the server holds; a field that is not there is None."""
+    """What a lead on the server holds; a missing field is None."""
     return tuple(fields.get(name) for name in ("firstName", "lastName", "leadPhone"))

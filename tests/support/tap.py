@@ -1,4 +1,4 @@
-"""A tap for tests: the same records in the same order every time, from any bookmark on, the bookmark inclusive."""
+"""A tap for tests: always the same records in the same order, from any bookmark on, inclusive."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Row:
     """One record of the source.
 
     Attributes:
-        extern_id: Names the lead, in its campaign.
+        extern_id: Identifies the lead in its campaign.
         version: Its content, as the lead's first name.
         fate: `good`, `poison` (the server refuses it), `do_not_call`, `deleted` or `no_phone`.
     """
@@ -63,7 +63,7 @@ class Tap:
     schema_changes: frozenset[int] = frozenset()
 
     def lines(self, state: Mapping[str, int] | None) -> Iterator[bytes]:
-        """Everything from the bookmark on; the row it names comes again, as incremental taps do."""
+        """Everything from the bookmark on. The bookmark's row repeats, as with incremental taps."""
         start = 0 if state is None else state["place"]
         changes = sum(1 for place in self.schema_changes if place <= start)
         for stream in sorted({row.stream for row in self.rows}):

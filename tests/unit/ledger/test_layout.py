@@ -1,4 +1,4 @@
-"""How the tables lie in SQLite: as the first program made them or as they are made now, indexed where it helps."""
+"""Tables in SQLite: as the first program created them or as they are created now, and their index."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_what_a_living_run_gets_accepted_is_in_no_index(tmp_path: Path) -> None:
+def test_candidates_of_a_living_run_are_in_no_index(tmp_path: Path) -> None:
     with closing(Ledger.open(None, tmp_path, "1", "one")) as ledger:
         ledger.settle("people", "1001", {"a": "d1"}, [], 1.0)
         assert "engagevoice_left_lead" not in plan(ledger)
 
 
 @pytest.mark.parametrize("read_only", [False, True])
-def test_what_a_killed_run_left_is_looked_up_in_an_index(tmp_path: Path, read_only: bool) -> None:
+def test_candidates_of_a_dead_run_are_looked_up_in_an_index(tmp_path: Path, read_only: bool) -> None:
     with closing(Ledger.open(None, tmp_path, "1", "one")) as killed:
         killed.settle("people", "1001", {"a": "d1"}, [], 1.0)
     with closing(Ledger.open(None, tmp_path, "1", "two", read_only=read_only)) as ledger:
@@ -34,7 +34,7 @@ def test_what_a_killed_run_left_is_looked_up_in_an_index(tmp_path: Path, read_on
         assert ledger.replay_candidates("people", "1001", ["a"]).keys() == {"a"}
 
 
-def test_the_index_is_gone_once_nothing_is_left(tmp_path: Path) -> None:
+def test_the_index_is_dropped_with_the_last_candidate(tmp_path: Path) -> None:
     with closing(Ledger.open(None, tmp_path, "1", "one")) as killed:
         killed.settle("people", "1001", {"a": "d1"}, [], 1.0)
     with closing(Ledger.open(None, tmp_path, "1", "two")) as ledger:
@@ -44,7 +44,7 @@ def test_the_index_is_gone_once_nothing_is_left(tmp_path: Path) -> None:
 
 
 def plan(ledger: Ledger) -> str:
-    """How SQLite would look up what killed runs left."""
+    """SQLite's plan to look up replay candidates."""
     with ledger._account.database.engine.connect() as connection:
         query = "EXPLAIN QUERY PLAN SELECT * FROM engagevoice_left WHERE account_id = '1' AND campaign_id = '1001'"
         return str(connection.execute(sa.text(query)).all())
@@ -92,7 +92,7 @@ def test_any_calls_do_what_the_model_says_in_a_ledger_of_the_first_program(first
     play(f"sqlite:///{first}")
 
 
-def test_what_a_killed_first_program_left_is_known(first: Path) -> None:
+def test_claims_and_candidates_of_the_first_program_are_read(first: Path) -> None:
     with closing(sqlite3.connect(first)) as connection:
         connection.executescript("""
             INSERT INTO engagevoice_runs VALUES ('1', 'one');
@@ -122,7 +122,7 @@ UPDATE engagevoice_schema SET version = 2;
 
 @pytest.fixture(params=[1, 2])
 def earlier(first: Path, request: pytest.FixtureRequest) -> Path:
-    """A ledger of each earlier version, in which a killed run loaded `a`, and perhaps `b`."""
+    """A ledger of each earlier version, in which a dead run loaded `a`, and `b` is uncertain."""
     with closing(sqlite3.connect(first)) as connection:
         connection.executescript("""
             INSERT INTO engagevoice_runs VALUES ('1', 'one');
@@ -135,7 +135,7 @@ def earlier(first: Path, request: pytest.FixtureRequest) -> Path:
     return first
 
 
-def test_of_leads_that_an_earlier_version_loaded_all_but_their_stream_is_known(earlier: Path) -> None:
+def test_leads_of_an_earlier_version_have_no_stream(earlier: Path) -> None:
     with closing(Ledger.open(None, earlier.parent, "1", "two")) as ledger:
         lead = LedgerLead("1001", "a", "d1", 1.5, None, None, None, None)
         assert [ledger.leads.locate(stream, ["a"]) for stream in ("people", "contacts")] == [[lead], [lead]]
@@ -147,7 +147,7 @@ def test_what_an_earlier_version_had_in_flight_is_a_load(earlier: Path) -> None:
         assert [(each.extern_id, each.work) for each in ledger.in_flight()] == [("b", LOAD)]
 
 
-def test_a_lead_of_an_earlier_version_is_of_the_stream_that_changes_it(earlier: Path) -> None:
+def test_a_lead_of_an_earlier_version_belongs_to_the_stream_that_changes_it(earlier: Path) -> None:
     with closing(Ledger.open(None, earlier.parent, "1", "two")) as ledger:
         ledger.claim("people", "1001", {"a": "d2"}, 3.0, CHANGE)
         ledger.leads.record_change("people", "1001", {"a": "d2"}, {"a": "{}"})
@@ -161,7 +161,7 @@ def test_a_ledger_is_brought_up_to_date_once(earlier: Path) -> None:
         assert connection.execute("SELECT version FROM engagevoice_schema").fetchall() == [(SCHEMA_VERSION,)]
 
 
-def test_a_dry_run_leaves_a_ledger_of_an_earlier_version_as_it_is(earlier: Path) -> None:
+def test_a_dry_run_does_not_change_a_ledger_of_an_earlier_version(earlier: Path) -> None:
     before = earlier.read_bytes()
     with pytest.raises(LedgerError, match="Run once without dry_run"):
         Ledger.open(None, earlier.parent, "1", "dry", read_only=True)

@@ -1,4 +1,4 @@
-"""What the ledger knows of leads that are loaded: where they are, how they were retired, what a killed run left."""
+"""Leads in the ledger: where they are, how they were retired, and what a dead run had in flight."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def held(ledger: Ledger, extern_id: str = "L0", campaign: str = CAMPAIGN) -> Led
 
 
 def places(ledger: Ledger, campaign: str | None = CAMPAIGN, extern_id: str = "L0") -> list[tuple[str, bool, bool]]:
-    """Digest of each version that killed runs left, whether it was taken, and whether it is a mark."""
+    """Digest of each replay candidate, whether it was accepted, and whether it is a retirement everywhere."""
     left = ledger.replay_candidates("people", campaign, [extern_id]).get(extern_id, [])
     return [(version.digest, version.accepted, version.everywhere) for version in left]
 
@@ -59,7 +59,7 @@ def test_streams_have_leads_of_their_own(ledger: Ledger) -> None:
     assert [each.campaign_id for each in ledger.leads.locate("people", ["L0"])] == [CAMPAIGN]
 
 
-def test_a_lead_is_of_the_stream_that_loaded_it_last(ledger: Ledger) -> None:
+def test_a_lead_belongs_to_the_stream_that_loaded_it_last(ledger: Ledger) -> None:
     load(ledger, "L0", stream="people")
     load(ledger, "L0", stream="contacts")
     assert ledger.leads.locate("people", ["L0"]) == []
@@ -104,7 +104,7 @@ def test_a_changed_lead_is_in_the_dialer(ledger: Ledger) -> None:
     assert [each.extern_id for each in ledger.leads.locate("contacts", ["L0"])] == ["L0"]
 
 
-def test_of_a_lead_that_was_loaded_anew_nothing_is_known_from_before(ledger: Ledger) -> None:
+def test_loading_a_lead_anew_clears_what_was_known_of_it(ledger: Ledger) -> None:
     load(ledger, "L0")
     ledger.leads.record_lookup(CAMPAIGN, {"L0": ("77", "READY")})
     retire(ledger, "L0")
@@ -117,7 +117,7 @@ def test_contents_are_kept_with_what_was_accepted(ledger: Ledger) -> None:
     assert [held(ledger, each).content for each in ("L0", "L1")] == ["zero", "one"]
 
 
-def test_a_lead_that_the_campaign_has_is_adopted_once(ledger: Ledger) -> None:
+def test_an_existing_lead_is_recorded_once(ledger: Ledger) -> None:
     load(ledger, "L0")
     ledger.leads.record_existing("contacts", CAMPAIGN, {"L0": ("1", 1.0), "L1": ("2", 2.0)})
     assert (held(ledger).digest, held(ledger, "L1")) == (
@@ -144,7 +144,7 @@ def test_a_deleted_lead_has_no_id_any_more(ledger: Ledger) -> None:
     assert (held(ledger).lead_id, held(ledger).earlier_state) == (None, None)
 
 
-def test_a_lead_that_is_gone_is_as_if_deleted(ledger: Ledger) -> None:
+def test_a_missing_lead_counts_as_deleted(ledger: Ledger) -> None:
     load(ledger, "L0")
     ledger.claim("people", CAMPAIGN, {"L0": "b"}, 1.0, CHANGE)
     ledger.leads.record_gone("people", CAMPAIGN, ["L0"])
@@ -174,7 +174,7 @@ def test_a_change_is_in_flight_until_it_is_done(ledger_url: str) -> None:
 
 
 @pytest.mark.parametrize("moved", [True, False])
-def test_a_retirement_is_left_to_the_next_run(ledger_url: str, moved: bool) -> None:
+def test_a_retirement_is_a_replay_candidate(ledger_url: str, moved: bool) -> None:
     with opened(ledger_url) as killed:
         load(killed, "L0")
         retire(killed, "L0", moved=moved)
@@ -187,7 +187,7 @@ def test_a_retirement_is_left_to_the_next_run(ledger_url: str, moved: bool) -> N
         assert places(ledger, OTHER) == ([] if moved else [(RETIRED, True, True)])
 
 
-def test_what_was_left_anywhere_is_in_order(ledger_url: str) -> None:
+def test_candidates_of_all_campaigns_are_in_order(ledger_url: str) -> None:
     with opened(ledger_url) as killed:
         for campaign in (OTHER, CAMPAIGN):
             load(killed, "L0", campaign=campaign)
@@ -196,7 +196,7 @@ def test_what_was_left_anywhere_is_in_order(ledger_url: str) -> None:
         assert [is_mark for _, _, is_mark in places(ledger, None)] == [False, True, False, True]
 
 
-def test_a_mark_is_no_lead_that_a_campaign_took(ledger_url: str) -> None:
+def test_a_retirement_everywhere_is_no_accepted_lead(ledger_url: str) -> None:
     with opened(ledger_url) as killed:
         load(killed, "L0", campaign=OTHER)
         retire(killed, "L0", moved=True)
@@ -205,7 +205,7 @@ def test_a_mark_is_no_lead_that_a_campaign_took(ledger_url: str) -> None:
 
 
 @pytest.mark.parametrize("how", list(Retire))
-def test_a_retirement_in_doubt_leaves_the_lead_perhaps_in_the_dialer(ledger_url: str, how: Retire) -> None:
+def test_after_an_uncertain_retirement_the_lead_may_be_in_the_dialer(ledger_url: str, how: Retire) -> None:
     with opened(ledger_url) as killed:
         load(killed, "L0", "L1")
         killed.leads.record_lookup(CAMPAIGN, {"L0": ("77", "READY")})
@@ -218,7 +218,9 @@ def test_a_retirement_in_doubt_leaves_the_lead_perhaps_in_the_dialer(ledger_url:
 
 
 @pytest.mark.parametrize(("before", "after"), [(None, None), ("suppress", "suppress?"), ("suppress?", "suppress?")])
-def test_a_change_in_doubt_leaves_nothing_certain(ledger_url: str, before: str | None, after: str | None) -> None:
+def test_after_an_uncertain_change_the_content_is_unknown(
+    ledger_url: str, before: str | None, after: str | None
+) -> None:
     with opened(ledger_url) as killed:
         load(killed, "L0")
         with killed._account.writing() as connection:
@@ -230,7 +232,7 @@ def test_a_change_in_doubt_leaves_nothing_certain(ledger_url: str, before: str |
         assert ledger.accepted(CAMPAIGN, ["L0"])["L0"] == Accepted("", 5.0, after)
 
 
-def test_what_somebody_settled_meanwhile_is_not_doubted(ledger_url: str) -> None:
+def test_what_another_run_settled_meanwhile_stays_certain(ledger_url: str) -> None:
     with opened(ledger_url) as killed:
         load(killed, "L0")
         killed.claim("people", CAMPAIGN, {"L0": "b"}, 1.0, CHANGE)
@@ -242,7 +244,7 @@ def test_what_somebody_settled_meanwhile_is_not_doubted(ledger_url: str) -> None
         assert ledger.accepted(CAMPAIGN, ["L0"])["L0"].holds("c")
 
 
-def test_a_load_that_arrived_unseen_has_the_names_of_its_fields(ledger_url: str) -> None:
+def test_a_load_settled_for_a_dead_run_has_its_field_names(ledger_url: str) -> None:
     with opened(ledger_url) as killed:
         killed.claim("people", CAMPAIGN, {"L0": "a"}, 1.0)
     with opened(ledger_url, "two") as ledger:
@@ -255,7 +257,7 @@ def test_a_load_that_arrived_unseen_has_the_names_of_its_fields(ledger_url: str)
 # Refused
 
 
-def test_the_state_of_a_lead_that_was_not_retired_is_asked_anew(ledger: Ledger) -> None:
+def test_the_state_of_a_lead_that_was_not_retired_is_cleared(ledger: Ledger) -> None:
     load(ledger, "L0", "L1")
     ledger.leads.record_lookup(CAMPAIGN, {"L0": ("1", "READY"), "L1": ("2", "READY")})
     retire(ledger, "L1")
@@ -267,7 +269,7 @@ def test_the_state_of_a_lead_that_was_not_retired_is_asked_anew(ledger: Ledger) 
 
 
 @pytest.mark.parametrize(("how", "digest", "retired"), [(None, "", None), (Retire.PAUSE, "a", "pause?")])
-def test_what_the_server_broke_on_may_be_done(
+def test_a_request_that_failed_on_the_server_is_uncertain(
     ledger: Ledger, how: Retire | None, digest: str, retired: str | None
 ) -> None:
     load(ledger, "L0", "L1")
@@ -307,7 +309,7 @@ def missing(ledger: Ledger, version: int = 7, after: str = "", most: int = -1) -
     return [extern_id for _, extern_id in ledger.versions.missing("people", version, after, most)]
 
 
-def test_what_a_version_does_not_hold_is_missing(ledger: Ledger) -> None:
+def test_a_lead_that_is_not_in_a_version_is_missing(ledger: Ledger) -> None:
     load(ledger, "L0", "L1", "L2")
     ledger.versions.record_seen("people", 7, ["L0"])
     ledger.versions.record_seen("people", ANY_VERSION, ["L1"])
@@ -329,7 +331,7 @@ def test_only_what_is_in_the_dialer_can_be_missing(ledger: Ledger) -> None:
     assert (missing(ledger, NO_VERSION), ledger.versions.count("people", NO_VERSION)) == (["L1"], (1, 1))
 
 
-def test_what_is_perhaps_in_the_dialer_can_be_missing(ledger_url: str) -> None:
+def test_a_lead_that_may_be_in_the_dialer_can_be_missing(ledger_url: str) -> None:
     with opened(ledger_url) as killed:
         load(killed, "L0")
         killed.claim("people", CAMPAIGN, {"L0": "suppress"}, 1.0, RETIRE)
@@ -348,7 +350,7 @@ def test_what_is_missing_comes_page_by_page_in_the_order_of_code_points(ledger: 
     assert found == sorted(ids)
 
 
-def test_what_is_forgotten_is_forgotten_of_that_stream(ledger: Ledger) -> None:
+def test_an_activation_deletes_the_versions_of_its_stream_only(ledger: Ledger) -> None:
     for stream in ("people", "contacts"):
         ledger.versions.record_seen(stream, 7, ["L0"])
     ledger.versions.record_activated("people", 7)
@@ -371,7 +373,7 @@ def test_the_version_that_was_activated_last_holds_no_lead_for_it(ledger: Ledger
 # Threads
 
 
-def test_threads_note_side_by_side(ledger: Ledger) -> None:
+def test_threads_record_side_by_side(ledger: Ledger) -> None:
     ids = [f"L{number}" for number in range(40)]
     load(ledger, *ids)
     failures: list[BaseException] = []

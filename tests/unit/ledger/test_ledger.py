@@ -1,4 +1,4 @@
-"""What the campaigns accepted and what may be on its way: remembered over kills, shared by nobody by accident."""
+"""What campaigns accepted and what is in flight, also after kills and with several runs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def settle(ledger: Ledger, accepted: dict[str, str], at: float = 5.0, stream: st
 # What is accepted
 
 
-def test_an_empty_ledger_knows_nobody(ledger: Ledger) -> None:
+def test_an_empty_ledger_knows_no_lead(ledger: Ledger) -> None:
     assert ledger.accepted(CAMPAIGN, ["L0"]) == {}
 
 
@@ -103,20 +103,20 @@ def test_any_number_of_leads_at_once(ledger: Ledger, count: int) -> None:
 @pytest.mark.parametrize(
     "extern_id", ["Zoë", "'; DROP TABLE engagevoice_runs; --", "a%b_c", "😀", "x" * 180, '"\\u0041"']
 )
-def test_any_id_is_kept_as_it_is(ledger: Ledger, extern_id: str) -> None:
+def test_any_id_is_kept_unchanged(ledger: Ledger, extern_id: str) -> None:
     ledger.claim("people", CAMPAIGN, {extern_id: "a"}, 1.0)
     settle(ledger, {extern_id: "a"})
     assert ledger.accepted(CAMPAIGN, [extern_id]).keys() == {extern_id}
 
 
-# What is on its way
+# What is in flight
 
 
 def claim(ledger: Ledger, *extern_ids: str, since: float = 3.0, stream: str = "people") -> set[str]:
     return ledger.claim(stream, CAMPAIGN, {extern_id: f"digest {extern_id}" for extern_id in extern_ids}, since)
 
 
-def flying(ledger: Ledger) -> set[str]:
+def in_flight(ledger: Ledger) -> set[str]:
     return {each.extern_id for each in ledger.in_flight()}
 
 
@@ -146,7 +146,7 @@ def test_a_settled_claim_is_in_flight_no_more(ledger_url: str, accepted: dict[st
         claim(killed, "L0", "L1")
         killed.settle("people", CAMPAIGN, accepted, cleared, 5.0)
     with opened(ledger_url, "two") as ledger:
-        assert flying(ledger) == {"L1"}
+        assert in_flight(ledger) == {"L1"}
 
 
 def test_a_cleared_claim_is_not_accepted(ledger: Ledger) -> None:
@@ -155,13 +155,13 @@ def test_a_cleared_claim_is_not_accepted(ledger: Ledger) -> None:
     assert ledger.accepted(CAMPAIGN, ["L0"]) == {}
 
 
-def test_a_claim_that_nobody_settles_survives_the_next_run_as_well(ledger_url: str) -> None:
+def test_a_claim_that_the_next_run_does_not_settle_stays(ledger_url: str) -> None:
     with opened(ledger_url) as killed:
         claim(killed, "L0")
     with opened(ledger_url, "two") as ledger:
         ledger.finish(["people"])
     with opened(ledger_url, "three") as ledger:
-        assert flying(ledger) == {"L0"}
+        assert in_flight(ledger) == {"L0"}
 
 
 def test_what_a_killed_run_had_in_flight_can_be_settled_for_it(ledger_url: str) -> None:
@@ -169,18 +169,18 @@ def test_what_a_killed_run_had_in_flight_can_be_settled_for_it(ledger_url: str) 
         claim(killed, "L0", "L1")
     with opened(ledger_url, "two") as ledger:
         ledger.settle("people", CAMPAIGN, {"L0": "digest L0"}, ["L1"], 5.0, "one")
-        assert flying(ledger) == set()
+        assert in_flight(ledger) == set()
         assert ledger.accepted(CAMPAIGN, ["L0", "L1"]).keys() == {"L0"}
 
 
-# What killed runs left
+# Replay candidates
 
 
 def versions(ledger: Ledger, extern_id: str = "L0", stream: str = "people") -> list[str]:
     return [left.digest for left in ledger.replay_candidates(stream, CAMPAIGN, [extern_id]).get(extern_id, [])]
 
 
-def test_all_versions_a_killed_run_got_accepted_are_left_in_order(ledger_url: str) -> None:
+def test_all_accepted_versions_of_a_dead_run_are_candidates_in_order(ledger_url: str) -> None:
     with opened(ledger_url) as killed:
         for digest in "aba":
             settle(killed, {"L0": digest})
@@ -188,7 +188,7 @@ def test_all_versions_a_killed_run_got_accepted_are_left_in_order(ledger_url: st
         assert versions(ledger) == ["a", "b", "a"]
 
 
-def test_a_run_that_ended_leaves_nothing(ledger_url: str) -> None:
+def test_a_finished_run_has_no_candidates(ledger_url: str) -> None:
     with opened(ledger_url) as first:
         settle(first, {"L0": "a"})
         first.finish(["people"])
@@ -196,12 +196,12 @@ def test_a_run_that_ended_leaves_nothing(ledger_url: str) -> None:
         assert versions(ledger) == []
 
 
-def test_a_run_leaves_nothing_for_itself(ledger: Ledger) -> None:
+def test_a_run_sees_no_candidates_of_its_own(ledger: Ledger) -> None:
     settle(ledger, {"L0": "a"})
     assert versions(ledger) == []
 
 
-def test_what_a_killed_run_left_of_a_stream_is_gone_once_a_run_read_that_stream_to_its_end(ledger_url: str) -> None:
+def test_candidates_of_a_dead_run_are_deleted_once_a_run_finished_their_stream(ledger_url: str) -> None:
     with opened(ledger_url) as killed:
         settle(killed, {"L0": "a"}, stream="people")
         settle(killed, {"L0": "b"}, stream="contacts")
@@ -211,7 +211,7 @@ def test_what_a_killed_run_left_of_a_stream_is_gone_once_a_run_read_that_stream_
         assert (versions(ledger), versions(ledger, stream="contacts")) == ([], ["b"])
 
 
-def test_what_two_killed_runs_left_is_in_order(ledger_url: str) -> None:
+def test_candidates_of_two_dead_runs_are_in_order(ledger_url: str) -> None:
     for run in ("one", "two"):
         with opened(ledger_url, run) as killed:
             settle(killed, {"L0": run})
@@ -224,7 +224,7 @@ def refuse(ledger: Ledger, digests: dict[str, str]) -> None:
     ledger.settle("people", CAMPAIGN, {}, list(digests), 0.0, refused=True)
 
 
-def test_a_version_that_a_killed_run_got_refused_is_left_as_such(ledger_url: str) -> None:
+def test_a_refused_version_of_a_dead_run_is_a_refused_candidate(ledger_url: str) -> None:
     with opened(ledger_url) as killed:
         refuse(killed, {"L0": "a"})
         settle(killed, {"L0": "b"})
@@ -233,7 +233,7 @@ def test_a_version_that_a_killed_run_got_refused_is_left_as_such(ledger_url: str
         assert [(version.digest, version.accepted) for version in left] == [("a", False), ("b", True)]
 
 
-def test_a_version_that_is_accepted_after_a_killed_run_got_it_refused_keeps_its_place(ledger_url: str) -> None:
+def test_a_refused_version_that_is_accepted_later_keeps_its_position(ledger_url: str) -> None:
     with opened(ledger_url) as killed:
         refuse(killed, {"L0": "a"})
         settle(killed, {"L0": "b"})
@@ -244,7 +244,7 @@ def test_a_version_that_is_accepted_after_a_killed_run_got_it_refused_keeps_its_
         assert [(version.digest, version.accepted) for version in left] == [("a", True), ("b", True)]
 
 
-def test_leads_that_were_only_refused_were_not_taken(ledger_url: str) -> None:
+def test_refused_leads_are_not_loaded_by_dead_runs(ledger_url: str) -> None:
     with opened(ledger_url) as killed:
         refuse(killed, {"L0": "a"})
     with opened(ledger_url, "two") as ledger:
@@ -258,7 +258,7 @@ class AnyHistory(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.number = 0
-        self.flying: set[str] = set()  # claims of this run
+        self.in_flight: set[str] = set()  # claims of this run
         self.dead: set[str] = set()  # claims of killed runs
         self.accepted: dict[str, str] = {}
         self.mine: list[tuple[str, str]] = []
@@ -271,34 +271,34 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule(ids=st.sets(st.sampled_from(["L0", "L1", "L2"]), min_size=1), digest=st.sampled_from("ab"))
     def claim(self, ids: set[str], digest: str) -> None:
-        free = ids - self.dead  # a run settles what others left before it begins
+        free = ids - self.dead  # a run settles the claims of dead runs before it begins
         if free:
             self.ledger.claim("people", CAMPAIGN, dict.fromkeys(free, digest), 1.0)
-            self.flying |= free
+            self.in_flight |= free
 
     @rule(digest=st.sampled_from("ab"), take=st.booleans())
     def settle(self, digest: str, take: bool) -> None:
-        done = sorted(self.flying)[:2]
+        done = sorted(self.in_flight)[:2]
         accepted = dict.fromkeys(done, digest) if take else {}
         self.ledger.settle("people", CAMPAIGN, accepted, [] if take else done, 1.0)
-        self.flying -= set(done)
+        self.in_flight -= set(done)
         self.accepted |= accepted
         self.mine += accepted.items()
 
     @rule()
     def kill(self) -> None:
         self.ledger.close()
-        self.dead |= self.flying
+        self.dead |= self.in_flight
         self.left += self.mine
-        self.flying, self.mine = set(), []
+        self.in_flight, self.mine = set(), []
         self._open()
 
     @rule()
     def end(self) -> None:
         self.ledger.finish(["people"])
         self.ledger.close()
-        self.dead |= self.flying
-        self.flying, self.mine, self.left = set(), [], []
+        self.dead |= self.in_flight
+        self.in_flight, self.mine, self.left = set(), [], []
         self._open()
 
     @invariant()
@@ -351,7 +351,7 @@ def test_threads_write_side_by_side(ledger: Ledger) -> None:
     assert len(ledger.accepted(CAMPAIGN, ids)) == 60
 
 
-# What can not be opened
+# Ledgers that cannot be opened
 
 
 def refusal(url: str | None, folder: Path = Path("unused"), *, read_only: bool = False) -> str:
@@ -369,7 +369,7 @@ def test_a_ledger_of_a_newer_version_is_refused(ledger_url: str, read_only: bool
     assert "Upgrade target-engagevoice" in message
 
 
-def test_a_ledger_of_a_newer_version_is_left_as_it_is(ledger_url: str) -> None:
+def test_a_ledger_of_a_newer_version_is_not_changed(ledger_url: str) -> None:
     with opened(ledger_url) as ledger:
         with ledger._account.database.engine.begin() as connection:
             connection.execute(sa.text("UPDATE engagevoice_schema SET version = version + 1"))
@@ -423,7 +423,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path, read_only: bool) 
     assert "zoe" not in message
 
 
-def test_a_refused_file_is_let_go_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_file_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger_database, "LOCK_WAIT_SECONDS", 0.1)
     (tmp_path / "ledger.db").write_text("no database" * 100)
     refusal(None, tmp_path)
@@ -459,7 +459,7 @@ except EngageVoiceError as error:
 
 
 @pytest.mark.parametrize(("what", "mode"), [("file", 0o444), ("folder", 0o555)])
-def test_what_can_not_be_written_is_refused(what: str, mode: int) -> None:
+def test_what_cannot_be_written_is_refused(what: str, mode: int) -> None:
     folder = Path(tempfile.mkdtemp(dir="/tmp"))  # not `tmp_path`, which only its owner may enter
     try:
         Ledger.open(None, folder, ACCOUNT, "one").close()
@@ -527,7 +527,7 @@ def test_a_dry_run_leaves_no_trace(ledger_url: str) -> None:
     assert runs == {"one", "three"}
 
 
-def test_a_dry_run_can_not_write(ledger_url: str) -> None:
+def test_a_dry_run_cannot_write(ledger_url: str) -> None:
     with opened(ledger_url):
         pass
     with (
@@ -546,7 +546,7 @@ def test_a_dry_run_does_not_wait_for_a_run(tmp_path: Path) -> None:
         assert dry.accepted(CAMPAIGN, ["L0"]).keys() == {"L0"}
 
 
-def test_a_dry_run_takes_a_database_without_tables_for_an_empty_one(tmp_path: Path) -> None:
+def test_a_dry_run_treats_a_database_without_tables_as_empty(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").touch()
     with closing(Ledger.open(None, tmp_path, ACCOUNT, "dry", read_only=True)) as ledger:
         assert ledger.accepted(CAMPAIGN, ["L0"]) == {}

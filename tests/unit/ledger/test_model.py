@@ -52,7 +52,7 @@ def ledger_url(tmp_path: Path) -> str:
 
 
 @dataclass
-class Remains:
+class Candidate:
     """A version that a run got accepted or refused."""
 
     run: str
@@ -80,7 +80,7 @@ class Model:
     unended: list[str] = field(default_factory=list)
     accepted: dict[Key, Accepted] = field(default_factory=dict)
     flying: dict[Key, InFlight] = field(default_factory=dict)
-    left: list[Remains] = field(default_factory=list)
+    left: list[Candidate] = field(default_factory=list)
     refused: dict[Key, str] = field(default_factory=dict)
     leads: dict[Key, Known] = field(default_factory=dict)
     listed: set[str] = field(default_factory=set)
@@ -136,11 +136,11 @@ class Model:
             if read_before:
                 read_before[0].taken = True
             else:
-                self.left.append(Remains(run, stream, campaign, extern_id, digest, taken=True))
+                self.left.append(Candidate(run, stream, campaign, extern_id, digest, taken=True))
         for extern_id in cleared if refused else ():
             if self.holds(run, campaign, extern_id):
                 flying = self.flying[campaign, extern_id]
-                self.left.append(Remains(run, flying.stream, campaign, extern_id, flying.digest, taken=False))
+                self.left.append(Candidate(run, flying.stream, campaign, extern_id, flying.digest, taken=False))
         for extern_id in (*leads, *cleared):
             if self.holds(run, campaign, extern_id):
                 del self.flying[campaign, extern_id]
@@ -164,8 +164,8 @@ class Model:
 
 
 @dataclass
-class Seat:
-    """A run under way, and which runs it takes for killed."""
+class ModelRun:
+    """A run, and which runs it treats as dead."""
 
     run: str
     ledger: Ledger
@@ -184,30 +184,30 @@ class AnyCalls(RuleBasedStateMachine):
         self.engine = sa.create_engine(self.url)
         self.runs = itertools.count()
         self.model = Model()
-        self.seats: list[Seat] = []
-        self._sit_down()
+        self.seats: list[ModelRun] = []
+        self._start_run()
         if self.shared:
-            self._sit_down()
+            self._start_run()
 
     @property
     def shared(self) -> bool:
         return self.engine.dialect.name == "postgresql"
 
-    def _sit_down(self) -> None:
+    def _start_run(self) -> None:
         run = f"run {next(self.runs)}"
         dead = set(self.model.unended) - {seat.run for seat in self.seats}
         ledger = Ledger.open(self.url, Path("unused"), self.account, run)
         self.model.unended.append(run)
-        self.seats.append(Seat(run, ledger, dead, set(dead)))
+        self.seats.append(ModelRun(run, ledger, dead, set(dead)))
 
-    def _get_up(self, seat: Seat) -> None:
+    def _end_run(self, seat: ModelRun) -> None:
         seat.ledger.close()
         self.seats.remove(seat)
         with self.engine.connect() as connection:
             while not Database(self.engine).is_dead(connection, self.account, seat.run):
                 connection.rollback()  # the server has yet to notice
 
-    def _seat(self, number: int) -> Seat:
+    def _seat(self, number: int) -> ModelRun:
         return self.seats[number % len(self.seats)]
 
     @rule(number=seats, stream=streams, campaign=campaigns, leads=digests, since=times, work=works)
@@ -291,7 +291,7 @@ class AnyCalls(RuleBasedStateMachine):
         self.model.land(seat.run, stream, EVERYWHERE, dict.fromkeys(leads, RETIRED), [], dead=seat.dead)
 
     @rule(number=seats, dead=st.data(), stream=streams, campaign=campaigns, leads=some, how=st.one_of(st.none(), ways))
-    def doubt(
+    def settle_uncertain(
         self, number: int, dead: st.DataObject, stream: str, campaign: str, leads: list[str], how: Retire | None
     ) -> None:
         seat, model = self._seat(number), self.model
@@ -299,15 +299,15 @@ class AnyCalls(RuleBasedStateMachine):
             return
         run = dead.draw(st.sampled_from(sorted(seat.dead)))
         seat.ledger.leads.settle_uncertain(stream, campaign, dict.fromkeys(leads, "another"), run, how)
-        doubtful = [each for each in leads if model.holds(run, campaign, each)]
-        for key in [(campaign, each) for each in doubtful if (campaign, each) in model.accepted]:
+        uncertain = [each for each in leads if model.holds(run, campaign, each)]
+        for key in [(campaign, each) for each in uncertain if (campaign, each) in model.accepted]:
             before = model.accepted[key]
-            perhaps = None if before.retired is None else before.retired.rstrip("?") + "?"
+            retired = None if before.retired is None else before.retired.rstrip("?") + "?"
             after = (
-                Accepted("", before.at, perhaps) if how is None else structs.replace(before, retired=f"{how.value}?")
+                Accepted("", before.at, retired) if how is None else structs.replace(before, retired=f"{how.value}?")
             )
             model.accepted[key] = after
-        model.land(run, stream, campaign, {}, doubtful, dead=seat.dead)
+        model.land(run, stream, campaign, {}, uncertain, dead=seat.dead)
 
     @rule(number=seats, phone=st.sampled_from(["p1", "p2"]))
     def list_phone(self, number: int, phone: str) -> None:
@@ -331,30 +331,30 @@ class AnyCalls(RuleBasedStateMachine):
         self.model.refused |= {(campaign, extern_id): digest for extern_id, digest in leads.items()}
 
     @rule(number=seats)
-    def look_who_is_dead(self, number: int) -> None:
+    def find_dead_runs(self, number: int) -> None:
         seat = self._seat(number)
         seat.ledger.find_dead_runs()
         seat.dead = set(self.model.unended) - {each.run for each in self.seats}
 
     @rule(number=seats)
     def kill(self, number: int) -> None:
-        self._get_up(self._seat(number))
-        self._sit_down()
+        self._end_run(self._seat(number))
+        self._start_run()
 
     @rule(number=seats, read=st.lists(streams, unique=True))
     def finish(self, number: int, read: list[str]) -> None:
         seat = self._seat(number)
         seat.ledger.finish(read)
         self.model.finish(seat.run, seat.predecessors, seat.dead, read)
-        self._get_up(seat)
-        self._sit_down()
+        self._end_run(seat)
+        self._start_run()
 
     @invariant()
     def the_ledger_agrees(self) -> None:
         for seat in self.seats:
             self._agrees(seat)
 
-    def _agrees(self, seat: Seat) -> None:
+    def _agrees(self, seat: ModelRun) -> None:
         ledger, model = seat.ledger, self.model
         flying = [each for each in model.flying.values() if each.run in seat.dead]
         assert sorted(ledger.in_flight(), key=repr) == sorted(flying, key=repr)
@@ -383,7 +383,7 @@ class AnyCalls(RuleBasedStateMachine):
             self._agrees_on_stream(seat, stream)
         assert ledger.phones.listed(["p1", "p2", "p3"]) == model.listed
 
-    def _agrees_on_stream(self, seat: Seat, stream: str) -> None:
+    def _agrees_on_stream(self, seat: ModelRun, stream: str) -> None:
         ledger, model = seat.ledger, self.model
         anywhere = {campaign for campaign, _ in model.accepted} | {EVERYWHERE}
         left = ledger.replay_candidates(stream, None, IDS)
@@ -414,7 +414,7 @@ class AnyCalls(RuleBasedStateMachine):
         if not self.shared:
             dead |= {self._seat(number).run}  # it does not ask who holds the file
         with closing(Ledger.open(self.url, Path("unused"), self.account, "dry", read_only=True)) as ledger:
-            self._agrees(Seat("dry", ledger, dead, dead))
+            self._agrees(ModelRun("dry", ledger, dead, dead))
 
     def teardown(self) -> None:
         for seat in self.seats:

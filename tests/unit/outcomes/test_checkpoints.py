@@ -83,53 +83,53 @@ TestAnyInterleaving.settings = settings(max_examples=60, stateful_step_count=40,
 
 
 def test_a_state_before_any_record_is_written_at_once() -> None:
-    room, lines = checkpoints()
-    room.state({"a": 1})
+    made, lines = checkpoints()
+    made.state({"a": 1})
     assert lines == ['{"a": 1}']
 
 
 def test_a_state_that_does_not_change_is_written_once() -> None:
-    room, lines = checkpoints()
-    room.state({"a": 1})
-    room.state({"a": 1})
+    made, lines = checkpoints()
+    made.state({"a": 1})
+    made.state({"a": 1})
     assert len(lines) == 1
 
 
 def test_a_state_that_comes_back_after_another_is_written_again() -> None:
-    room, lines = checkpoints()
+    made, lines = checkpoints()
     for value in (1, 2, 1):
-        room.state(value)
+        made.state(value)
     assert lines == ["1", "2", "1"]
 
 
 def test_of_several_states_that_become_due_together_the_newest_is_written() -> None:
-    room, lines = checkpoints()
-    first = room.open_record()
+    made, lines = checkpoints()
+    first = made.open_record()
     for value in (1, 2, 3):
-        room.state(value)
-    room.settle([first])
+        made.state(value)
+    made.settle([first])
     assert lines == ["3"]
 
 
 @pytest.mark.parametrize(
     "text", ['{"a": 1.10}', '{"a": 12345678901234567890.123456789}', '{"b": 1, "a": [null, true]}', '{"a": NaN}']
 )
-def test_a_state_comes_out_as_it_went_in(text: str) -> None:
-    room, lines = checkpoints()
-    room.state(json.loads(text, parse_float=Decimal))
+def test_a_state_is_written_unchanged(text: str) -> None:
+    made, lines = checkpoints()
+    made.state(json.loads(text, parse_float=Decimal))
     assert lines == [text]
 
 
 def test_a_state_is_one_line_of_ascii() -> None:
-    room, lines = checkpoints()
-    room.state({"a": "Zoë\n\ud800"})
+    made, lines = checkpoints()
+    made.state({"a": "Zoë\n\ud800"})
     assert lines == ['{"a": "Zo\\u00eb\\n\\ud800"}']
 
 
 def test_a_dry_run_writes_no_state() -> None:
-    room = Checkpoints(nothing, None)
-    room.state(1)
-    assert room.written == 0
+    made = Checkpoints(nothing, None)
+    made.state(1)
+    assert made.written == 0
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), OSError(28, "No space left on device")])
@@ -159,44 +159,44 @@ def test_a_write_that_fails_is_not_counted() -> None:
     def write(_line: str) -> None:
         raise OSError(28, "No space left on device")
 
-    room = Checkpoints(nothing, write)
+    made = Checkpoints(nothing, write)
     with pytest.raises(StorageError):
-        room.state(1)
-    assert room.written == 0
+        made.state(1)
+    assert made.written == 0
 
 
-def test_outcomes_that_can_not_reach_the_disk_keep_state_back() -> None:
+def test_outcomes_that_cannot_reach_the_disk_hold_state_back() -> None:
     def make_durable() -> None:
         raise StorageError("the disk is full")
 
-    room, lines = checkpoints(make_durable)
+    made, lines = checkpoints(make_durable)
     with pytest.raises(StorageError, match="the disk is full"):
-        room.state(1)
+        made.state(1)
     assert lines == []
 
 
-def test_the_disk_is_left_alone_while_no_state_is_due() -> None:
+def test_nothing_is_synced_while_no_state_is_due() -> None:
     calls: list[str] = []
-    room, _ = checkpoints(lambda: calls.append("durable"))
-    epoch = room.open_record()
-    room.state(1)
-    room.settle([])
+    made, _ = checkpoints(lambda: calls.append("durable"))
+    epoch = made.open_record()
+    made.state(1)
+    made.settle([])
     assert calls == []
-    room.settle([epoch])
+    made.settle([epoch])
     assert calls == ["durable"]
 
 
 def test_many_threads_settle_without_a_state_getting_ahead() -> None:
-    room, lines = checkpoints()
+    made, lines = checkpoints()
     epochs = []
     for number in range(200):
-        epochs += [room.open_record() for _ in range(5)]
-        room.state(number)
+        epochs += [made.open_record() for _ in range(5)]
+        made.state(number)
     parts = [epochs[start::4] for start in range(4)]
 
     def settle(part: list[Epoch]) -> None:
         for epoch in part:
-            room.settle([epoch])
+            made.settle([epoch])
 
     threads = [threading.Thread(target=settle, args=(part,)) for part in parts]
     for thread in threads:

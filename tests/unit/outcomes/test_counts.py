@@ -1,4 +1,4 @@
-"""What a run did, in numbers that add up."""
+"""The counts of a run add up."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def record(run: Run, error: dict[str, str] | None = None) -> dict[str, Any]:
 
 
 @given(COUNTED)
-def test_whoever_looks_on_sees_the_numbers_of_the_record(outcomes: list[Any]) -> None:
+def test_the_counts_by_campaign_are_those_of_the_record(outcomes: list[Any]) -> None:
     run = counted(outcomes)
     standings = run.by_campaign()
     for name in OUTCOMES:
@@ -51,7 +51,7 @@ def test_whoever_looks_on_sees_the_numbers_of_the_record(outcomes: list[Any]) ->
     assert names.items() <= {"1001": "Outbound/Renewals", "1002": "Outbound/Winback", None: None}.items()
 
 
-def test_whoever_looks_on_waits_for_nobody_who_counts() -> None:
+def test_reading_the_counts_waits_for_no_lock() -> None:
     run = counted([("people", RENEWALS, Outcome.LOADED)])
     with run._lock:
         looking = threading.Thread(target=run.by_campaign, daemon=True)
@@ -91,7 +91,7 @@ def test_every_outcome_is_counted_where_it_happened(outcomes: list[Any]) -> None
 
 
 @given(COUNTED, st.integers(0, 5))
-def test_what_has_no_outcome_is_told(outcomes: list[Any], more: int) -> None:
+def test_records_without_an_outcome_are_unsettled(outcomes: list[Any], more: int) -> None:
     assert record(counted(outcomes, more))["unsettled"] == more
 
 
@@ -113,7 +113,7 @@ def test_the_eight_outcomes_are_those_of_the_contract() -> None:
     )
 
 
-def test_the_rejected_are_told_in_percent_of_the_read() -> None:
+def test_rejects_are_a_percentage_of_the_records_read() -> None:
     run = counted([("people", None, Outcome.REJECTED)], more=3)
     assert run.rejected_percent() == 25.0
 
@@ -152,7 +152,7 @@ def test_threads_lose_no_count() -> None:
     assert (run.read, run.totals()["loaded"]) == (2000, 2000)
 
 
-def test_times_are_told_in_utc() -> None:
+def test_times_are_in_utc() -> None:
     clock = FakeClock()
     run = Run(clock)
     clock.advance(61.25)
@@ -195,7 +195,7 @@ def test_the_record_is_for_its_owner_only(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_record_that_can_not_be_written_is_a_storage_error(tmp_path: Path) -> None:
+def test_a_record_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("")
     with pytest.raises(StorageError, match="the run record cannot be written: "):
         write_record(tmp_path / "runs", record(Run(FakeClock())))

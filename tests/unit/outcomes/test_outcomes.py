@@ -1,4 +1,4 @@
-"""Where every record ends: counted once, put aside if rejected, let out so that STATE may pass."""
+"""Each record has one outcome: it is counted once, written if rejected, and no longer holds STATE back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 REJECTION = Rejection(Stage.MAP, "bad_value", "it is bad")
 
 
-class Room:
+class Setup:
     def __init__(self, folder: Path, percent: float = 10.0) -> None:
         clock = FakeClock()
         self.states: list[str] = []
@@ -42,42 +42,42 @@ class Room:
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    made = Room(tmp_path)
+def setup(tmp_path: Path) -> Iterator[Setup]:
+    made = Setup(tmp_path)
     yield made
     made.rejects.close()
 
 
-def test_a_record_that_is_read_keeps_state_back(room: Room) -> None:
-    room.outcomes.read("people", {})
-    room.checkpoints.state(1)
-    assert room.states == []
+def test_a_record_that_is_read_holds_state_back(setup: Setup) -> None:
+    setup.outcomes.read("people", {})
+    setup.checkpoints.state(1)
+    assert setup.states == []
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_any_outcome_lets_state_pass(room: Room, outcome: Outcome) -> None:
-    record = room.outcomes.read("people", {})
-    room.checkpoints.state(1)
-    room.outcomes.settle(record, None, outcome)
-    assert room.states == ["1"]
+def test_any_outcome_lets_state_pass(setup: Setup, outcome: Outcome) -> None:
+    record = setup.outcomes.read("people", {})
+    setup.checkpoints.state(1)
+    setup.outcomes.settle(record, None, outcome)
+    assert setup.states == ["1"]
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_any_outcome_is_counted_once(room: Room, outcome: Outcome) -> None:
-    room.outcomes.settle(room.outcomes.read("people", {}), RENEWALS, outcome)
-    assert {name: count for name, count in room.run.totals().items() if count} == {"read": 1, outcome.value: 1}
+def test_any_outcome_is_counted_once(setup: Setup, outcome: Outcome) -> None:
+    setup.outcomes.settle(setup.outcomes.read("people", {}), RENEWALS, outcome)
+    assert {name: count for name, count in setup.run.totals().items() if count} == {"read": 1, outcome.value: 1}
 
 
-def test_records_are_settled_together(room: Room) -> None:
-    records = [room.outcomes.read("people", {}) for _ in range(2)]
-    room.checkpoints.state(1)
-    room.outcomes.settle_all(records, RENEWALS, Outcome.LOADED)
-    assert (room.states, room.run.totals()["read"]) == (["1"], 2)
+def test_records_are_settled_together(setup: Setup) -> None:
+    records = [setup.outcomes.read("people", {}) for _ in range(2)]
+    setup.checkpoints.state(1)
+    setup.outcomes.settle_all(records, RENEWALS, Outcome.LOADED)
+    assert (setup.states, setup.run.totals()["read"]) == (["1"], 2)
 
 
-def test_a_reject_is_put_aside_as_read(room: Room) -> None:
-    room.outcomes.reject(room.outcomes.read("people", {"Id": 7}), RENEWALS, REJECTION, lead(0))
-    line = json.loads(room.rejects.path.read_text("utf-8"))
+def test_a_reject_is_written_as_read(setup: Setup) -> None:
+    setup.outcomes.reject(setup.outcomes.read("people", {"Id": 7}), RENEWALS, REJECTION, lead(0))
+    line = json.loads(setup.rejects.path.read_text("utf-8"))
     assert (line["record"], line["extern_id"], line["campaign_id"], line["reason"]) == (
         {"Id": 7},
         "L0",
@@ -87,77 +87,77 @@ def test_a_reject_is_put_aside_as_read(room: Room) -> None:
 
 
 def test_a_reject_is_on_disk_before_state_passes_it(tmp_path: Path) -> None:
-    room = Room(tmp_path)
-    record = room.outcomes.read("people", {})
+    setup = Setup(tmp_path)
+    record = setup.outcomes.read("people", {})
     sizes: list[int] = []
-    room.checkpoints._write = lambda _: sizes.append(room.rejects.path.stat().st_size)
-    room.checkpoints.state(1)
-    room.outcomes.reject(record, None, REJECTION)
-    room.rejects.close()
+    setup.checkpoints._write = lambda _: sizes.append(setup.rejects.path.stat().st_size)
+    setup.checkpoints.state(1)
+    setup.outcomes.reject(record, None, REJECTION)
+    setup.rejects.close()
     assert sizes[0] > 0
 
 
-def test_a_reject_that_can_not_be_put_aside_is_not_settled(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reject_that_cannot_be_written_is_not_settled(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise StorageError("full")
 
-    monkeypatch.setattr(room.rejects, "write", fail)
-    record = room.outcomes.read("people", {})
-    room.checkpoints.state(1)
+    monkeypatch.setattr(setup.rejects, "write", fail)
+    record = setup.outcomes.read("people", {})
+    setup.checkpoints.state(1)
     with pytest.raises(StorageError, match="full"):
-        room.outcomes.reject(record, None, REJECTION)
-    assert (room.states, room.run.totals()["read"]) == ([], 0)
+        setup.outcomes.reject(record, None, REJECTION)
+    assert (setup.states, setup.run.totals()["read"]) == ([], 0)
 
 
 # The threshold
 
 
-def test_the_first_records_may_all_be_bad(room: Room) -> None:
-    room.reject(CHECKED_FROM_RECORDS - 1)
-    assert room.run.rejected == CHECKED_FROM_RECORDS - 1
+def test_the_first_records_may_all_be_bad(setup: Setup) -> None:
+    setup.reject(CHECKED_FROM_RECORDS - 1)
+    assert setup.run.rejected == CHECKED_FROM_RECORDS - 1
 
 
-def test_from_a_hundred_records_on_the_threshold_holds(room: Room) -> None:
-    room.reject(CHECKED_FROM_RECORDS - 1)
+def test_from_a_hundred_records_on_the_threshold_holds(setup: Setup) -> None:
+    setup.reject(CHECKED_FROM_RECORDS - 1)
     with pytest.raises(RejectedTooMany):
-        room.reject()
+        setup.reject()
 
 
-def test_exactly_the_threshold_is_allowed(room: Room) -> None:
-    room.load(90)
-    room.reject(10)
-    room.outcomes.check_rejected()
+def test_exactly_the_threshold_is_allowed(setup: Setup) -> None:
+    setup.load(90)
+    setup.reject(10)
+    setup.outcomes.check_rejected()
 
 
-def test_one_more_is_not(room: Room) -> None:
-    room.load(90)
-    room.reject(10)
+def test_one_more_is_not(setup: Setup) -> None:
+    setup.load(90)
+    setup.reject(10)
     with pytest.raises(RejectedTooMany):
-        room.reject()
+        setup.reject()
 
 
-def test_the_record_that_crosses_the_threshold_is_settled_as_well(room: Room) -> None:
-    room.reject(CHECKED_FROM_RECORDS - 1)
+def test_the_record_that_crosses_the_threshold_is_settled_as_well(setup: Setup) -> None:
+    setup.reject(CHECKED_FROM_RECORDS - 1)
     with pytest.raises(RejectedTooMany):
-        room.reject()
-    assert (room.run.totals()["rejected"], len(room.rejects.path.read_text("utf-8").splitlines())) == (100, 100)
+        setup.reject()
+    assert (setup.run.totals()["rejected"], len(setup.rejects.path.read_text("utf-8").splitlines())) == (100, 100)
 
 
-def test_at_the_end_the_threshold_holds_for_few_records_too(room: Room) -> None:
-    room.reject()
+def test_at_the_end_the_threshold_holds_for_few_records_too(setup: Setup) -> None:
+    setup.reject()
     with pytest.raises(
         RejectedTooMany, match=r"1 of 1 records were rejected \(100\.0 %\).*max_rejected_percent \(10 %\)"
     ):
-        room.outcomes.check_rejected()
+        setup.outcomes.check_rejected()
 
 
 @pytest.mark.parametrize(("percent", "crossed"), [(0, True), (100, False)])
 def test_the_threshold_may_be_anything(tmp_path: Path, percent: float, crossed: bool) -> None:
-    room = Room(tmp_path, percent)
-    room.load(500)
-    room.run.rejected += 1  # as one reject would
+    setup = Setup(tmp_path, percent)
+    setup.load(500)
+    setup.run.rejected += 1  # as one reject would
     try:
-        room.outcomes.check_rejected()
+        setup.outcomes.check_rejected()
     except RejectedTooMany:
         assert crossed
     else:

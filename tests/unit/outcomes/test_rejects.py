@@ -1,4 +1,4 @@
-"""The dead-letter file: one object a line, as read, on disk, for its owner only."""
+"""The rejects file: one object a line, as read, on disk, for its owner only."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def rejects(path: Path) -> Rejects:
 
 
 def written(path: Path, record: dict[str, Any], one: Lead | None = None, campaign_id: str | None = "1001") -> Any:
-    with closing(rejects(path)) as room:
-        room.write("people", campaign_id, REJECTION, record, one)
+    with closing(rejects(path)) as file:
+        file.write("people", campaign_id, REJECTION, record, one)
     (line,) = path.read_text("utf-8").splitlines()
     return json.loads(line)
 
@@ -56,7 +56,7 @@ def test_a_line_says_everything_of_the_contract(path: Path) -> None:
     }
 
 
-def test_what_is_not_known_is_null(path: Path) -> None:
+def test_unknown_values_are_null(path: Path) -> None:
     line = written(path, {}, None, None)
     assert (line["campaign_id"], line["extern_id"], line["lead"]) == (None, None, None)
 
@@ -75,9 +75,9 @@ records = st.dictionaries(
 @given(st.lists(records, min_size=1, max_size=5))
 def test_records_are_kept_as_read(tmp_path_factory: pytest.TempPathFactory, many: list[dict[str, Any]]) -> None:
     path = tmp_path_factory.mktemp("rejects") / "run.jsonl"
-    with closing(rejects(path)) as room:
+    with closing(rejects(path)) as file:
         for record in many:
-            room.write("people", None, REJECTION, record)
+            file.write("people", None, REJECTION, record)
     assert [json.loads(line)["record"] for line in path.read_text("utf-8").split("\n")[:-1]] == many
 
 
@@ -93,8 +93,8 @@ def test_records_are_kept_as_read(tmp_path_factory: pytest.TempPathFactory, many
     ],
 )
 def test_values_that_json_does_not_know_are_kept_as_well_as_can_be(path: Path, value: Any, kept: str) -> None:
-    with closing(rejects(path)) as room:
-        room.write("people", None, REJECTION, {"a": value})
+    with closing(rejects(path)) as file:
+        file.write("people", None, REJECTION, {"a": value})
     assert f'"record": {{"a": {kept}}}' in path.read_text("ascii")
 
 
@@ -104,8 +104,8 @@ def test_no_reject_makes_no_file(path: Path) -> None:
 
 
 def test_a_line_is_there_at_once(path: Path) -> None:
-    with closing(rejects(path)) as room:
-        room.write("people", None, REJECTION, {})
+    with closing(rejects(path)) as file:
+        file.write("people", None, REJECTION, {})
         assert path.read_text("utf-8").endswith("}\n")
 
 
@@ -120,17 +120,17 @@ def test_the_file_is_for_its_owner_only(path: Path) -> None:
 
 def test_an_earlier_file_is_added_to(path: Path) -> None:
     for number in range(2):
-        with closing(rejects(path)) as room:
-            room.write("people", None, REJECTION, {"n": number})
+        with closing(rejects(path)) as file:
+            file.write("people", None, REJECTION, {"n": number})
     assert len(path.read_text("utf-8").splitlines()) == 2
 
 
 def test_lines_of_many_threads_do_not_mix(path: Path) -> None:
-    with closing(rejects(path)) as room:
+    with closing(rejects(path)) as file:
 
         def write(number: int) -> None:
             for _ in range(20):
-                room.write("people", None, REJECTION, {"n": number, "long": "x" * 5000})
+                file.write("people", None, REJECTION, {"n": number, "long": "x" * 5000})
 
         threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
         for thread in threads:
@@ -144,18 +144,18 @@ def test_lines_of_many_threads_do_not_mix(path: Path) -> None:
 # Durable
 
 
-def test_what_was_written_is_brought_to_disk_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_written_is_synced_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)
-    with closing(rejects(path)) as room:
-        room.make_durable()
-        room.write("people", None, REJECTION, {})
-        room.make_durable()
-        room.make_durable()
+    with closing(rejects(path)) as file:
+        file.make_durable()
+        file.write("people", None, REJECTION, {})
+        file.make_durable()
+        file.make_durable()
         assert len(synced) == 1
 
 
-def test_closing_brings_to_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_syncs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)
     written(path, {})
@@ -166,33 +166,33 @@ def test_a_disk_that_refuses_to_sync_is_a_storage_error(path: Path, monkeypatch:
     def fsync(_: int) -> None:
         raise OSError(5, "Input/output error")
 
-    room = rejects(path)
-    room.write("people", None, REJECTION, {})
+    file = rejects(path)
+    file.write("people", None, REJECTION, {})
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fsync)
         with pytest.raises(StorageError, match="the rejects cannot be written: Input/output error"):
-            room.make_durable()
-    room.close()
+            file.make_durable()
+    file.close()
 
 
 def test_a_full_disk_is_a_storage_error() -> None:
-    room = rejects(Path("/dev/full"))
+    file = rejects(Path("/dev/full"))
     with pytest.raises(StorageError, match=r"No space left on device\. Free the disk, run again"):
-        room.write("people", None, REJECTION, {"name": "Ann"})
+        file.write("people", None, REJECTION, {"name": "Ann"})
     with pytest.raises(StorageError, match="No space left on device"):
-        room.close()
+        file.close()
 
 
 def test_a_close_after_a_failure_closes_for_good() -> None:
-    room = rejects(Path("/dev/full"))
+    file = rejects(Path("/dev/full"))
     with pytest.raises(StorageError):
-        room.write("people", None, REJECTION, {})
+        file.write("people", None, REJECTION, {})
     with pytest.raises(StorageError):
-        room.close()
-    room.close()
+        file.close()
+    file.close()
 
 
-def test_a_folder_that_can_not_be_made_is_a_storage_error(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("")
     with pytest.raises(StorageError, match="the rejects cannot be written: Not a directory"):
         rejects(tmp_path / "state" / "rejects" / "run.jsonl").write("people", None, REJECTION, {})
