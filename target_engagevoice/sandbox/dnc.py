@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.sandbox import dates, phones
 from target_engagevoice.sandbox.answers import Answer, Refusal, bad_request
+from target_engagevoice.sandbox.directory import GLOBAL_TAG
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row
 
     from target_engagevoice.sandbox.call import Call
+    from target_engagevoice.sandbox.directory import Account
 
 
 def add(call: Call) -> Answer:
@@ -29,14 +31,9 @@ def add(call: Call) -> Answer:
     if not isinstance(tag, int | None) or not isinstance(extern_id, str | None):
         fault = {"attributeName": "dncTagId, externId", "message": "must be a number, and a string"}
         raise Refusal(bad_request("Invalid do-not-call entry", call.now, fault))
-    entry = (
-        account_id,
-        phones.key(phone),
-        str(body.get("countryId") or "USA"),
-        tag,
-        extern_id,
-        call.now,
-    )
+    code = body.get("countryCode")
+    country = str(body.get("countryId") or (code.get("id") if isinstance(code, Mapping) else None) or "USA")
+    entry = (account_id, phones.key(phone), country, tag, extern_id, call.now)
     with call.state.store.transaction() as db:
         db.execute(
             "INSERT INTO dnc (account_id, phone, country, tag, extern_id, added) VALUES (?, ?, ?, ?, ?, ?)"
@@ -45,24 +42,40 @@ def add(call: Call) -> Answer:
             entry,
         )
         row = db.execute("SELECT * FROM dnc WHERE account_id = ? AND phone = ?", entry[:2]).fetchone()
-    return Answer.of(shown(row))
+    return Answer.of(_shown(row, call.account))
 
 
 def show(call: Call) -> Answer:
     """`GET …/dncLists`: the entries, `page` and `maxRows` as elsewhere."""
     account_id = call.account.account_id
     with call.state.store.transaction() as db:
-        entries = every(db)
-    return Answer.of(call.paged([entry for entry in entries if entry["accountId"] == account_id]))
+        rows = db.execute("SELECT * FROM dnc WHERE account_id = ? ORDER BY dnc_id", (account_id,)).fetchall()
+    return Answer.of(call.paged([_shown(row, call.account) for row in rows]))
 
 
 def every(db: Connection) -> list[dict[str, Any]]:
-    """All entries of all accounts."""
-    return [shown(row) for row in db.execute("SELECT * FROM dnc ORDER BY dnc_id")]
+    """All entries of all accounts, for `Sandbox.dnc`."""
+    return [stored(row) for row in db.execute("SELECT * FROM dnc ORDER BY dnc_id")]
 
 
-def shown(row: Row) -> dict[str, Any]:
-    """An entry as the API returns it (the shape is a guess)."""
+def _shown(row: Row, account: Account) -> dict[str, Any]:
+    """An entry as RingCentral's guide on do-not-call lists shows it."""
+    tag_id = row["tag"] or GLOBAL_TAG.tag_id
+    label = next((tag.label for tag in account.dnc_tags if tag.tag_id == tag_id), str(tag_id))
+    return {
+        "phone": row["phone"],
+        "tag": label,
+        "countryCode": {"id": row["country"], "description": None},
+        "addedDate": dates.shown(row["added"]),
+        "addedBy": "Sandbox",
+        "reason": None,
+        "dncTagId": tag_id,
+        "externId": row["extern_id"],
+    }
+
+
+def stored(row: Row) -> dict[str, Any]:
+    """An entry as it is stored."""
     return {
         "dncId": row["dnc_id"],
         "accountId": row["account_id"],

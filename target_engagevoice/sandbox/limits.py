@@ -34,6 +34,7 @@ DEFAULT_LIMITS: Mapping[str, Windows] = MappingProxyType(
         "load": (Window(30, 10), Window(120, 60)),  # reference, section 4
         "search": (Window(15, 10), Window(60, 30)),  # reference, section 5
         "count": (Window(90, 10), Window(180, 30)),  # reference, section 5
+        "phone_search": (Window(30, 10), Window(120, 60)),  # reference, section 5
         "action": (Window(30, 10), Window(120, 60)),  # reference, section 5
         "patch": (Window(12, 3), Window(150, 60)),  # reference, section 5
         "dnc": (Window(30, 10), Window(120, 60)),  # a guess: like the actions

@@ -13,6 +13,46 @@ if TYPE_CHECKING:
     from target_engagevoice.sandbox.call import Call
     from target_engagevoice.sandbox.directory import DialGroup
 
+LEAD_STATES = (
+    "ACTIVE",
+    "AGENT-CALLBACK",
+    "CALLBACK-CANCELLED",
+    "CALLBACK",
+    "CANCELLED",
+    "COMPLETE",
+    "DISCONNECTED",
+    "DO-NOT-CALL",
+    "INTERCEPT",
+    "MAX-DIAL-LIMIT",
+    "PAUSED",
+    "PENDING-CALLBACK",
+    "PENDING-ERR",
+    "PENDING-HCI",
+    "PENDING",
+    "READY",
+    "TRANSITIONED",
+    "WHITELIST",
+)
+SYSTEM_DISPOSITIONS = (
+    "ANSWER",
+    "NOANSWER",
+    "BUSY",
+    "MACHINE",
+    "INTERCEPT",
+    "DISCONNECT",
+    "ABANDON",
+    "CONGESTION",
+    "MANUAL_PASS",
+    "INBOUND_CALLBACK",
+    "APP_DNC",
+    "APP_REQUEUE",
+    "APP_REQUEUE_COMPLETE",
+    "APP_REQUEUE_ABANDON",
+    "INBOUND_ABANDON",
+    "API_BLOCKED",
+    "API_ERROR",
+)
+
 LEAD_PHONE_LABEL = "Leadphone"
 """The label of phone 1, which is reserved for `leadPhone`."""
 
@@ -61,6 +101,24 @@ def personas(call: Call) -> Answer:
             for number, label in enumerate((LEAD_PHONE_LABEL, *labels), start=1)
         ]
     )
+
+
+def lead_states(call: Call) -> Answer:
+    """`GET …/campaignLeads/leadStates`; 403 for an account that the user has no access to."""
+    _ = call.account  # raises the refusal
+    return Answer.of(LEAD_STATES)
+
+
+def system_dispositions(call: Call) -> Answer:
+    """`GET …/campaignLeads/systemDispositions`; 403 for an account that the user has no access to."""
+    _ = call.account  # raises the refusal
+    return Answer.of(SYSTEM_DISPOSITIONS)
+
+
+def dnc_tags(call: Call) -> Answer:
+    """`GET …/dncTags`: the tags of the account's do-not-call list (the shape is that of `dncTag` in an entry)."""
+    tags = call.account.dnc_tags
+    return Answer.of([{"dncTagId": tag.tag_id, "dncTagLabel": tag.label} for tag in tags])
 
 
 def lists(call: Call) -> Answer:

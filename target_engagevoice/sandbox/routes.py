@@ -88,9 +88,19 @@ ENDPOINTS = (
     Endpoint("load", "POST", f"{LOADER}/loader/direct", loader.load, forms=(LEGACY,), limit=lambda _call: "load"),
     # Looking up and changing: section 5.
     Endpoint("search", "POST", f"{LEADS}/leadSearch", search.search, limit=_search_limit),
+    Endpoint(
+        "phone_search",
+        "POST",
+        f"{LEADS}/leadSearchByPhoneList",
+        search.search_by_phones,
+        limit=lambda _call: "phone_search",
+    ),
+    Endpoint("lead_states", "GET", f"{LEADS}/leadStates", listing.lead_states),
+    Endpoint("dispositions", "GET", f"{LEADS}/systemDispositions", listing.system_dispositions),
     Endpoint("action", "PUT", f"{LEADS}/actions", changes.act, limit=lambda _call: "action"),
     Endpoint("patch", "PATCH", f"{LEADS}/<lead_id>", changes.patch, limit=lambda _call: "patch"),
     Endpoint("patch", "PUT", f"{LEADS}/<lead_id>", changes.put, limit=lambda _call: "patch"),
     Endpoint("dnc", "POST", f"{ACCOUNT}/dncLists", dnc.add, limit=lambda _call: "dnc"),
+    Endpoint("dnc_tags", "GET", f"{ACCOUNT}/dncTags", listing.dnc_tags),
     Endpoint("dnc", "GET", f"{ACCOUNT}/dncLists", dnc.show),
 )

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from target_engagevoice.sandbox.sandbox import Sandbox
 from tests.support.sandbox_client import ACCOUNT, CALLBACKS, RENEWALS, WINBACK, Client, lead, leads
 
 if TYPE_CHECKING:
@@ -193,13 +194,40 @@ def test_a_change_of_a_lead_that_does_not_exist_is_404(client: Client) -> None:
     assert change(client, "PATCH", lead_id, "").status_code == 404
 
 
+def test_a_change_converts_scalars_as_a_load_does(clock: FakeClock) -> None:
+    with Sandbox(clock=clock.time) as sandbox, Client(sandbox) as client:
+        client.load([lead(1)])
+        (row,) = sandbox.leads()
+        fields = {"zip": 94105, "maxPasses": "3", "extendedLeadData": {"a": True}, "city": None}
+        assert change(client, "PATCH", row["leadId"], **fields).status_code == 200
+        changed = {**lead(1), "zip": "94105", "maxPasses": 3, "extendedLeadData": {"a": "true"}}
+        assert sandbox.leads()[0]["fields"] == changed
+        assert change(client, "PATCH", row["leadId"], zip=[]).status_code == 400
+
+
+def test_a_do_not_call_entry_is_answered_as_ringcentral_shows_it(client: Client) -> None:
+    entry = {"phone": "6500000001", "countryCode": {"id": "CAN"}, "tag": "GLOBAL", "dncTagId": 0}
+    shown = client.admin("POST", f"/{ACCOUNT}/dncLists", json=entry).json()
+    assert shown == {
+        "phone": "6500000001",
+        "tag": "GLOBAL",
+        "countryCode": {"id": "CAN", "description": None},
+        "addedDate": "2026-01-01T00:00:00.000+0000",
+        "addedBy": "Sandbox",
+        "reason": None,
+        "dncTagId": 0,
+        "externId": None,
+    }
+
+
 def test_do_not_call_entries_are_listed_once(client: Client) -> None:
     path = f"/{ACCOUNT}/dncLists"
     for entry in ({"phone": "6500000001"}, {"phone": "+16500000001", "externId": "x", "dncTagId": 5}):
         assert client.admin("POST", path, json=entry).status_code == 200
     (shown,) = client.admin("GET", path).json()
     assert (shown["phone"], shown["externId"], shown["dncTagId"]) == ("6500000001", "x", 5)
-    assert client.sandbox.dnc() == [shown]
+    (stored,) = client.sandbox.dnc()
+    assert (stored["phone"], stored["externId"], stored["dncTagId"]) == ("6500000001", "x", 5)
 
 
 @pytest.mark.parametrize(

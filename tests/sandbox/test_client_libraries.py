@@ -1,7 +1,7 @@
 """RingCentral's own client libraries, given the sandbox's address, work against it (contract, section 6).
 
-`ringcentral` (PyPI) is used as it is. `ringcentral_engage_voice` (PyPI) and `ringcentral-engage-voice-client` (npm)
-are wrappers over it: their requests are repeated here as their sources make them.
+`ringcentral` and `ringcentral_engage_voice` (both PyPI) run unchanged. The latter had its last release in January 2021
+and is used by these tests only. Of `ringcentral-engage-voice-client` (npm) the requests are repeated as it sends them.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import pytest
 import requests
 from ringcentral import SDK
 from ringcentral.http.api_exception import ApiException
+from ringcentral_engage_voice import RingCentralEngageVoice
 
 from target_engagevoice.sandbox.sandbox import Sandbox
-from tests.support.sandbox_client import ACCOUNT, Client, leads
+from tests.support.sandbox_client import ACCOUNT, Client, lead, leads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,22 +104,76 @@ def test_the_engage_wrapper_signs_in_and_renews_when_the_token_has_expired(live:
         assert session.get(accounts, headers=bearer, timeout=30).json()[0]["accountId"] == ACCOUNT
 
 
-def test_the_legacy_wrappers_sign_in_without_voice(live: Sandbox) -> None:
+def test_the_older_node_wrapper_lists_the_accounts_with_a_listed_token(live: Sandbox) -> None:
+    """The order of its calls: sign in, list the tokens, and list the accounts with the first of them."""
     with requests.Session() as session:
         url = f"{live.origin}/api/v1"
-        # Both wrappers leave the password unquoted.
         login = session.post(f"{url}/auth/login", data="username=some%40one&password=pass", headers=FORM, timeout=30)
         legacy = {"X-Auth-Token": login.json()["authToken"]}
+        (token,) = session.get(f"{url}/admin/token", headers=legacy, timeout=30).json()
+        permanent = {"X-Auth-Token": token}
+        accounts = session.get(f"{url}/admin/accounts", headers=permanent, timeout=30).json()
+        assert accounts[0]["accountId"] == ACCOUNT
+        groups = session.get(f"{url}/admin/accounts/{ACCOUNT}/dialGroups", headers=permanent, timeout=30).json()
+        assert groups[0]["dialGroupId"] == 501
+        revoked = session.delete(f"{url}/admin/token/{token}", headers=legacy, timeout=30)
+        assert (revoked.status_code, revoked.text) == (200, "true")
+        again = session.get(f"{url}/admin/accounts", headers=permanent, timeout=30)
+        assert again.status_code == 401
+
+
+def test_the_older_python_wrapper_makes_a_token(live: Sandbox) -> None:
+    with requests.Session() as session:
+        url = f"{live.origin}/api/v1"
+        # The wrapper leaves the password unquoted.
+        login = session.post(f"{url}/auth/login", data="username=some%40one&password=pass", headers=FORM, timeout=30)
         assert login.json()["accounts"][0]["accountId"] == ACCOUNT
-        (listed,) = session.get(f"{url}/admin/token", headers=legacy, timeout=30).json()
-        # The wrapper for Node.js lists the accounts with that token, the one for Python makes another.
-        accounts = session.get(f"{url}/admin/accounts", headers={"X-Auth-Token": listed}, timeout=30)
-        assert accounts.json()[0]["accountId"] == ACCOUNT
+        legacy = {"X-Auth-Token": login.json()["authToken"]}
         token = session.post(f"{url}/admin/token", headers={**legacy, **FORM}, timeout=30).content
         accounts = session.get(f"{url}/admin/accounts", headers={"X-Auth-Token": token.decode()}, timeout=30)
         assert accounts.json()[0]["accountId"] == ACCOUNT
-        revoked = session.delete(f"{url}/admin/token/{token.decode()}", headers=legacy, timeout=30)
-        assert revoked.status_code == 200
+
+
+def load_and_find(client: RingCentralEngageVoice) -> None:
+    """What somebody does with RingCentral's client: list, load, look up, change and act."""
+    accounts = "/api/v1/admin/accounts"
+    account_id = client.get(accounts).json()[0]["accountId"]
+    group = client.get(f"{accounts}/{account_id}/dialGroups").json()[0]["dialGroupId"]
+    campaigns = client.get(f"{accounts}/{account_id}/dialGroups/{group}/campaigns", {"page": 1, "maxRows": 10}).json()
+    campaign = campaigns[0]["campaignId"]
+    body = {"description": "A list", "uploadLeads": [{**lead(1), "externId": 1, "auxData1": 30, "midName": ""}]}
+    loaded = client.post(f"{accounts}/{account_id}/campaigns/{campaign}/leadLoader/direct", json=body).json()
+    assert loaded["leadsInserted"] == 1
+    leads_path = f"{accounts}/{account_id}/campaignLeads"
+    criteria = {"campaignIds": [campaign], "externIds": ["1"]}
+    (row,) = client.post(f"{leads_path}/leadSearch", json=criteria).json()
+    changed = client.patch(f"{leads_path}/{row['leadId']}", json={"city": "Oslo"}, params={"campaignId": campaign})
+    assert (changed.json()["city"], changed.json()["externId"]) == ("Oslo", "1")
+    act = {"campaignLeadSearchCriteria": criteria}
+    done = client.put(f"{leads_path}/actions", json=act, params={"leadAction": "CANCEL_LEADS"}).json()
+    assert (done["success"], done["leadUpdateCount"]) == (True, 1)
+
+
+def test_ringcentrals_engage_voice_client_works_unchanged(live: Sandbox) -> None:
+    client = RingCentralEngageVoice("client-id", "secret", server=live.origin, rcServer=live.origin)
+    client.authorize(jwt="a.jwt")
+    load_and_find(client)
+    live.faults([{"on": "accounts", "do": "expire_token"}])
+    before = client.token["accessToken"]
+    assert client.get("/api/v1/admin/accounts").json()[0]["accountId"] == ACCOUNT, "it renews by itself"
+    assert client.token["accessToken"] != before
+    token = client.post("/api/v1/admin/token").text
+    assert client.get("/api/v1/admin/token").json() != []
+    assert client.delete(f"/api/v1/admin/token/{token}").status_code == 200
+
+
+def test_ringcentrals_engage_voice_client_works_with_a_legacy_login(
+    live: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ringcentral_engage_voice.engage_voice_client.LEGACY_SERVERS", [live.origin])
+    client = RingCentralEngageVoice(server=live.origin)
+    client.authorize(username="some@one", password="secret")
+    load_and_find(client)
 
 
 def test_the_server_refuses_the_account_wildcard(live: Sandbox) -> None:

@@ -131,6 +131,129 @@ def test_an_invalid_body_is_a_200_with_general_failure(client: Client, body: Any
     assert stored(client) == []
 
 
+def example(**lead: Any) -> dict[str, Any]:
+    """A body as RingCentral's guide had it from 2020 on: other scalars than strings, an empty string, a null."""
+    first = {
+        "leadPhone": "6505550111",
+        "externId": 1,
+        "title": "Dr.",
+        "firstName": "Ann",
+        "midName": "",
+        "suffix": None,
+        "zip": 94105,
+        "auxData1": 30,
+        "auxData2": "a",
+        "auxData3": 100.5,
+        "auxPhone": 6505550112,
+        "maxPasses": "3",
+        "extendedLeadData": {"important": "data", "interested": True, "score": 7, "unknown": None},
+    }
+    second = {"leadPhone": "6505550113", "externId": "222", "firstName": "Bo"}
+    return {
+        "description": "Prospects",
+        "dialPriority": "IMMEDIATE",
+        "duplicateHandling": "REMOVE_FROM_LIST",
+        "listState": "ACTIVE",
+        "timeZoneOption": "NOT_APPLICABLE",
+        "uploadLeads": [{**first, **lead}, second],
+        "dncTags": [],
+    }
+
+
+@pytest.mark.parametrize("path", ["api/v1/admin/accounts/{}/leadLoader/direct", "api/admin/accounts/{}/loader/direct"])
+def test_the_body_of_ringcentrals_guide_is_loaded_on_both_paths(clock: FakeClock, path: str) -> None:
+    with Sandbox(clock=clock.time) as sandbox, Client(sandbox) as client:
+        url = f"{sandbox.base_url}/{path.format(f'{ACCOUNT}/campaigns/{RENEWALS}')}"
+        body = client.session.post(url, json=example(), timeout=30).json()
+        assert (body["leadsAccepted"], body["leadsInserted"], body["rejectedRows"]) == (2, 2, [])
+        assert body["message"] == "Your uploaded lead list Prospects completed"
+        assert client.sandbox.leads()[0]["fields"] == {
+            "leadPhone": "6505550111",
+            "externId": "1",
+            "title": "Dr.",
+            "firstName": "Ann",
+            "zip": "94105",
+            "auxData1": "30",
+            "auxData2": "a",
+            "auxData3": "100.5",
+            "auxPhone": "6505550112",
+            "maxPasses": 3,
+            "extendedLeadData": {"important": "data", "interested": "true", "score": "7"},
+        }
+
+
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        {"firstName": ["Ann"]},
+        {"leadPhone": {}},
+        {"maxPasses": "many"},
+        {"maxPasses": True},
+        {"extendedLeadData": "text"},
+        {"extendedLeadData": {"a": {}}},
+    ],
+)
+def test_one_lead_that_cannot_be_parsed_fails_the_whole_request(clock: FakeClock, unreadable: dict[str, Any]) -> None:
+    with Sandbox(clock=clock.time) as sandbox, Client(sandbox) as client:
+        path = f"/{ACCOUNT}/campaigns/{RENEWALS}/leadLoader/direct"
+        body = client.admin("POST", path, json=example(**unreadable)).json()
+        assert (body["processingStatus"], body["leadsSupplied"]) == ("GENERAL_FAILURE", 0)
+        assert body["message"] == "missing.required.param"
+        assert client.sandbox.leads() == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"externId": ""}, "Missing required field: externId"),
+        ({"externId": None}, "Missing required field: externId"),
+        ({"leadPhone": ""}, "Missing required field: leadPhone"),
+        ({"leadPhone": 650}, "Invalid phone number: leadPhone"),
+    ],
+)
+def test_leads_that_can_be_parsed_are_still_checked(clock: FakeClock, fields: dict[str, Any], message: str) -> None:
+    with Sandbox(clock=clock.time) as sandbox, Client(sandbox) as client:
+        path = f"/{ACCOUNT}/campaigns/{RENEWALS}/leadLoader/direct"
+        body = client.admin("POST", path, json=example(**fields)).json()
+        assert [row["message"] for row in body["rejectedRows"]] == [message]
+        assert body["leadsInserted"] == 1
+
+
+def test_the_message_says_whether_the_list_was_loaded(client: Client) -> None:
+    assert client.load(leads(1), description="May").json()["message"] == "Your uploaded lead list May completed"
+    failed = client.load([{"externId": "a"}], description="May").json()
+    assert failed["message"] == "Your uploaded lead list May failed"
+
+
+@pytest.mark.parametrize(
+    ("option", "tag", "tags", "inserted"),
+    [
+        ("INTERNAL_ONLY", None, [], 0),
+        ("INTERNAL_AND_NATIONAL", None, [], 0),
+        ("CELLULAR_AND_INTERNAL", 0, [], 0),
+        ("CELLULAR_ONLY", None, ["GLOBAL"], 1),
+        ("DO_NOT_SCRUB", None, ["GLOBAL"], 1),
+        ("INTERNAL_ONLY", 7, [], 1),
+        ("INTERNAL_ONLY", 7, ["Complaints"], 0),
+        ("INTERNAL_ONLY", 7, ["GLOBAL", "Other"], 1),
+        ("DO_NOT_SCRUB", 7, ["Complaints"], 1),
+    ],
+)
+def test_the_do_not_call_list_counts_only_with_internal_scrubbing_and_the_tag(
+    clock: FakeClock, option: str, tag: int | None, tags: list[str], inserted: int
+) -> None:
+    campaign = {"campaignId": RENEWALS, "campaignName": "C", "dncScrubOption": option}
+    account = {
+        "accountId": ACCOUNT,
+        "dialGroups": [{"dialGroupId": 1, "dialGroupName": "G", "campaigns": [campaign]}],
+        "dncTags": [{"dncTagId": 7, "dncTagLabel": "Complaints"}, {"dncTagId": 8, "dncTagLabel": "Other"}],
+    }
+    with Sandbox(clock=clock.time, config={"accounts": [account]}) as sandbox, Client(sandbox) as client:
+        client.admin("POST", f"/{ACCOUNT}/dncLists", json={"phone": lead(1)["leadPhone"], "dncTagId": tag})
+        body = client.load([lead(1)], dncTags=tags).json()
+        assert (body["leadsInserted"], body["internalDncCount"]) == (inserted, 1 - inserted)
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b'{"uploadLeads": [NaN]}', b"\xff\xfe", b"[" * 100_000])
 def test_a_body_that_is_not_json_is_400(client: Client, body: bytes) -> None:
     answer = client.admin("POST", f"/{ACCOUNT}/campaigns/{RENEWALS}/leadLoader/direct", data=body)

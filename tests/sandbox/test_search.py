@@ -116,6 +116,29 @@ def test_the_search_and_actions_can_ignore_lead_ids(clock: FakeClock) -> None:
         assert client.act("CANCEL_LEADS", campaignIds=[RENEWALS], leadIds=[one])["leadUpdateCount"] == 3
 
 
+def test_leads_are_found_by_a_file_of_phone_numbers(full: Client) -> None:
+    path = f"/{ACCOUNT}/campaignLeads/leadSearchByPhoneList"
+    numbers = b"phone\n(not a number)\n6500000001\n+16500000003\n6509999999\n"
+    found = full.admin("POST", path, files={"file": ("phones.csv", numbers)}).json()
+    assert ids(found) == ["id-1", "id-3", "id-1"]
+    page = full.admin("POST", f"{path}?page=2&maxRows=2", files={"file": ("phones.csv", numbers)}).json()
+    assert ids(page) == ["id-1"]
+    assert full.admin("POST", path, files={"other": ("phones.csv", numbers)}).status_code == 400
+    assert [entry["kind"] for entry in full.sandbox.requests()][-3:] == ["phone_search"] * 3
+
+
+@pytest.mark.parametrize(
+    ("path", "member"), [("campaignLeads/leadStates", "PENDING-HCI"), ("campaignLeads/systemDispositions", "APP_DNC")]
+)
+def test_states_and_dispositions_are_listed(client: Client, path: str, member: str) -> None:
+    assert member in client.admin("GET", f"/{ACCOUNT}/{path}").json()
+    assert client.admin("GET", f"/1/{path}").status_code == 403
+
+
+def test_do_not_call_tags_are_listed(client: Client) -> None:
+    assert client.admin("GET", f"/{ACCOUNT}/dncTags").json() == [{"dncTagId": 0, "dncTagLabel": "GLOBAL"}]
+
+
 @pytest.mark.parametrize(
     "criteria",
     [
