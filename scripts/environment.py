@@ -64,7 +64,7 @@ def _is_ours() -> bool:
     if not PYTHON.exists():
         return False
     question = "import sys, pip; print(*sys.version_info[:3])"
-    answer = subprocess.run([PYTHON, "-c", question], check=False, capture_output=True, text=True)  # noqa: S603
+    answer = subprocess.run([PYTHON, "-c", question], check=False, capture_output=True, text=True)  # noqa: S603 - a fixed command
     return answer.returncode == 0 and answer.stdout.split() == [str(part) for part in sys.version_info[:3]]
 
 

@@ -79,7 +79,7 @@ def main() -> None:
         prepare(DEVELOPMENT_LOCK)
         os.execv(PYTHON, [str(PYTHON), *sys.argv])  # noqa: S606 - this script again, with what it needs
     # What follows needs the packages of `.venv`.
-    from target_engagevoice.sandbox.sandbox import Sandbox  # noqa: PLC0415
+    from target_engagevoice.sandbox.sandbox import Sandbox  # noqa: PLC0415 - not before the packages are there
 
     DOCS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, Sandbox(store=Path(folder) / "sandbox.db") as sandbox:
@@ -113,7 +113,7 @@ def photograph(scene: Scene) -> None:
 def take(browser: Browser, picture: Picture, scene: Scene) -> None:
     """Take one picture, and refuse to keep one that is too large for a repository."""
     window = {"width": picture.width, "height": picture.height or 800}
-    page = browser.new_page(viewport=window, color_scheme=picture.scheme)  # type: ignore[arg-type] # of two words
+    page = browser.new_page(viewport=window, color_scheme=picture.scheme)  # type: ignore[arg-type]  # a str that is "light" or "dark"
     page.goto(picture.address(scene))
     taken = page.screenshot(full_page=picture.height is None)
     page.close()

@@ -47,7 +47,7 @@ class TryAgain:
 
 @dataclass(frozen=True)
 class Attempt:
-    """What the loop tells an attempt.
+    """What the loop gives an attempt.
 
     Attributes:
         number: 0 for the first.

@@ -27,7 +27,7 @@ Leads: TypeAlias = "tuple[BufferedLead, ...]"
 
 @dataclass(frozen=True)
 class ServerTime:
-    """What the server's clock shows now, as far as its answers tell. Any thread may use it."""
+    """What the server's clock shows now, as far as its answers show. Any thread may use it."""
 
     clock: Clock
     server_clock: ServerClock

@@ -89,7 +89,7 @@ class RecordSchema:
 
 
 _SHOWN = frozenset({"type", "required", "format", "maxLength", "minLength", "minimum", "maximum", "pattern", "enum"})
-"""Rules whose content tells the user what to do. It comes from the schema, not from the record."""
+"""Rules whose content shows the user what to do. It comes from the schema, not from the record."""
 
 
 def fix_schema(schema: Any) -> Any:

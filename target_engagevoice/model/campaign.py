@@ -44,7 +44,7 @@ class Campaign:
 
     @property
     def path(self) -> str:
-        """`Dial group/Campaign`, which also tells campaigns of the same name apart."""
+        """`Dial group/Campaign`, which also distinguishes campaigns of the same name."""
         return f"{self.dial_group}/{self.name}"
 
     @property

@@ -80,7 +80,7 @@ SERVER_FIELDS = frozenset(
 
 
 class Outcome(enum.Enum):
-    """The eight ways a record can end (contract, section 5). Each record ends in exactly one."""
+    """The eight outcomes of a record (contract, section 5). Each record ends in exactly one."""
 
     LOADED = "loaded"
     UPDATED = "updated"

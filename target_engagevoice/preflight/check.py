@@ -34,11 +34,11 @@ _RUN = "check"
 
 
 def check(config: Mapping[str, Any], schemas: IO[Any] | None, clock: Clock, version: str) -> CheckResult:
-    """See whether a run would be accepted.
+    """Check whether a run would be accepted.
 
     Args:
         config: As read from files and environment.
-        schemas: Singer messages, whose SCHEMA messages tell of the streams, or a catalog; None when they are not known.
+        schemas: Singer messages, of which the SCHEMA messages count, or a catalog; None when they are not known.
         clock: Time.
         version: Of this package.
     """

@@ -191,7 +191,7 @@ def _known(preset: str, fields: _Fields, keys: tuple[str, ...]) -> Iterator[tupl
         if not there:
             continue
         confidence, why = _judge(preset, name, there[0], keys)
-        confidence, why = _doubt(name, fields.types(there[0]), confidence, why)
+        confidence, why = _lower_confidence(name, fields.types(there[0]), confidence, why)
         yield name, Guess(name, tuple(dict.fromkeys(map(str, there))), confidence, why)
 
 
@@ -210,7 +210,7 @@ def _judge(preset: str, name: str, path: FieldPath, keys: tuple[str, ...]) -> tu
     return Confidence.MEDIUM, f"{path.parts[-1]!r} is a usual name for it"
 
 
-def _doubt(name: str, types: frozenset[str], confidence: Confidence, why: str) -> tuple[Confidence, str]:
+def _lower_confidence(name: str, types: frozenset[str], confidence: Confidence, why: str) -> tuple[Confidence, str]:
     """Less sure where the type of the field is not one that the lead field is usually made of."""
     if name == LEAD_PHONE and types and "string" not in types:
         return Confidence.LOW, f"{why}, but it is no text: a number loses its + and leading zeros"

@@ -110,8 +110,8 @@ def warn_of_campaigns(settings: Settings, directory: Directory, clock: Clock) ->
     """
     named = [resolve_campaign(*reference, directory) for reference in settings.campaign_references()]
     for campaign in dict.fromkeys(named):
-        for doubt in campaign.warnings(clock.time()):
-            logger.warning("%s", doubt)
+        for warning in campaign.warnings(clock.time()):
+            logger.warning("%s", warning)
 
 
 def _pace(start: RunStart, connection: Connection, closers: ExitStack) -> Pace:

@@ -74,7 +74,7 @@ Options = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Fault:
-    """A way a request can go wrong.
+    """One kind of fault that a request can meet.
 
     Attributes:
         about: What happens, in one line.

@@ -65,4 +65,4 @@ def test_soak(part: int, tmp_path: Path) -> None:
         chain = play(number, tmp_path)
         killed, runs = killed + chain.killed, runs + chain.runs
         shutil.rmtree(tmp_path / str(number))
-    print(f"{len(numbers)} schedules: {runs} runs, {killed} of them killed, 0 broken")  # noqa: T201
+    print(f"{len(numbers)} schedules: {runs} runs, {killed} of them killed, 0 broken")  # noqa: T201 - what a soak shows for its hours

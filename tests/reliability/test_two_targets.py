@@ -118,7 +118,7 @@ def test_while_one_is_killed_and_started_again_the_other_goes_on(
                 die_at = death if isinstance(death, Moment) else None
                 with Process(tmp_path / "first", config(sandbox, database_url), lines, die_at=die_at) as one:
                     if isinstance(death, int):
-                        one.kill_when(lambda one=one: len(one.states) >= death)  # type: ignore[misc]
+                        one.kill_when(lambda one=one: len(one.states) >= death)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
                     assert one.wait() == KILLED, one.stderr
                 place = one.states[-1]["bookmark"] if one.states else place
             lines = source(first, "people", seed=1, start=place)

@@ -326,4 +326,4 @@ def _make_writes_steps(ledger: Ledger, kill_switch: KillSwitch) -> None:
         with kill_switch.step(), writing() as connection:
             yield connection
 
-    book.writing = step  # type: ignore[method-assign]
+    book.writing = step  # type: ignore[method-assign]  # each write is a step that may be killed

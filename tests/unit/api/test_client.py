@@ -448,7 +448,7 @@ def test_a_stop_ends_the_waiting(api: Desk) -> None:
         sleep(seconds)
         api.halt.set(Interrupted("stopped"))
 
-    api.clock.sleep = stop_after_a_while  # type: ignore[method-assign] # the clock stops the run while it sleeps
+    api.clock.sleep = stop_after_a_while  # type: ignore[method-assign]  # the clock stops the run while it sleeps
     with pytest.raises(Interrupted):
         api.client.resolve_account("~")
     assert api.clock.monotonic() - 1000 < 1

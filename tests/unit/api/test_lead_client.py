@@ -530,7 +530,7 @@ def test_a_stop_ends_the_waiting(loaded: LeadApi, kind: str) -> None:
         sleep(seconds)
         loaded.desk.halt.set(Interrupted("stopped"))
 
-    loaded.clock.sleep = stop_after_a_while  # type: ignore[method-assign] # the clock stops the run while it sleeps
+    loaded.clock.sleep = stop_after_a_while  # type: ignore[method-assign]  # the clock stops the run while it sleeps
     with pytest.raises(Interrupted):
         CALLS[kind](loaded)
     assert loaded.clock.monotonic() - began < 1

@@ -48,7 +48,7 @@ class RecordingDesk:
                 self.sent.append((request.params, json.loads(request.body or b"")))
             return send(request, on_sent)
 
-        made.client.send = listen  # type: ignore[method-assign]
+        made.client.send = listen  # type: ignore[method-assign]  # records what is sent
 
     def load(self, *leads: Lead) -> None:
         """Load leads, and wait until they are found."""

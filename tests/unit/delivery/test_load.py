@@ -230,12 +230,12 @@ def test_only_what_is_missing_is_sent_again(opened: Desk) -> None:
 
     def half(campaign_id: str, envelope: Any, leads: Any, on_sent: Any = None, about: Any = NO_ATTRIBUTES) -> Any:
         """Store half of the leads, then lose the answer. No server is known to do so, but none promises not to."""
-        opened.client.load = load  # type: ignore[method-assign]
+        opened.client.load = load  # type: ignore[method-assign]  # puts the real one back
         load(campaign_id, envelope, leads[:2], on_sent, about)
         opened.sandbox.faults([on_load("drop_before")])
         return load(campaign_id, envelope, leads[2:], on_sent, about)
 
-    opened.client.load = half  # type: ignore[method-assign]
+    opened.client.load = half  # type: ignore[method-assign]  # the answer of such a server
     opened.load_batch(batch)
     assert [each["leads"] for each in opened.loads()] == [2, 2, 2]
     assert opened.landed() == ids(4)
@@ -552,7 +552,7 @@ def test_a_limit_that_the_server_does_not_name_rejects_no_lead(opened: Desk, lim
             else Refused("http_400", "Bad request")
         )
 
-    opened.client.load = limited  # type: ignore[method-assign]
+    opened.client.load = limited  # type: ignore[method-assign]  # the answer of such a server
     see_out(opened, 100)
     assert (opened.outcome(), opened.landed()) == ({"loaded": 100}, ids(100))
 

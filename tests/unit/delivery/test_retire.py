@@ -46,7 +46,7 @@ class RecordingDesk:
                 self.sent.append((criteria["campaignIds"], criteria["leadIds"]))
             return send(request, on_sent)
 
-        made.client.send = listen  # type: ignore[method-assign]
+        made.client.send = listen  # type: ignore[method-assign]  # records what is sent
 
     def load(self, *leads: Lead, campaign: Campaign = RENEWALS) -> None:
         """Load leads, and wait until they are found."""

@@ -142,7 +142,7 @@ def test_a_record_comes_back_as_it_was_read(run: PastRun, record: dict[str, Any]
 
 def _python_json(record: dict[str, Any]) -> bytes:
     """As a tap in Python writes it."""
-    import simplejson  # noqa: PLC0415
+    import simplejson  # noqa: PLC0415 - for this function alone
 
     return simplejson.dumps(record, use_decimal=True, allow_nan=True).encode()
 

@@ -185,7 +185,7 @@ def test_those_who_wait_go_in_the_order_they_came() -> None:
             pace.wait(clock.sleep)
             order.append(number + 10 * turn)
 
-    clock.run([lambda number=number: come(number) for number in range(5)])  # type: ignore[misc] # mypy cannot infer a lambda with a default
+    clock.run([lambda number=number: come(number) for number in range(5)])  # type: ignore[misc]  # mypy cannot infer a lambda with a default
     assert order == [0, 10, 1, 2, 3, 4, 20, 11, 12, 13, 14, 21, 22, 23, 24]
 
 
