@@ -35,8 +35,8 @@ class Claims:
         since: Epoch seconds on the server's clock: the leads of the last claim were not sent before.
     """
 
-    def __init__(self, parts: BatchContext, batch: Batch) -> None:
-        self._parts = parts
+    def __init__(self, context: BatchContext, batch: Batch) -> None:
+        self._context = context
         self._batch = batch
         self._campaign = batch.campaign
         self.since = 0.0
@@ -47,18 +47,18 @@ class Claims:
         Returns:
             Leads that this run may send, and those that another run has claimed.
         """
-        parts, stream, campaign_id = self._parts, self._batch.stream, self._campaign.campaign_id
+        context, stream, campaign_id = self._context, self._batch.stream, self._campaign.campaign_id
         not_before = max([buffered.not_before for buffered in leads])
         while True:
             self._wait_until_past(not_before)
-            self.since = self._parts.server_time.earliest()
+            self.since = self._context.server_time.earliest()
             digests = self._batch.digests_of(leads)
-            mine = parts.ledger.claim(stream, campaign_id, digests, self.since)
+            mine = context.ledger.claim(stream, campaign_id, digests, self.since)
             claimed, others = leads, leads[:0]
             if len(mine) < len(leads):
                 claimed = tuple(buffered for buffered in leads if buffered.lead.extern_id in mine)
                 others = tuple(buffered for buffered in leads if buffered.lead.extern_id not in mine)
-            if not parts.ledger.shared or not claimed:
+            if not context.ledger.shared or not claimed:
                 return claimed, others
             claimed, not_before = self._without_what_others_loaded(claimed)
             if not claimed or not_before + RESOLUTION_SECONDS < self.since:
@@ -71,29 +71,29 @@ class Claims:
         Returns:
             Leads still to send, and when the last version of any of them was accepted.
         """
-        parts, stream, campaign = self._parts, self._batch.stream, self._campaign
-        known = parts.ledger.accepted(campaign.campaign_id, [buffered.lead.extern_id for buffered in claimed])
+        context, stream, campaign = self._context, self._batch.stream, self._campaign
+        known = context.ledger.accepted(campaign.campaign_id, [buffered.lead.extern_id for buffered in claimed])
         unchanged: list[BufferedLead] = []
         rest: list[BufferedLead] = []
         for buffered in claimed:
             accepted = known.get(buffered.lead.extern_id)
-            same = parts.policy.skip_unchanged and accepted is not None and accepted.holds(buffered.lead.digest)
+            same = context.policy.skip_unchanged and accepted is not None and accepted.holds(buffered.lead.digest)
             (unchanged if same else rest).append(buffered)
         if unchanged:
-            parts.ledger.settle(stream, campaign.campaign_id, {}, [each.lead.extern_id for each in unchanged], 0.0)
-            parts.outcomes.settle_all([each.record for each in unchanged], campaign, Outcome.UNCHANGED)
+            context.ledger.settle(stream, campaign.campaign_id, {}, [each.lead.extern_id for each in unchanged], 0.0)
+            context.outcomes.settle_all([each.record for each in unchanged], campaign, Outcome.UNCHANGED)
         latest = max((known[each.lead.extern_id].at for each in rest if each.lead.extern_id in known), default=0.0)
         return tuple(rest), latest
 
     def _wait_until_past(self, moment: float) -> None:
         """Wait until the server's clock is clearly past a moment, so that the search can tell before from after."""
-        self._parts.halt.check()
-        while moment and (ahead := moment + RESOLUTION_SECONDS - self._parts.server_time.earliest()) >= 0:
-            self._parts.halt.sleep(ahead + 0.05)
+        self._context.halt.check()
+        while moment and (ahead := moment + RESOLUTION_SECONDS - self._context.server_time.earliest()) >= 0:
+            self._context.halt.sleep(ahead + 0.05)
 
 
-def wait_for_others(parts: BatchContext) -> None:
+def wait_for_others(context: BatchContext) -> None:
     """Wait for other runs that have claimed all remaining leads, and look up what dead ones may have loaded."""
-    parts.halt.sleep(OTHERS_WAIT_SECONDS)
-    parts.ledger.find_dead_runs()
-    recover(parts.ledger, parts.reconciler, parts.clock, parts.server_time.latest, parts.reconciler.delay)
+    context.halt.sleep(OTHERS_WAIT_SECONDS)
+    context.ledger.find_dead_runs()
+    recover(context.ledger, context.reconciler, context.clock, context.server_time.latest, context.reconciler.delay)

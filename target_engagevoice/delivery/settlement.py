@@ -27,8 +27,8 @@ class Settlement:
         took: Whether the campaign took any of them.
     """
 
-    def __init__(self, parts: BatchContext, batch: Batch) -> None:
-        self._parts = parts
+    def __init__(self, context: BatchContext, batch: Batch) -> None:
+        self._context = context
         self._batch = batch
         self._campaign = batch.campaign
         self.took = False
@@ -58,7 +58,7 @@ class Settlement:
         self._take(taken, not_inserted, cleared=[buffered for buffered, _, _ in refused])
         for buffered, reason, message in refused:
             rejection = Rejection(Stage.SERVER, reason, message)
-            self._parts.outcomes.reject(buffered.record, self._campaign, rejection, buffered.lead)
+            self._context.outcomes.reject(buffered.record, self._campaign, rejection, buffered.lead)
 
     def unknown(self, leads: Leads, since: float) -> Leads:
         """Settle leads of a request without a usable answer: look up which of them the server holds.
@@ -88,7 +88,7 @@ class Settlement:
         duplicate, unless the server keeps all. Sent again on its own, it would make the dialer call that person twice.
         """
         sent = list(leads)
-        held = self._parts.reconciler.held(
+        held = self._context.reconciler.held(
             self._campaign.campaign_id,
             {buffered.lead.extern_id: since for buffered in sent},
         )
@@ -108,17 +108,17 @@ class Settlement:
             not_inserted: How many of them the server dropped as duplicates or do-not-call.
             cleared: Leads that were claimed, and that the server refused.
         """
-        parts = self._parts
-        at = parts.server_time.latest()
+        context = self._context
+        at = context.server_time.latest()
         digests = self._batch.digests_of(leads)
         gone = [buffered.lead.extern_id for buffered in cleared]
-        contents = {each.lead.extern_id: content_of(each.lead) for each in leads} if parts.policy.change else {}
+        contents = {each.lead.extern_id: content_of(each.lead) for each in leads} if context.policy.change else {}
         stream, campaign_id = self._batch.stream, self._campaign.campaign_id
-        parts.ledger.settle(stream, campaign_id, digests, gone, at, refused=True, contents=contents)
+        context.ledger.settle(stream, campaign_id, digests, gone, at, refused=True, contents=contents)
         inserted = len(leads) - not_inserted
         records = [buffered.record for buffered in leads]
-        parts.outcomes.settle_all(records[:inserted], self._campaign, Outcome.LOADED)
-        parts.outcomes.settle_all(records[inserted:], self._campaign, Outcome.NOT_INSERTED)
+        context.outcomes.settle_all(records[:inserted], self._campaign, Outcome.LOADED)
+        context.outcomes.settle_all(records[inserted:], self._campaign, Outcome.NOT_INSERTED)
         if leads:
             self.took = True
-            parts.refusals.record_taken(self._campaign, len(leads))
+            context.refusals.record_taken(self._campaign, len(leads))
