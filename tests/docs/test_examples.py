@@ -12,7 +12,7 @@ import pytest
 
 from target_engagevoice.reporting.summary import table_lines
 from target_engagevoice.sandbox.lead_counts import table
-from tests.support.executable import COMPANION, STATE_DIR, TARGET, run_program, start
+from tests.support.executable import ENGAGEVOICE, STATE_DIR, TARGET, run_program, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,7 +50,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def printed(folder: Path, *arguments: str, **environment: str) -> str:
     """What a command of `engagevoice` prints."""
-    done = run_program(COMPANION, *arguments, folder=folder, **environment)
+    done = run_program(ENGAGEVOICE, *arguments, folder=folder, **environment)
     assert done.returncode == 0, done.stderr
     return done.stdout.decode()
 

@@ -14,13 +14,13 @@ import pytest
 from click.testing import CliRunner
 
 from target_engagevoice.cli.command import COMMANDS
-from target_engagevoice.cli.command import main as companion
+from target_engagevoice.cli.command import main as engagevoice
 from target_engagevoice.reporting.past_runs import PastRun, past_runs
 from target_engagevoice.reporting.read_requests import read_requests
 from target_engagevoice.singer.json import decode
 from tests.support.executable import (
-    COMPANION,
     EMBEDDED,
+    ENGAGEVOICE,
     PATIENCE_SECONDS,
     STATE_DIR,
     TARGET,
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 REJECTABLE = [record(number, phone="none") for number in range(20, 23)]
 
 
-def companion_says(folder: Path, *arguments: str) -> str:
+def printed_by(folder: Path, *arguments: str) -> str:
     """What a command prints."""
-    done = run_program(COMPANION, *arguments, folder=folder)
+    done = run_program(ENGAGEVOICE, *arguments, folder=folder)
     assert done.returncode == 0, done.stderr
     return done.stdout.decode()
 
@@ -144,7 +144,7 @@ def test_a_report_that_can_not_be_written_does_not_fail_the_run(tmp_path: Path) 
 
 def test_the_command_makes_the_report_of_a_run_and_says_where(mixed: Finished) -> None:
     left(mixed).report_path.unlink()
-    path = companion_says(mixed.folder, "report", mixed.run_record["run"]).strip()
+    path = printed_by(mixed.folder, "report", mixed.run_record["run"]).strip()
     assert (mixed.folder / path).samefile(left(mixed).report_path)
 
 
@@ -152,7 +152,7 @@ def test_the_command_makes_the_report_of_a_run_and_says_where(mixed: Finished) -
 
 
 def test_the_runs_are_shown_the_newest_first(mixed: Finished) -> None:
-    heading, row = companion_says(mixed.folder, "runs").splitlines()
+    heading, row = printed_by(mixed.folder, "runs").splitlines()
     assert heading.split() == [
         "run",
         "status",
@@ -173,33 +173,33 @@ def test_the_runs_are_shown_as_json_also_one_that_was_killed(tmp_path: Path) -> 
         path = PastRun(tmp_path / STATE_DIR, name).requests_path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    (row,) = json.loads(companion_says(tmp_path, "runs", "--format", "json", "--limit", "1"))
+    (row,) = json.loads(printed_by(tmp_path, "runs", "--format", "json", "--limit", "1"))
     assert (row["run"], row["status"], row["loaded"]) == ("20260102T000000Z-bbbbbb", "no record", None)
 
 
 def test_the_folder_of_the_runs_is_that_of_the_configuration(mixed: Finished, tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"state_dir": str(mixed.folder / STATE_DIR)}))
-    said = companion_says(tmp_path, "runs", "--config", str(config))
+    said = printed_by(tmp_path, "runs", "--config", str(config))
     assert mixed.run_record["run"] in said
 
 
 def test_where_there_are_no_runs_that_is_said(tmp_path: Path) -> None:
-    assert companion_says(tmp_path, "runs") == f"There are no files of any run in {STATE_DIR}.\n"
+    assert printed_by(tmp_path, "runs") == f"There are no files of any run in {STATE_DIR}.\n"
 
 
 # Rejects
 
 
 def test_the_rejects_are_shown_by_reason(mixed: Finished) -> None:
-    heading, row = companion_says(mixed.folder, "rejects").splitlines()
+    heading, row = printed_by(mixed.folder, "rejects").splitlines()
     assert heading.split() == ["stream", "stage", "reason", "count", "example", "message"]
     assert row.split()[:5] == ["leads", "phone", "not_a_phone", "3", "L20"]
 
 
 @pytest.mark.parametrize("command", ["rejects", "report"])
 def test_an_unknown_run_fails_with_one_line_that_names_the_newest(mixed: Finished, command: str) -> None:
-    done = run_program(COMPANION, command, "2031", folder=mixed.folder)
+    done = run_program(ENGAGEVOICE, command, "2031", folder=mixed.folder)
     (line,) = done.stderr.decode().splitlines()
     assert (done.returncode, done.stdout) == (2, b"")
     assert mixed.run_record["run"] in line
@@ -207,7 +207,7 @@ def test_an_unknown_run_fails_with_one_line_that_names_the_newest(mixed: Finishe
 
 def replayed(folder: Path, config: dict[str, Any], fix: Any) -> Finished:
     """Rejects, fixed line by line, and piped back in."""
-    messages = companion_says(folder, "rejects", "--singer").splitlines()
+    messages = printed_by(folder, "rejects", "--singer").splitlines()
     return run_target(folder, config, [fix(message) for message in messages])
 
 
@@ -222,7 +222,7 @@ def test_rejects_that_are_fixed_and_replayed_are_loaded_once(tmp_path: Path) -> 
             return message.replace('"none"', f'"41555501{number[1]}"') if number else message
 
         first, rejecting = replayed(tmp_path, config, fix), past_runs(tmp_path / STATE_DIR)[1]
-        again = companion_says(tmp_path, "rejects", "--singer", rejecting.name).splitlines()
+        again = printed_by(tmp_path, "rejects", "--singer", rejecting.name).splitlines()
         second = run_target(tmp_path, config, [fix(message) for message in again])
         assert ids(sandbox.leads()) == sorted(f"L{number}" for number in range(23))
     assert (first.code, first.outcomes) == (0, {"read": 3, "loaded": 3})
@@ -249,7 +249,7 @@ def test_numbers_of_rejected_records_come_back_digit_by_digit(tmp_path: Path) ->
     line = json.dumps(record(1, phone="none"))[:-2] + "".join(f', "{name}": {text}' for name, text in numbers.items())
     config = {**EMBEDDED, "max_rejected_percent": 100}
     run_target(tmp_path, config, [schema("leads", properties), line + "}}"])
-    _, message = companion_says(tmp_path, "rejects", "--singer").splitlines()
+    _, message = printed_by(tmp_path, "rejects", "--singer").splitlines()
     told = decode(message.encode())["record"]
     assert told["exact"] == Decimal(numbers["exact"])
     assert [repr(told[name]) for name in ("none", "far")] == ["nan", "-inf"]
@@ -259,7 +259,7 @@ def test_a_run_without_rejects_says_which_run_has_some(tmp_path: Path) -> None:
     config = {**EMBEDDED, "max_rejected_percent": 100}
     earlier = run_target(tmp_path, config, [schema(), *REJECTABLE]).run_record["run"]
     newest = run_target(tmp_path, config, [schema(), *records(1)]).run_record["run"]
-    done = run_program(COMPANION, "rejects", "--singer", folder=tmp_path)
+    done = run_program(ENGAGEVOICE, "rejects", "--singer", folder=tmp_path)
     assert (done.returncode, done.stdout) == (0, b"")
     (line,) = done.stderr.decode().splitlines()
     assert line == f"Run {newest} has rejected nothing. The newest run that has rejects is {earlier}."
@@ -270,5 +270,5 @@ def test_a_run_without_rejects_says_which_run_has_some(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_a_command_has_an_example(command: str) -> None:
-    told = CliRunner().invoke(companion, [command, "--help"]).output
+    told = CliRunner().invoke(engagevoice, [command, "--help"]).output
     assert re.search(rf"Examples?:\s[\s\S]*engagevoice {command} ?", told)

@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from tests.support.executable import (
-    COMPANION,
     EMBEDDED,
+    ENGAGEVOICE,
     PATIENCE_SECONDS,
     STATE_DIR,
     Finished,
@@ -53,7 +53,7 @@ def preview(
 ) -> subprocess.CompletedProcess[str]:
     """Preview these lines out of a pipe."""
     path = configured(folder, **settings)
-    with start(COMPANION, "preview", "--config", path, *arguments, folder=folder, environment={}) as process:
+    with start(ENGAGEVOICE, "preview", "--config", path, *arguments, folder=folder, environment={}) as process:
         stdout, stderr = process.communicate(b"".join(map(encoded, lines)), timeout=PATIENCE_SECONDS)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout.decode(), stderr.decode())
 
@@ -67,7 +67,7 @@ def cells(text: str) -> list[list[str]]:
 
 
 def proposed(folder: Path, source: str, *arguments: str) -> str:
-    done = run_program(COMPANION, "init", "--from", SAMPLES / f"{source}.singer", *arguments, folder=folder)
+    done = run_program(ENGAGEVOICE, "init", "--from", SAMPLES / f"{source}.singer", *arguments, folder=folder)
     assert done.returncode == 0, done.stderr
     return done.stdout.decode()
 
@@ -97,7 +97,7 @@ def test_what_is_proposed_is_accepted_by_check(source: str, tmp_path: Path) -> N
     (tmp_path / "mappings.json").write_text(proposed(tmp_path, source, "--campaign", "1001", "--format", "json"))
     (tmp_path / "config.json").write_text(json.dumps(ACCOUNT))
     files = ("--config", "config.json", "--config", "mappings.json", "--input", SAMPLES / f"{source}.singer")
-    done = run_program(COMPANION, "check", *files, "--format", "json", folder=tmp_path)
+    done = run_program(ENGAGEVOICE, "check", *files, "--format", "json", folder=tmp_path)
     found = json.loads(done.stdout)
     assert (done.returncode, found["failures"], found["warnings"]) == (0, [], [])
     assert [(stream["stream"], stream["campaign"]) for stream in found["streams"]] == [
@@ -107,7 +107,7 @@ def test_what_is_proposed_is_accepted_by_check(source: str, tmp_path: Path) -> N
 
 def test_the_confidence_of_json_is_told_beside_it(tmp_path: Path) -> None:
     done = run_program(
-        COMPANION, "init", "--from", SAMPLES / "postgres_leads.singer", "--format", "json", folder=tmp_path
+        ENGAGEVOICE, "init", "--from", SAMPLES / "postgres_leads.singer", "--format", "json", folder=tmp_path
     )
     json.loads(done.stdout)
     assert ["mobile_phone, else phone", "leadPhone", "medium"] in [row[:3] for row in cells(done.stderr.decode())]
@@ -122,7 +122,7 @@ def test_a_placeholder_is_refused_by_the_run_with_the_campaigns_there_are(tmp_pa
 
 def test_what_does_not_speak_singer_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "tap.singer").write_text("not json\n")
-    done = run_program(COMPANION, "init", "--from", "tap.singer", folder=tmp_path)
+    done = run_program(ENGAGEVOICE, "init", "--from", "tap.singer", folder=tmp_path)
     (line,) = done.stderr.decode().splitlines()
     assert (done.returncode, done.stdout) == (1, b"")
     assert "line 1 is not JSON. Everything before it is read." in line
@@ -132,7 +132,7 @@ def test_what_does_not_speak_singer_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_check_that_passes_is_followed_by_a_run_that_starts(tmp_path: Path) -> None:
-    done = run_program(COMPANION, "check", "--config", configured(tmp_path), folder=tmp_path)
+    done = run_program(ENGAGEVOICE, "check", "--config", configured(tmp_path), folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"A run would be accepted." in done.stdout
     assert run_target(tmp_path, EMBEDDED, [schema(), *records(1)]).code == 0
@@ -140,7 +140,7 @@ def test_a_check_that_passes_is_followed_by_a_run_that_starts(tmp_path: Path) ->
 
 def test_a_check_that_fails_shows_every_failure_and_what_to_do(tmp_path: Path) -> None:
     path = configured(tmp_path, campaign="Renewal", phone_format="nationale", max_in_flight=0)
-    done = run_program(COMPANION, "check", "--config", path, "--format", "json", folder=tmp_path)
+    done = run_program(ENGAGEVOICE, "check", "--config", path, "--format", "json", folder=tmp_path)
     failures = [failure["message"] for failure in json.loads(done.stdout)["failures"]]
     assert done.returncode == 1
     assert [any(words in message for message in failures) for words in ("'Renewals'", "'national'", "at least 1")] == [
@@ -150,7 +150,7 @@ def test_a_check_that_fails_shows_every_failure_and_what_to_do(tmp_path: Path) -
 
 def test_a_config_file_that_can_not_be_read_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
-    done = run_program(COMPANION, "check", "--config", "config.json", folder=tmp_path)
+    done = run_program(ENGAGEVOICE, "check", "--config", "config.json", folder=tmp_path)
     (line,) = done.stderr.decode().splitlines()
     assert (done.returncode, done.stdout) == (1, b"")
     assert "config.json is not JSON" in line
@@ -158,19 +158,19 @@ def test_a_config_file_that_can_not_be_read_is_one_line(tmp_path: Path) -> None:
 
 def test_a_check_leaves_no_secret_on_the_screen(tmp_path: Path) -> None:
     path = configured(tmp_path, api_token="wrong-sesame", retry_max_seconds=1)
-    done = run_program(COMPANION, "check", "--config", path, folder=tmp_path)
+    done = run_program(ENGAGEVOICE, "check", "--config", path, folder=tmp_path)
     assert done.returncode == 1
     assert b"sesame" not in done.stdout + done.stderr
 
 
 def on_a_terminal(folder: Path, columns: int, *arguments: str | Path) -> str:
-    """What the companion shows on a terminal of so many columns."""
+    """What `engagevoice` shows on a terminal of so many columns."""
     primary, secondary = pty.openpty()
     fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     size = ("COLUMNS", "LINES", "NO_COLOR")
     environment = {name: value for name, value in os.environ.items() if name not in size} | {"TERM": "xterm"}
     with subprocess.Popen(
-        [COMPANION, *arguments], cwd=folder, env=environment, stdin=secondary, stdout=secondary, stderr=secondary
+        [ENGAGEVOICE, *arguments], cwd=folder, env=environment, stdin=secondary, stdout=secondary, stderr=secondary
     ) as process:
         os.close(secondary)
         shown = b""
@@ -215,7 +215,7 @@ def test_on_a_terminal_of_80_columns_a_long_value_is_wrapped_and_a_longer_one_is
 
 def test_in_a_pipe_a_check_has_no_style_and_holds_each_campaign_in_one_line(tmp_path: Path) -> None:
     mappings = {"Lead": {"preset": "salesforce", "campaign": "Inbound callbacks/Callbacks"}}
-    done = run_program(COMPANION, "check", "--config", configured(tmp_path, mappings=mappings), folder=tmp_path)
+    done = run_program(ENGAGEVOICE, "check", "--config", configured(tmp_path, mappings=mappings), folder=tmp_path)
     shown = done.stdout.decode()
     assert "\x1b" not in shown
     (row,) = [row for row in cells(shown) if row[:1] == ["Inbound callbacks/Callbacks"]]
@@ -299,7 +299,7 @@ def test_what_a_record_holds_is_shown_and_not_obeyed(tmp_path: Path) -> None:
 def test_a_preview_shows_values_on_standard_output_and_none_in_the_log(tmp_path: Path) -> None:
     arguments = ("preview", "--config", configured(tmp_path))
     lines = b"".join(map(encoded, [schema(), record(1), record(2, phone="call Ada"), record(3, id=None)]))
-    with start(COMPANION, *arguments, folder=tmp_path, environment={"LOGLEVEL": "INFO"}) as process:
+    with start(ENGAGEVOICE, *arguments, folder=tmp_path, environment={"LOGLEVEL": "INFO"}) as process:
         stdout, stderr = process.communicate(lines, timeout=PATIENCE_SECONDS)
     assert process.returncode == 0
     for value in (b"First1", b"person1@example.com", b"call Ada", b"First3"):
@@ -326,7 +326,7 @@ def test_a_reader_that_goes_away_ends_a_preview_quietly(tmp_path: Path) -> None:
     path = configured(tmp_path)
     lines = b"".join(map(encoded, [schema(), *records(500)]))
     arguments = ("preview", "--config", path, "--offline", "--limit", "500")
-    with start(COMPANION, *arguments, folder=tmp_path, environment={}) as process:
+    with start(ENGAGEVOICE, *arguments, folder=tmp_path, environment={}) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
@@ -340,7 +340,7 @@ def test_a_reader_that_goes_away_ends_a_preview_quietly(tmp_path: Path) -> None:
 
 def test_an_interrupted_preview_shows_what_it_has(tmp_path: Path) -> None:
     arguments = ("preview", "--config", configured(tmp_path), "--offline")
-    with start(COMPANION, *arguments, folder=tmp_path, environment={}) as process:
+    with start(ENGAGEVOICE, *arguments, folder=tmp_path, environment={}) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(b"".join(map(encoded, [schema(), *records(1)])))
@@ -364,7 +364,7 @@ def test_a_preview_fails_as_a_run_would_before_it_reads(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["check", "preview", "init", "campaigns", None])
 def test_the_help_of_a_command_has_examples(command: str | None, tmp_path: Path) -> None:
-    done = run_program(COMPANION, *([command] if command else []), "--help", folder=tmp_path)
+    done = run_program(ENGAGEVOICE, *([command] if command else []), "--help", folder=tmp_path)
     _, examples = done.stdout.decode().split("Examples:\n")
     assert done.returncode == 0
     assert all("engagevoice" in line for line in examples.splitlines() if line.strip())
@@ -380,7 +380,7 @@ def test_the_page_shows_what_the_commands_print(tmp_path: Path) -> None:
         line, _, shown = command.partition("\n")
         program, *arguments = shlex.split(line.split(" > ")[0])
         assert program == "engagevoice"
-        done = run_program(COMPANION, *arguments, folder=tmp_path, COLUMNS="110")
+        done = run_program(ENGAGEVOICE, *arguments, folder=tmp_path, COLUMNS="110")
         assert done.returncode == 0, done.stderr
         if " > " in line:
             (tmp_path / line.split(" > ")[1]).write_bytes(done.stdout)

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from target_engagevoice.__main__ import main as executable
 from target_engagevoice.cli.command import COMMANDS
-from target_engagevoice.cli.command import main as companion
+from target_engagevoice.cli.command import main as engagevoice
 from target_engagevoice.target import TargetEngageVoice
 from tests.support.executable import EMBEDDED, PATIENCE_SECONDS, against, serving
 from tests.support.messages import encoded, records, schema
@@ -32,7 +32,7 @@ from {module} import main
 main()
 """
 
-TARGET, COMPANION = "target_engagevoice.__main__", "target_engagevoice.cli.command"
+TARGET, ENGAGEVOICE = "target_engagevoice.__main__", "target_engagevoice.cli.command"
 
 ONLY_SOME_RUNS_NEED = {
     "flask",
@@ -71,7 +71,7 @@ def foreign(modules: set[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])
-@pytest.mark.parametrize("module", [TARGET, COMPANION])
+@pytest.mark.parametrize("module", [TARGET, ENGAGEVOICE])
 def test_help_and_version_need_click_alone(module: str, option: str, tmp_path: Path) -> None:
     assert foreign(imported(module, option, folder=tmp_path)) == {"click", "target_engagevoice"}
 
@@ -107,6 +107,6 @@ def test_the_executable_tells_the_versions_as_the_sdk_does() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_of_the_companion_is_listed_with_its_own_first_line(command: str) -> None:
-    told = CliRunner().invoke(companion, [command, "--help"]).output
+def test_a_command_of_engagevoice_is_listed_with_its_own_first_line(command: str) -> None:
+    told = CliRunner().invoke(engagevoice, [command, "--help"]).output
     assert COMMANDS[command] in [line.strip() for line in told.splitlines()]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PROGRAMS = Path(sys.executable).parent
 TARGET = PROGRAMS / "target-engagevoice"
-COMPANION = PROGRAMS / "engagevoice"
+ENGAGEVOICE = PROGRAMS / "engagevoice"
 STATE_DIR = ".target-engagevoice"
 """The default of the setting `state_dir`, below the folder a run is started in."""
 

@@ -12,8 +12,8 @@ import requests
 
 from target_engagevoice.config.table import SETTINGS
 from tests.support.executable import (
-    COMPANION,
     EMBEDDED,
+    ENGAGEVOICE,
     PATIENCE_SECONDS,
     TARGET,
     against,
@@ -44,7 +44,7 @@ def configured(folder: Path, **settings: Any) -> Path:
 
 
 def test_campaigns_are_listed_as_a_table(tmp_path: Path) -> None:
-    done = run_program(COMPANION, "campaigns", "--config", configured(tmp_path), folder=tmp_path)
+    done = run_program(ENGAGEVOICE, "campaigns", "--config", configured(tmp_path), folder=tmp_path)
     heading, *rows = done.stdout.decode().splitlines()
     assert (done.returncode, done.stderr) == (0, b"")
     assert heading.split("  ")[0] == "dial group id"
@@ -55,7 +55,7 @@ def test_campaigns_are_listed_as_a_table(tmp_path: Path) -> None:
 def test_campaigns_are_listed_as_json(tmp_path: Path) -> None:
     with serving() as sandbox:
         path = configured(tmp_path, **against(sandbox))
-        done = run_program(COMPANION, "campaigns", "--config", path, "--format", "json", folder=tmp_path)
+        done = run_program(ENGAGEVOICE, "campaigns", "--config", path, "--format", "json", folder=tmp_path)
     assert done.returncode == 0
     assert [tuple(row.values()) for row in json.loads(done.stdout)] == CAMPAIGNS
 
@@ -65,7 +65,7 @@ def test_campaigns_are_listed_as_json(tmp_path: Path) -> None:
 )
 def test_campaigns_fails_with_one_line(settings: dict[str, Any], words: str, tmp_path: Path) -> None:
     path = configured(tmp_path, **settings)
-    done = run_program(COMPANION, "campaigns", "--config", path, folder=tmp_path)
+    done = run_program(ENGAGEVOICE, "campaigns", "--config", path, folder=tmp_path)
     (line,) = done.stderr.decode().splitlines()
     assert (done.returncode, done.stdout) == (1, b"")
     assert words in line
@@ -73,7 +73,7 @@ def test_campaigns_fails_with_one_line(settings: dict[str, Any], words: str, tmp
 
 
 def test_a_served_sandbox_says_where_it_is_takes_a_run_and_ends_on_sigterm(tmp_path: Path) -> None:
-    with start(COMPANION, "sandbox", "--store", "kept.db", folder=tmp_path, environment={}) as process:
+    with start(ENGAGEVOICE, "sandbox", "--store", "kept.db", folder=tmp_path, environment={}) as process:
         assert process.stdout is not None
         base_url = process.stdout.readline().decode().strip()
         finished = run_target(tmp_path, {**EMBEDDED, "base_url": base_url}, [schema(), *records(3)])
@@ -89,7 +89,7 @@ def test_a_served_sandbox_says_where_it_is_takes_a_run_and_ends_on_sigterm(tmp_p
 def test_a_sandbox_that_can_not_be_served_fails_with_one_line(tmp_path: Path) -> None:
     with serving() as sandbox:
         port = sandbox.origin.rsplit(":", 1)[1]
-        done = run_program(COMPANION, "sandbox", "--port", port, folder=tmp_path)
+        done = run_program(ENGAGEVOICE, "sandbox", "--port", port, folder=tmp_path)
     (line,) = done.stderr.decode().splitlines()
     assert (done.returncode, done.stdout) == (1, b"")
     assert port in line
@@ -110,14 +110,14 @@ def test_about_as_markdown_holds_every_setting(tmp_path: Path) -> None:
     assert [name for name in SETTINGS if not any(line.startswith(f"| {name} ") for line in lines)] == []
 
 
-@pytest.mark.parametrize("program", [TARGET, COMPANION])
+@pytest.mark.parametrize("program", [TARGET, ENGAGEVOICE])
 def test_the_version_is_told(program: Path, tmp_path: Path) -> None:
     done = run_program(program, "--version", folder=tmp_path)
     assert done.returncode == 0
     assert version("target-engagevoice").encode() in done.stdout
 
 
-@pytest.mark.parametrize(("program", "word"), [(TARGET, b"--config"), (COMPANION, b"campaigns")])
+@pytest.mark.parametrize(("program", "word"), [(TARGET, b"--config"), (ENGAGEVOICE, b"campaigns")])
 def test_help_is_given(program: Path, word: bytes, tmp_path: Path) -> None:
     done = run_program(program, "--help", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, b"")
