@@ -44,30 +44,30 @@ PLACES: Mapping[str, Sequence[int]] = {
 
 
 @pytest.fixture
-def room() -> Iterator[Desk]:
+def opened() -> Iterator[Desk]:
     with desk(config=dict(GENEROUS)) as made:
         yield made
 
 
-def poison(room: Desk, kind: str, numbers: Sequence[int]) -> None:
+def poison(opened: Desk, kind: str, numbers: Sequence[int]) -> None:
     """From here on the server refuses each request that holds one of these leads."""
-    room.sandbox.faults(
+    opened.sandbox.faults(
         [{"on": "load", "times": None, "extern_ids": [f"L{number}" for number in numbers], **KINDS[kind]}]
     )
 
 
-def load(room: Desk, count: int, size: int) -> None:
+def load(opened: Desk, count: int, size: int) -> None:
     """So many leads, in batches of a size."""
     for start in range(0, count, size):
-        room.load([lead(number) for number in range(start, min(count, start + size))])
-    room.refusals.finish()
+        opened.load([lead(number) for number in range(start, min(count, start + size))])
+    opened.refusals.finish()
 
 
-def refused(room: Desk) -> list[str]:
+def refused(opened: Desk) -> list[str]:
     """`externId` of those rejected, sorted, as often as they are there."""
-    if not room.rejects.path.exists():
+    if not opened.rejects.path.exists():
         return []
-    return sorted(json.loads(line)["extern_id"] for line in room.rejects.path.read_text().splitlines())
+    return sorted(json.loads(line)["extern_id"] for line in opened.rejects.path.read_text().splitlines())
 
 
 def names(numbers: Sequence[int] | range) -> list[str]:
@@ -76,14 +76,14 @@ def names(numbers: Sequence[int] | range) -> list[str]:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("places", PLACES)
-def test_twenty_among_ten_thousand_cost_few_requests(places: str, kind: str, room: Desk) -> None:
+def test_twenty_among_ten_thousand_cost_few_requests(places: str, kind: str, opened: Desk) -> None:
     numbers = PLACES[places]
-    poison(room, kind, numbers)
-    load(room, LEADS, BATCH)
-    assert refused(room) == names(numbers)
-    assert room.landed() == names(sorted(set(range(LEADS)) - set(numbers)))
-    assert room.outcome() == {"loaded": LEADS - POISON, "rejected": POISON}
-    assert len(room.loads()) - LEADS // BATCH <= MOST_EXTRA
+    poison(opened, kind, numbers)
+    load(opened, LEADS, BATCH)
+    assert refused(opened) == names(numbers)
+    assert opened.landed() == names(sorted(set(range(LEADS)) - set(numbers)))
+    assert opened.outcome() == {"loaded": LEADS - POISON, "rejected": POISON}
+    assert len(opened.loads()) - LEADS // BATCH <= MOST_EXTRA
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -91,32 +91,32 @@ def test_twenty_among_ten_thousand_cost_few_requests(places: str, kind: str, roo
     ("size", "position"),
     [(size, position) for size in (1, 2, 3) for position in range(size)],
 )
-def test_one_is_found_in_every_position_of_a_small_batch(size: int, position: int, kind: str, room: Desk) -> None:
-    poison(room, kind, [position])
-    load(room, size, size)
-    assert refused(room) == names([position])
-    assert room.landed() == names(sorted(set(range(size)) - {position}))
+def test_one_is_found_in_every_position_of_a_small_batch(size: int, position: int, kind: str, opened: Desk) -> None:
+    poison(opened, kind, [position])
+    load(opened, size, size)
+    assert refused(opened) == names([position])
+    assert opened.landed() == names(sorted(set(range(size)) - {position}))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [2, 3])
-def test_a_small_batch_of_nothing_else_is_rejected_whole(size: int, kind: str, room: Desk) -> None:
-    poison(room, kind, range(size))
-    load(room, size, size)
-    assert (refused(room), room.landed()) == (names(range(size)), [])
+def test_a_small_batch_of_nothing_else_is_rejected_whole(size: int, kind: str, opened: Desk) -> None:
+    poison(opened, kind, range(size))
+    load(opened, size, size)
+    assert (refused(opened), opened.landed()) == (names(range(size)), [])
 
 
-def test_one_is_found_in_every_position_of_a_batch_of_five_hundred(room: Desk) -> None:
+def test_one_is_found_in_every_position_of_a_batch_of_five_hundred(opened: Desk) -> None:
     positions = sorted({*range(0, BATCH, 7), 1, 2, 3, 249, 250, 251, 497, 498, 499})
     for turn, position in enumerate(positions):
         first = turn * BATCH
-        poison(room, "422", [first + position])
-        room.load([lead(number) for number in range(first, first + BATCH)])
-        room.refusals.finish()
+        poison(opened, "422", [first + position])
+        opened.load([lead(number) for number in range(first, first + BATCH)])
+        opened.refusals.finish()
     bad = [turn * BATCH + position for turn, position in enumerate(positions)]
-    assert refused(room) == names(bad)
-    assert room.landed() == names(sorted(set(range(len(positions) * BATCH)) - set(bad)))
-    each = (len(room.loads()) - len(positions)) / len(positions)
+    assert refused(opened) == names(bad)
+    assert opened.landed() == names(sorted(set(range(len(positions) * BATCH)) - set(bad)))
+    each = (len(opened.loads()) - len(positions)) / len(positions)
     assert each <= math.log2(BATCH) + 1.25
 
 
