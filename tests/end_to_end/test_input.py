@@ -14,6 +14,8 @@ from tests.support.messages import encoded, record, records, schema, state
 if TYPE_CHECKING:
     from tests.support.messages import Line
 
+pytestmark = pytest.mark.usefixtures("real_starts")
+
 HUGE = 10 * 1024 * 1024
 SECRET = "Rumpelstiltskin"
 BEFORE: list[Line] = [schema(), *records(3), state("good")]

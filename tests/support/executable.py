@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from target_engagevoice.sandbox.sandbox import Sandbox
+from tests.support.forked import ROOT, Forked
+from tests.support.launcher import VARIABLE
 from tests.support.messages import encoded
 
 if TYPE_CHECKING:
@@ -117,8 +119,8 @@ class Running:
         self.folder = folder
         (folder / "config.json").write_text(json.dumps(dict(config)), encoding="utf-8")
         self._before = _run_records(folder)
-        self._process = start(
-            TARGET, *(arguments or ("--config", "config.json")), folder=folder, environment=environment
+        self._process = start_target(
+            *(arguments or ("--config", "config.json")), folder=folder, environment=environment
         )
         self._stdout, self._stderr = _Pipe(self._process.stdout), _Pipe(self._process.stderr)
         self.fed = True
@@ -217,7 +219,16 @@ def run_target(
 
 def inherited() -> dict[str, str]:
     """The variables of this process that are not settings of ours, of the tests or of the terminal they run in."""
-    ours = ("TARGET_ENGAGEVOICE_", "PYTEST_", "LOGLEVEL", "SINGER_SDK_LOG", "PYTHONWARNINGS", "COLUMNS", "LINES")
+    ours = (
+        "TARGET_ENGAGEVOICE_",
+        "PYTEST_",
+        "LOGLEVEL",
+        "SINGER_SDK_LOG",
+        "PYTHONWARNINGS",
+        "COLUMNS",
+        "LINES",
+        "REAL_STARTS",
+    )
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
@@ -231,6 +242,39 @@ def start(
         env={**inherited(), **environment},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def start_target(
+    *arguments: str | Path,
+    folder: Path,
+    environment: Mapping[str, str],
+    moment: str = "",
+    stdout: int | None = None,
+) -> subprocess.Popen[bytes] | Forked:
+    """Start the target: a fork of a process that has imported it already, unless `REAL_STARTS` is set.
+
+    Args:
+        arguments: Its command line.
+        folder: Where it is started.
+        environment: Variables it has besides those of `inherited`.
+        moment: When it kills itself, as text; empty when it does not.
+        stdout: Where standard output goes, if not into a pipe.
+    """
+    whole = {**inherited(), **environment}
+    if "REAL_STARTS" not in os.environ:
+        return Forked([TARGET, *arguments], folder, whole, moment=moment, stdout=stdout)
+    program: list[str | Path] = [TARGET]
+    if moment:
+        program = [sys.executable, "-m", "tests.support.launcher"]
+        whole |= {VARIABLE: moment, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [*program, *arguments],
+        cwd=folder,
+        env=whole,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE if stdout is None else stdout,
         stderr=subprocess.PIPE,
     )
 

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from tests.support.executable import PATIENCE_SECONDS, STATE_DIR, TARGET, wait_until
-from tests.support.launcher import VARIABLE
+from tests.support.executable import PATIENCE_SECONDS, STATE_DIR, TARGET, start, start_target, wait_until
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
 
+    from tests.support.forked import Forked
     from tests.support.launcher import Moment
 
-ROOT = Path(__file__).resolve().parents[2]
 KILLED = -signal.SIGKILL
 
 
@@ -58,18 +55,17 @@ class Process:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         (folder / "config.json").write_text(json.dumps(dict(config)), encoding="utf-8")
-        program: list[str | Path] = [*through, TARGET]
-        environment = _environment()
-        if die_at is not None:
-            program = [sys.executable, "-m", "tests.support.launcher"]
-            environment |= {VARIABLE: str(die_at), "PYTHONPATH": str(ROOT)}
-        self._popen = subprocess.Popen(
-            [*program, "--config", "config.json"],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE if stdout is None else stdout,
-            stderr=subprocess.PIPE,
+        arguments = ("--config", "config.json")
+        self._popen: subprocess.Popen[bytes] | Forked = (
+            start(Path(through[0]), *through[1:], TARGET, *arguments, folder=folder, environment={})
+            if through
+            else start_target(
+                *arguments,
+                folder=folder,
+                environment={},
+                moment="" if die_at is None else str(die_at),
+                stdout=stdout,
+            )
         )
         self.fed = False
         self.stdout: list[str] = []
@@ -192,11 +188,6 @@ def rejects(folder: Path) -> list[dict[str, Any]]:
         found += [json.loads(line) for line in lines if line.endswith("\n")]
         assert all(line.endswith("\n") for line in lines[:-1])
     return found
-
-
-def _environment() -> dict[str, str]:
-    ours = ("TARGET_ENGAGEVOICE_", "PYTEST_", "LOGLEVEL", "SINGER_SDK_LOG", "PYTHON")
-    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
 def _drain(pipe: IO[bytes], into: list[str]) -> None:
