@@ -168,7 +168,7 @@ def _versions(start: RunStart, context: BatchContext, access: LeadAccess, how: R
 
 
 def _retire(context: BatchContext, access: LeadAccess, how: Retire, stream: str, leads: list[tuple[str, str]]) -> int:
-    """Retire leads of a stream, given as campaign and `externId`; how many were."""
+    """Retire leads of a stream, given as campaign and `externId`; returns how many the server refused."""
     wanted = {extern_id: Wanted(how) for _, extern_id in leads}
     return len(LeadRetirements(context, access, stream).retire(wanted))
 

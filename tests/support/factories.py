@@ -1,4 +1,4 @@
-"""What the tests of the core rooms are made of: leads, and a signed-in client on a sandbox with a fake clock."""
+"""What unit tests are made of: leads, and a signed-in client on a sandbox with a fake clock."""
 
 from __future__ import annotations
 
