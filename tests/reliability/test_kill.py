@@ -5,15 +5,15 @@ from __future__ import annotations
 import random
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from tests.support.executable import OUTCOMES, STATE_DIR, against, serving
+from tests.support.executable import OUTCOMES, against, serving
+from tests.support.kill_chain import Death, KillChain, Outside
 from tests.support.launcher import Moment
 from tests.support.messages import encoded, record, schema, state
-from tests.support.process import KILLED, Process, rejects, run_records, table_count
+from tests.support.process import KILLED, Process, rejects, run_records
 from tests.support.tap import Row, Tap
 
 if TYPE_CHECKING:
@@ -26,22 +26,6 @@ ROWS = 600
 STATE_EVERY = 7
 BATCH_ROWS = 8
 SEARCH_DELAY_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class Outside:
-    """Kill from outside when so many STATE lines have come, or so many loads were answered and further ones hang.
-
-    Attributes:
-        stored: Whether those that hang are on the server.
-    """
-
-    states: int
-    loads: int
-    stored: bool
-
-
-Death: TypeAlias = "Moment | Outside"
 
 
 def random_deaths(seed: int, count: int = 9) -> list[Death]:
@@ -155,9 +139,9 @@ def test_a_hundred_kills_are_spread_over_the_chains() -> None:
 
 @pytest.mark.parametrize("group", GROUPS, ids=" + ".join)
 def test_after_kills_no_lead_is_lost_and_none_is_there_twice(group: Sequence[str], tmp_path: Path) -> None:
-    chains = [Chain(CHAINS[name], tmp_path / str(number)) for number, name in enumerate(group)]
+    chains = [Loads(CHAINS[name], tmp_path / str(number)) for number, name in enumerate(group)]
     with ThreadPoolExecutor(len(chains)) as pool:
-        list(pool.map(Chain.play, chains))
+        list(pool.map(Loads.play, chains))
     problems = {name: chain.problems for name, chain in zip(group, chains, strict=True) if chain.problems}
     assert not problems, problems
 
@@ -201,59 +185,28 @@ def phone(number: int) -> str:
     return f"{201 + number // 100}55501{number % 100:02d}"
 
 
-@dataclass
-class Chain:
-    """Runs on one ledger and one account, each killed, until one finishes.
+class Loads(KillChain):
+    """Runs that load the source, each from the bookmark of those before it."""
 
-    Attributes:
-        deaths: How each run but the last ends.
-        problems: What must not be.
-    """
+    server: ClassVar = {"search_delay_seconds": SEARCH_DELAY_SECONDS / 2}
+    settings: ClassVar = {
+        "batch_size_rows": BATCH_ROWS,
+        "max_in_flight": 3,
+        "max_rejected_percent": 100,
+        "search_delay_seconds": SEARCH_DELAY_SECONDS,
+        "mappings": {"*": {"campaign": {"field": "camp"}, "fields": {"externId": "id"}}},
+    }
+    empty_tables = ("in_flight", "batches")
 
-    deaths: Sequence[Death]
-    folder: Path
-    state: dict[str, int] | None = None
-    problems: list[str] = field(default_factory=list)
-
-    def play(self) -> None:
-        """Play all runs, and check the server."""
+    def prepare(self) -> None:
         rows = source()
         self._tap = Tap(rows, frozenset({*range(STATE_EVERY, len(rows), STATE_EVERY), len(rows) - 1}))
-        with serving(search_delay_seconds=SEARCH_DELAY_SECONDS / 2) as sandbox:
-            for number, death in enumerate(self.deaths):
-                code, states, said = self._run(sandbox, death)
-                if code != KILLED:
-                    self.problems.append(f"run {number} was not killed at {death} but ended with {code}: {said}")
-                self._take(sandbox, states)
-            fed = sum(b'"RECORD"' in line for line in self._tap.lines(self.state))
-            code, states, said = self._run(sandbox, None)
-            if code != 0:
-                self.problems.append(f"the run left alone ended with {code}: {said}")
-            self._take(sandbox, states)
-            self._check_the_end(sandbox, fed)
 
-    def _run(self, sandbox: Sandbox, death: Death | None) -> tuple[int, list[Any], str]:
-        config = against(
-            sandbox,
-            batch_size_rows=BATCH_ROWS,
-            max_in_flight=3,
-            max_rejected_percent=100,
-            search_delay_seconds=SEARCH_DELAY_SECONDS,
-            mappings={"*": {"campaign": {"field": "camp"}, "fields": {"externId": "id"}}},
-        )
-        before = len(sandbox.requests("load"))
-        sandbox.faults(self._faults(death))
-        die_at = death if isinstance(death, Moment) else None
-        with Process(self.folder, config, self._tap.lines(self.state), die_at=die_at) as process:
-            if isinstance(death, Outside):
-                process.kill_when(
-                    lambda: len(process.states) >= death.states or len(sandbox.requests("load")) > before + death.loads
-                )
-            code = process.wait()
-            return code, process.states, process.stderr.strip().rsplit("\n", 1)[-1]
+    def lines(self) -> list[bytes]:
+        return list(self._tap.lines(self.state))
 
-    def _faults(self, death: Death | None) -> list[dict[str, Any]]:
-        """The server refuses the poison, and answers slowly, so that a kill hits requests in flight."""
+    def faults(self, death: Death | None) -> list[dict[str, Any]]:
+        # The server answers slowly, so that a kill hits requests in flight.
         poison = sorted({row.extern_id for row in self._tap.rows if row.fate == "poison"})
         faults: list[dict[str, Any]] = [
             {"on": "load", "do": "status", "status": 422, "body": "no", "extern_ids": poison, "times": None},
@@ -264,20 +217,19 @@ class Chain:
             faults.insert(1, {"on": "load", "do": hang, "after": death.loads, "times": None})
         return faults
 
-    def _take(self, sandbox: Sandbox, states: Sequence[dict[str, int]]) -> None:
-        """Keep the last STATE, as a runner does, and compare it with the server."""
+    def take(self, states: Sequence[dict[str, int]]) -> None:
         for newer in states:
             if self.state is not None and newer["place"] < self.state["place"]:
                 self.problems.append(f"STATE went back from {self.state} to {newer}")
             self.state = newer
         reached = 0 if self.state is None else self.state["place"] + 1
-        there = set(_held(sandbox)) | self._rejected()
+        there = set(_held(self.sandbox)) | self._rejected()
         for row in self._tap.rows[:reached]:
             if row.fate not in ("do_not_call", "deleted") and _lead(row) not in there:
                 self.problems.append(f"STATE {self.state} is ahead of {_lead(row)}")
 
-    def _check_the_end(self, sandbox: Sandbox, fed: int) -> None:
-        held, rejected, rows = _held(sandbox), self._rejected(), self._tap.rows
+    def check_the_end(self, sent: int) -> None:
+        held, rejected, rows = _held(self.sandbox), self._rejected(), self._tap.rows
         good = {_lead(row) for row in rows if row.fate == "good"}
         refused = {_lead(row) for row in rows if row.fate in ("poison", "no_phone")}
         self.problems += [f"{lead} is lost" for lead in sorted(good - set(held))]
@@ -287,20 +239,16 @@ class Chain:
             self.problems.append(f"rejected but not refused, or the other way round: {sorted(rejected ^ refused)}")
         if self.state != {"place": len(rows) - 1}:
             self.problems.append(f"the last STATE is {self.state}")
-        self._check_order(sandbox)
+        self._check_order()
         last = run_records(self.folder)[-1]
         totals = last["totals"]
         outcomes = sum(totals[name] for name in OUTCOMES)
-        if not (totals["read"] == outcomes == fed) or last["unsettled"]:
-            self.problems.append(f"{fed} records were read in the last run, {outcomes} have an outcome: {last}")
-        for table in ("in_flight", "batches"):
-            rows_left = table_count(self.folder / STATE_DIR / "ledger.db", table)
-            if rows_left:
-                self.problems.append(f"the ledger still has {rows_left} {table}")
+        if not (totals["read"] == outcomes == sent) or last["unsettled"]:
+            self.problems.append(f"{sent} records were sent in the last run, {outcomes} have an outcome: {last}")
 
-    def _check_order(self, sandbox: Sandbox) -> None:
+    def _check_order(self) -> None:
         versions: dict[tuple[str, str], list[str]] = {}
-        for lead in sandbox.leads():
+        for lead in self.sandbox.leads():
             versions.setdefault((str(lead["campaignId"]), lead["externId"]), []).append(lead["fields"]["firstName"])
         self.problems += [f"{key} was loaded as {seen}" for key, seen in versions.items() if seen != sorted(seen)]
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 from tests.support.crm import PROPERTIES, Version
-from tests.support.executable import STATE_DIR, against, serving
+from tests.support.kill_chain import Death, KillChain
 from tests.support.launcher import Moment
 from tests.support.lead_events import content
 from tests.support.messages import encoded, phone
-from tests.support.process import KILLED, Process, table_count
+from tests.support.process import Process
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,36 +89,40 @@ def lines(rows: Sequence[Version]) -> list[bytes]:
     return [encoded(message) for message in messages]
 
 
-def play(deaths: Sequence[Moment], folder: Path) -> list[str]:
-    """Load, then run the second day until it is not killed; returns the problems."""
-    problems = []
-    with serving({"on": "patch", "do": "delay", "seconds": 0.02, "times": None}) as sandbox:
-        config = against(
-            sandbox,
-            load_method="upsert",
-            on_delete="suppress",
-            do_not_call="dnc_list",
-            batch_size_rows=5,
-            max_in_flight=2,
-            search_delay_seconds=0.2,
-            mappings={"*": {"campaign": {"field": "camp"}, "fields": {"externId": "id"}}},
-        )
-        with Process(folder, config, lines(first_day())) as process:
+class Changes(KillChain):
+    """Runs of the second day, after the first one is loaded."""
+
+    settings: ClassVar = {
+        "load_method": "upsert",
+        "on_delete": "suppress",
+        "do_not_call": "dnc_list",
+        "batch_size_rows": 5,
+        "max_in_flight": 2,
+        "search_delay_seconds": 0.2,
+        "mappings": {"*": {"campaign": {"field": "camp"}, "fields": {"externId": "id"}}},
+    }
+    empty_tables = ("in_flight", "batches", "left")
+
+    def prepare(self) -> None:
+        with Process(self.folder, self.config, lines(first_day())) as process:
             assert process.wait() == 0, process.stderr
-        for death in deaths:
-            with Process(folder, config, lines(second_day()), die_at=death) as process:
-                if process.wait() != KILLED:
-                    problems.append(f"it was not killed {death}: {process.stderr[-300:]}")
-                if process.states:
-                    problems.append(f"STATE was written although it was killed {death}")
-        with Process(folder, config, lines(second_day())) as process:
-            if process.wait() != 0 or process.states != [{"bookmark": PEOPLE}]:
-                problems.append(f"the run left alone failed: {process.stderr[-300:]}")
-        problems += differences(sandbox)
-    for table in ("in_flight", "batches", "left"):
-        if table_count(folder / STATE_DIR / "ledger.db", table):
-            problems.append(f"the ledger still has {table}")
-    return problems
+        self._runs = 0
+
+    def lines(self) -> list[bytes]:
+        return lines(second_day())
+
+    def faults(self, death: Death | None) -> list[dict[str, Any]]:  # noqa: ARG002 - the same for all
+        return [{"on": "patch", "do": "delay", "seconds": 0.02, "times": None}]
+
+    def take(self, states: Sequence[Any]) -> None:
+        self._runs += 1
+        wanted = [{"bookmark": PEOPLE}] if self._runs > len(self.deaths) else []
+        if states != wanted:
+            self.problems.append(f"run {self._runs} wrote {states}, not {wanted}")
+
+    def check_the_end(self, sent: int) -> None:
+        assert sent == PEOPLE
+        self.problems += differences(self.sandbox)
 
 
 def differences(sandbox: Sandbox) -> list[str]:
@@ -143,7 +147,7 @@ def differences(sandbox: Sandbox) -> list[str]:
 
 def test_after_kills_each_lead_is_what_its_newest_record_says(tmp_path: Path) -> None:
     with ThreadPoolExecutor(len(CHAINS)) as pool:
-        jobs = {name: pool.submit(play, deaths, tmp_path / name) for name, deaths in CHAINS.items()}
+        jobs = {name: pool.submit(Changes(deaths, tmp_path / name).play) for name, deaths in CHAINS.items()}
         problems = {name: job.result() for name, job in jobs.items() if job.result()}
     assert not problems, problems
 

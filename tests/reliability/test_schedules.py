@@ -1,4 +1,4 @@
-"""Promises 1 to 4 of the design under random faults and kills: five hundred schedules here, more in the soak.
+"""Promises 1 to 4 of the design under random faults and kills, for leads that are loaded and leads that change.
 
 Each schedule is drawn from a seed, so that a failure can be played again: `draw(seed)`.
 """
@@ -8,72 +8,133 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.reliability.schedule import Chain, draw
+from tests.support import crm_schedule, load_schedule
+from tests.support.crm_schedule import CrmChain
 from tests.support.killable_target import make_killable
+from tests.support.load_schedule import LoadChain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-SCHEDULES = 500
-PARTS = 10
+    from tests.support.schedule import Chain
+
 SOAK_FIRST = int(os.environ.get("SOAK_FIRST", "10000"))
 SOAK_SCHEDULES = int(os.environ.get("SOAK_SCHEDULES", "10000"))
 SOAK_PARTS = 20
 
 
+@dataclass(frozen=True)
+class Kind:
+    """A kind of source.
+
+    Attributes:
+        chain: Plays a schedule of a seed in a folder.
+        schedules: How many are played.
+        quick: How many of them in every run of the tests.
+        part: How many of them in one test.
+        changes: Whether changing, retiring and listing count as steps too.
+        broken: Seeds that once broke a promise.
+    """
+
+    name: str
+    chain: Callable[[int, Path], Chain[Any]]
+    schedules: int
+    quick: int
+    part: int
+    changes: bool
+    broken: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+LOADS = Kind(
+    name="loads",
+    chain=lambda number, folder: LoadChain(load_schedule.draw(number), folder),
+    schedules=500,
+    quick=200,
+    part=20,
+    changes=False,
+    broken=(11001, 17588, 19694),
+)
+CHANGES = Kind(
+    name="changes",
+    chain=lambda number, folder: CrmChain(crm_schedule.draw(number), folder),
+    schedules=150,
+    quick=75,
+    part=15,
+    changes=True,
+    broken=(1142, 1177, 1183, 1385, 2000, 10705, 20119, 20327),
+)
+KINDS = (LOADS, CHANGES)
+
+PARTS = [
+    pytest.param(
+        kind,
+        range(first, first + kind.part),
+        id=f"{kind}-{first}",
+        marks=[pytest.mark.thorough] if first >= kind.quick else [],
+    )
+    for kind in KINDS
+    for first in range(0, kind.schedules, kind.part)
+]
+BROKEN = [pytest.param(kind, number, id=f"{kind}-{number}") for kind in KINDS for number in kind.broken]
+
+
 @pytest.fixture(autouse=True, scope="module")
-def _killable() -> Iterator[None]:
+def _quiet() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def play(kind: Kind, number: int, folder: Path) -> Chain[Any]:
     with pytest.MonkeyPatch.context() as monkeypatch:
-        make_killable(monkeypatch)
-        logging.disable(logging.CRITICAL)
-        yield
-        logging.disable(logging.NOTSET)
-
-
-def play(number: int, folder: Path) -> Chain:
-    chain = Chain(draw(number), folder / str(number))
-    chain.play()
-    assert not chain.problems, f"schedule {number} ({chain.runs} runs, {chain.killed} killed): {chain.problems}"
+        make_killable(monkeypatch, all_steps=kind.changes)
+        chain = kind.chain(number, folder / str(number))
+        chain.play()
+    assert not chain.problems, f"{kind} {number} ({chain.runs} runs, {chain.killed} killed): {chain.problems}"
+    shutil.rmtree(chain.folder, ignore_errors=True)
     return chain
 
 
-@pytest.mark.parametrize("part", range(PARTS))
-def test_no_lead_is_lost_or_loaded_twice_whatever_breaks(part: int, tmp_path: Path) -> None:
-    killed = 0
-    for number in range(part * SCHEDULES // PARTS, (part + 1) * SCHEDULES // PARTS):
-        killed += play(number, tmp_path).killed
-    assert killed > SCHEDULES // PARTS // 4, "the schedules kill too rarely to show anything"
+@pytest.mark.parametrize(("kind", "numbers"), PARTS)
+def test_no_promise_is_broken_whatever_breaks(kind: Kind, numbers: range, tmp_path: Path) -> None:
+    killed = sum(play(kind, number, tmp_path).killed for number in numbers)
+    assert killed > len(numbers) // 4, "the schedules kill too rarely to show anything"
 
 
-@pytest.mark.parametrize("number", [11001, 17588, 19694])
-def test_schedules_that_once_broke_a_promise_keep_it(number: int, tmp_path: Path) -> None:
-    play(number, tmp_path)
+@pytest.mark.parametrize(("kind", "number"), BROKEN)
+def test_schedules_that_once_broke_a_promise_keep_it(kind: Kind, number: int, tmp_path: Path) -> None:
+    play(kind, number, tmp_path)
 
 
+@pytest.mark.thorough
 @seed(20261124)
 @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(number=st.integers(min_value=1_000_000, max_value=2**48))
 def test_no_lead_is_lost_or_loaded_twice_on_seeds_of_hypothesis_choice(
     tmp_path_factory: pytest.TempPathFactory, number: int
 ) -> None:
-    play(number, tmp_path_factory.mktemp("schedule"))
+    play(LOADS, number, tmp_path_factory.mktemp("schedule"))
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("part", range(SOAK_PARTS))
-def test_soak(part: int, tmp_path: Path) -> None:
-    killed = runs = 0
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_soak(kind: Kind, part: int, tmp_path: Path) -> None:
     numbers = range(SOAK_FIRST + part, SOAK_FIRST + SOAK_SCHEDULES, SOAK_PARTS)
+    runs = killed = 0
     for number in numbers:
-        chain = play(number, tmp_path)
-        killed, runs = killed + chain.killed, runs + chain.runs
-        shutil.rmtree(tmp_path / str(number))
-    print(f"{len(numbers)} schedules: {runs} runs, {killed} of them killed, 0 lost, 0 twice")  # noqa: T201 - what a soak shows for its hours
+        chain = play(kind, number, tmp_path)
+        runs, killed = runs + chain.runs, killed + chain.killed
+    print(f"{len(numbers)} {kind}: {runs} runs, {killed} of them killed, 0 broken")  # noqa: T201 - what a soak shows for its hours

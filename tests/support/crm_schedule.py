@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.delivery.refusals import FEW
-from target_engagevoice.sandbox.sandbox import Sandbox
-from tests.reliability.schedule import (
-    CAMPAIGNS,
-    LOAD_FAULTS,
-    MOST_RUNS,
-    SANDBOX,
-    SEARCH_FAULTS,
-    STREAMS,
-    config_against,
-    end_run,
-    miscounted,
-    play_run,
-)
 from tests.support.crm import Crm, Reading, Version
 from tests.support.crm_rules import Rules
-from tests.support.fake_clock import FakeClock
-from tests.support.killable_target import KillableTarget, StepLimit
 from tests.support.lead_events import begin, lead_events, watch
+from tests.support.schedule import CAMPAIGNS, LOAD_FAULTS, MOST_RUNS, SEARCH_FAULTS, STREAMS, Chain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 CHANGE_FAULTS: Sequence[dict[str, Any]] = [
     {"do": "drop_before"},
@@ -208,71 +192,29 @@ def _faults(rng: random.Random) -> list[dict[str, Any]]:
     ]
 
 
-@dataclass
-class CrmChain:
-    """The runs of a schedule, one after the other, until one reads all of the CRM and finishes.
+class CrmChain(Chain[CrmSchedule]):
+    """Runs that load, change and retire, until one reads all of the CRM and finishes."""
 
-    Attributes:
-        state: What the last STATE line said.
-        problems: Violated rules.
-    """
+    def prepare(self) -> None:
+        self._sent: list[list[Version]] = []
+        self._rules = Rules(self.sandbox, self.schedule.crm, self.schedule.config)
+        watch(self.sandbox)
 
-    schedule: CrmSchedule
-    folder: Path
-    clock: FakeClock = field(default_factory=FakeClock)
-    state: dict[str, int] | None = None
-    problems: list[str] = field(default_factory=list)
-    runs: int = 0
-    killed: int = 0
-    sent: list[list[Version]] = field(default_factory=list)
-    failures: list[BaseException | None] = field(default_factory=list)
-
-    def play(self) -> None:
-        """Run until a run finishes, then compare the server with the source."""
-        with Sandbox(config=dict(SANDBOX) | dict(self.schedule.sandbox), clock=self.clock.time) as sandbox:
-            self._sandbox = sandbox
-            watch(sandbox)
-            self._rules = Rules(sandbox, self.schedule.crm, self.schedule.config)
-            self._config = config_against(sandbox, self.folder, self.schedule.config)
-            done = False
-            while not done:
-                assert self.runs < MOST_RUNS, "the chain does not end"
-                done = self._run(self.runs)
-                self.runs += 1
-                self.clock.advance(60)  # the next run is another one, also to the server
-            self._check_the_end()
-
-    def _run(self, number: int) -> bool:
-        schedule = self.schedule
-        reading = schedule.reading(number)
-        begin(self._sandbox, number)
-        KillableTarget.steps = StepLimit(schedule.step_limits[number] if number < len(schedule.step_limits) else None)
-        KillableTarget.clock = self.clock
-        KillableTarget.write_state = staticmethod(self._write_state)
-        faults = schedule.faults[number] if number < len(schedule.faults) else []
-        self._sandbox.faults([*self._poison(), *faults])
-        sent = schedule.crm.sent(0 if self.state is None else self.state["place"], reading)
-        self.sent.append(sent)
-        target = KillableTarget(config=dict(self._config))
-        failure = play_run(target, list(schedule.crm.lines(sent, number)))
-        self.problems += end_run(target)
-        self.failures.append(failure)
-        if KillableTarget.steps.dead:
-            self.killed += 1
-            return False
-        self.problems += miscounted(self.folder, failure, len(sent))
-        return failure is None and reading.end == len(schedule.crm.log)
-
-    def _poison(self) -> list[dict[str, Any]]:
+    def poison(self) -> list[dict[str, Any]]:
         ids = sorted(self.schedule.poison)
         rule = {"on": "load", "extern_ids": ids, "times": None, "do": "status", "status": 422, "body": "no"}
         return [rule] if ids else []
 
-    def _write_state(self, line: str) -> None:
-        """Receive a STATE line, and check that every lead before it is on the server as it should be."""
-        state = json.loads(line)
-        sent = self.sent[-1]
-        final = {version.key: (number, version) for number, version in enumerate(sent)}
+    def lines(self, number: int) -> list[bytes]:
+        if number:
+            self.clock.advance(60)  # the next run is another one, also to the server
+        begin(self.sandbox, number)
+        place = 0 if self.state is None else self.state["place"]
+        self._sent.append(self.schedule.crm.sent(place, self.schedule.reading(number)))
+        return list(self.schedule.crm.lines(self._sent[-1], number))
+
+    def take_state(self, state: dict[str, int]) -> None:
+        final = {version.key: (number, version) for number, version in enumerate(self._sent[-1])}
         passed = [version for number, version in final.values() if number <= state["sent"]]
         rejected = self._rejected()
         for problem in self._rules.broken([version for version in passed if version.place not in rejected]):
@@ -281,24 +223,24 @@ class CrmChain:
             self.problems.append(f"STATE went back from {self.state['place']} to {state['place']}")
         self.state = state
 
-    def _rejected(self) -> set[int]:
-        """Places of the versions that were rejected."""
-        found = set()
-        for path in (self.folder / "rejects").glob("*.jsonl"):
-            found |= {json.loads(line)["record"]["place"] for line in path.read_text().splitlines()}
-        return found
+    def is_whole(self, number: int) -> bool:
+        return self.schedule.reading(number).end == len(self.schedule.crm.log)
 
-    def _check_the_end(self) -> None:
+    def check_the_end(self) -> None:
         crm, rejected = self.schedule.crm, self._rejected()
         newest = crm.newest(len(crm.log)).values()
         self.problems += self._rules.broken([version for version in newest if version.place not in rejected])
         self.problems += self._rules.dialed_twice()
-        done = lead_events(self._sandbox)
+        done = lead_events(self.sandbox)
         self.problems += [
             f"{event.extern_id} was loaded though the server refuses it"
             for event in done
             if event.extern_id in self.schedule.poison
         ]
         self.problems += self._rules.loaded_too_often(done)
-        for run, sent in enumerate(self.sent):
+        for run, sent in enumerate(self._sent):
             self.problems += self._rules.out_of_order([event for event in done if event.run == run], sent, run)
+
+    def _rejected(self) -> set[int]:
+        """Places of the versions that were rejected."""
+        return {record["place"] for record in self.rejected_records()}
