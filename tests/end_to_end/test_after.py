@@ -36,6 +36,8 @@ from tests.support.messages import SCHEMA, record, records, schema, state
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("real_starts")  # run ids sort by second, so no two runs may share one
+
 REJECTABLE = [record(number, phone="none") for number in range(20, 23)]
 
 

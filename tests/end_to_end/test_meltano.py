@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -17,7 +15,6 @@ import phonenumbers
 import psycopg
 import pytest
 import yaml
-from filelock import FileLock
 
 from target_engagevoice.sandbox.sandbox import Sandbox
 
@@ -28,7 +25,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 
-MELTANO = "meltano==4.4.1"
 TAP = "meltanolabs-tap-postgres==0.10.0"
 
 ROWS = 20_000
@@ -110,30 +106,6 @@ class Project:
     def leads(self) -> list[dict[str, Any]]:
         """All the leads of the sandbox's account, in the order of loading."""
         return Sandbox(store=self.state_dir / "sandbox.db").leads()
-
-
-@pytest.fixture(scope="session")
-def meltano(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Meltano in a virtual environment of its own, on the Python that runs the tests; one for all its processes."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    folder, done = shared / "meltano", shared / "meltano-is-installed"
-    with FileLock(shared / "meltano.lock"):
-        if not done.exists():
-            _install_meltano(folder)
-            done.touch()
-    return folder / "bin" / "meltano"
-
-
-def _install_meltano(folder: Path) -> None:
-    python = folder / "bin" / "python"
-    if importlib.util.find_spec("ensurepip"):
-        _must(sys.executable, "-m", "venv", folder)
-    else:
-        _must(sys.executable, "-m", "venv", "--without-pip", folder)
-        _must(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "pip")
-    _must(python, "-m", "pip", "install", "--quiet", MELTANO)
 
 
 @pytest.fixture(scope="module")
@@ -292,11 +264,6 @@ def test_meltano_reports_the_loader_that_refuses_its_config_with_our_words(proje
 def _time(text: str) -> datetime:
     # Python 3.10 does not know the Z.
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
-
-
-def _must(*command: str | Path) -> None:
-    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert done.returncode == 0, done.stdout
 
 
 def _fictitious_numbers() -> Iterator[str]:

@@ -47,14 +47,12 @@ TapPostgres.cli()
 """The tap of the registry, with a STATE message after every so many records instead of every 10,000."""
 
 pytestmark = [
+    pytest.mark.thorough,
     pytest.mark.meltano,
     pytest.mark.postgres,
     # Meltano and both plugins are installed first.
     pytest.mark.timeout(600),
 ]
-
-meltano = undisturbed.meltano
-"""The fixture that installs it."""
 
 
 @dataclass(frozen=True)

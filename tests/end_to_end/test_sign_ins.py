@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from target_engagevoice.sandbox.sandbox import Sandbox
 
-pytestmark = pytest.mark.usefixtures("real_starts")
-
 SIGN_INS: Mapping[str, Mapping[str, str]] = {
     "jwt": {"client_id": "app-4711", "client_secret": "sesame-client", "jwt": "sesame-jwt"},
     "password": {"username": "sesame-user", "password": "sesame-word", "platform_id": "pf-1"},

@@ -15,12 +15,10 @@ from tests.support.factories import ACCOUNT
 from tests.unit.ledger import test_leads as leads_on_sqlite
 from tests.unit.ledger import test_ledger as on_sqlite
 from tests.unit.ledger.test_ledger import CAMPAIGN, opened, settle, versions
-from tests.unit.ledger.test_model import test_any_calls_do_what_the_model_says
+from tests.unit.ledger.test_model import play
 
 if TYPE_CHECKING:
     from tests.support.postgres import Postgres
-
-__all__ = ["test_any_calls_do_what_the_model_says"]
 
 pytestmark = pytest.mark.postgres
 
@@ -29,8 +27,8 @@ ledger = on_sqlite.ledger
 
 
 @pytest.fixture
-def ledger_url(server: Postgres) -> str:
-    return server.new_database().sqlalchemy_url
+def ledger_url(postgres: Postgres) -> str:
+    return postgres.new_database().sqlalchemy_url
 
 
 OF_A_FILE = {"test_what_is_written_is_on_disk_before_the_call_returns"}
@@ -43,6 +41,11 @@ for _name, _test in [*vars(on_sqlite).items(), *vars(leads_on_sqlite).items()]:
         and {"ledger", "ledger_url"} & set(inspect.signature(_test).parameters)
     ):
         globals()[_name] = _test
+
+
+@pytest.mark.thorough
+def test_any_calls_do_what_the_model_says(ledger_url: str) -> None:
+    play(ledger_url)
 
 
 def test_a_killed_run_is_known_as_one_by_two_runs_that_look_at_the_same_moment(ledger_url: str) -> None:
@@ -75,10 +78,10 @@ def test_claims_of_a_dead_run_are_settled_once_by_the_first_run(ledger_url: str)
 
 
 @pytest.mark.parametrize("run", ["one", "killed"])
-def test_rows_are_locked_in_one_order_whatever_the_databases(server: Postgres, run: str) -> None:
-    with psycopg.connect(server.url, autocommit=True) as connection:
+def test_rows_are_locked_in_one_order_whatever_the_databases(postgres: Postgres, run: str) -> None:
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE english_{run} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en'")
-    url = f"postgresql://{server.user}@{server.host}:{server.port}/english_{run}"
+    url = f"postgresql://{postgres.user}@{postgres.host}:{postgres.port}/english_{run}"
     lock = "SELECT FROM engagevoice_in_flight WHERE extern_id = %s FOR UPDATE NOWAIT"
     with opened(url, run) as made:
         made.claim("people", CAMPAIGN, {"a": "d", "B": "d"}, 1.0)

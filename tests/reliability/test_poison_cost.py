@@ -43,6 +43,14 @@ PLACES: Mapping[str, Sequence[int]] = {
 }
 
 
+COMBINATIONS = [
+    pytest.param(places, kind, marks=[pytest.mark.thorough] if places != "spread" and kind != "422" else [])
+    for places in PLACES
+    for kind in KINDS
+]
+"""Always each place with one kind and each kind in one place; all of them when thorough."""
+
+
 @pytest.fixture
 def opened() -> Iterator[Desk]:
     with desk(config=dict(GENEROUS)) as made:
@@ -74,8 +82,7 @@ def names(numbers: Sequence[int] | range) -> list[str]:
     return sorted(f"L{number}" for number in numbers)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("places", PLACES)
+@pytest.mark.parametrize(("places", "kind"), COMBINATIONS)
 def test_twenty_among_ten_thousand_cost_few_requests(places: str, kind: str, opened: Desk) -> None:
     numbers = PLACES[places]
     poison(opened, kind, numbers)

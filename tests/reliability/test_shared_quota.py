@@ -165,11 +165,11 @@ def test_many_that_come_first_at_the_same_moment_all_find_a_table(database_url: 
         quota.close()
 
 
-def test_a_store_that_answers_again_is_waited_for(database_url: str, server: Postgres) -> None:
+def test_a_store_that_answers_again_is_waited_for(database_url: str, postgres: Postgres) -> None:
     clock = FakeClock()
     quota = SharedQuota.open(database_url, QUOTA, WINDOWS, MARGIN, clock)
     name = database_url.rpartition("/")[2]
-    with psycopg.connect(server.url, autocommit=True) as admin:
+    with psycopg.connect(postgres.url, autocommit=True) as admin:
         admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
         assert quota.take().wait == quota_store.RETRY_SECONDS
@@ -180,12 +180,12 @@ def test_a_store_that_answers_again_is_waited_for(database_url: str, server: Pos
 
 
 def test_a_store_that_is_gone_ends_the_wait_with_an_error_without_the_password(
-    database_url: str, server: Postgres
+    database_url: str, postgres: Postgres
 ) -> None:
     clock = FakeClock()
     quota = SharedQuota.open(database_url.replace("@", ":s3cret@"), QUOTA, WINDOWS, MARGIN, clock)
     name = database_url.rpartition("/")[2]
-    with psycopg.connect(server.url, autocommit=True) as admin:
+    with psycopg.connect(postgres.url, autocommit=True) as admin:
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     with pytest.raises(QuotaError, match=r"rate_limit_store .* cannot be reached any more: OperationalError") as caught:
         Pace(quota, clock).wait()

@@ -1,0 +1,85 @@
+"""What all tests share: one PostgreSQL for all processes of a session, and how tests are spread over the processes."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+from tests.support.shared_postgres import shared_postgres
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from xdist.remote import Producer
+
+    from tests.support.postgres import Postgres
+
+SLOWEST = (
+    "tests/end_to_end/test_meltano.py",
+    "tests/end_to_end/test_meltano_kill.py",
+    "tests/end_to_end/test_month.py",
+    "tests/reliability/test_shutdown.py",
+    "tests/reliability/test_kill.py",
+    "tests/reliability/test_schedules.py",
+    "tests/reliability/test_two_targets.py",
+    "tests/packaging/",
+    "tests/reliability/",
+    "tests/end_to_end/",
+    "tests/browser/",
+    "tests/docs/",
+)
+"""Files and folders that come first, in this order: what takes longest must not begin last."""
+
+SPREAD = (
+    "tests/reliability/test_kill.py",
+    "tests/reliability/test_poison_cost.py",
+    "tests/reliability/test_schedules.py",
+    "tests/reliability/test_shutdown.py",
+    "tests/reliability/test_two_targets.py",
+    "tests/unit/api/auth/test_sign_ins.py",
+)
+"""Files whose tests share nothing that is slow to set up: any process runs any of them."""
+
+
+class FileScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types for it
+    """Gives a whole file to one process, since its tests may share what is slow to set up; but those of `SPREAD`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return nodeid if path in SPREAD else path
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileScheduling:
+    return FileScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next((number for number, path in enumerate(SLOWEST) if item.nodeid.startswith(path)), len(SLOWEST))
+
+    items.sort(key=place)
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this session have in common."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def postgres(shared_folder: Path) -> Iterator[Postgres]:
+    """A real PostgreSQL server, the same one for all tests; mark the test `postgres`."""
+    with shared_postgres(shared_folder) as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres: Postgres) -> str:
+    """An empty database in it for one test."""
+    return postgres.new_database().url
