@@ -15,7 +15,7 @@ from tests.support.factories import ACCOUNT
 from tests.unit.ledger import test_leads as leads_on_sqlite
 from tests.unit.ledger import test_ledger as on_sqlite
 from tests.unit.ledger.test_ledger import CAMPAIGN, opened, settle, versions
-from tests.unit.ledger.test_model import play
+from tests.unit.ledger.test_ledger_model import play
 
 if TYPE_CHECKING:
     from tests.support.postgres import Postgres

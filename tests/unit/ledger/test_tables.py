@@ -13,7 +13,7 @@ from target_engagevoice.errors import LedgerError
 from target_engagevoice.ledger.entries import Accepted, InFlight, LedgerLead
 from target_engagevoice.ledger.ledger import Ledger
 from target_engagevoice.ledger.tables import CHANGE, LOAD, SCHEMA_VERSION
-from tests.unit.ledger.test_model import play
+from tests.unit.ledger.test_ledger_model import play
 
 if TYPE_CHECKING:
     from pathlib import Path
