@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tests.support.postgres import Postgres
 
+pytest_plugins = ["tests.support.openapi_plugin"]
+
 SLOWEST = (
     "tests/end_to_end/test_meltano.py",
     "tests/end_to_end/test_meltano_kill.py",

@@ -99,6 +99,12 @@ class FaultScript:
         with self._lock:
             self._states = [_RuleState(rule, random.Random(rule.seed)) for rule in rules]  # noqa: S311 - no secret depends on it
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules in force."""
+        with self._lock:
+            return tuple(state.rule for state in self._states)
+
     def pick(self, kind: str, campaign_id: str | None, extern_ids: Callable[[], frozenset[str]]) -> Rule | None:
         """The rule that applies to a request, if any. `extern_ids` is called only for rules that need them."""
         picked = None

@@ -147,7 +147,7 @@ def test_labels_are_not_waited_for_as_long_as_for_leads(api: Desk) -> None:
 )
 def test_each_form_has_its_path(form: str, path: str) -> None:
     with desk(api_version=form) as api:
-        assert load(api) == Counted(1, 1)
+        assert load(api) == Counted(1, 1, message="Your uploaded lead list people now completed")
         assert paths(api) == [path]
 
 
@@ -157,7 +157,7 @@ def test_auto_finds_the_form_that_answers(form: str, html: bool) -> None:
     config = {"api": [form], "html_for_unknown_paths": html}
     with desk(config=config, api_version="auto") as api:
         assert api.client.directory().campaigns
-        assert load(api) == Counted(1, 1)
+        assert load(api) == Counted(1, 1, message="Your uploaded lead list people now completed")
 
 
 @pytest.mark.parametrize("html", [False, True])
@@ -195,7 +195,7 @@ def test_a_loader_that_is_in_neither_form_is_no_route(api: Desk) -> None:
 
 def test_a_404_in_the_first_form_leads_to_the_other(api: Desk) -> None:
     api.sandbox.faults([fault("load", status=404)])
-    assert load(api) == Counted(1, 1)
+    assert load(api) == Counted(1, 1, message="Your uploaded lead list people now completed")
     assert [path.rsplit("/", 2)[-2] for path in paths(api, "load")] == ["leadLoader", "loader"]
 
 
