@@ -1,4 +1,4 @@
-"""HTTP with bounds: one deadline for a whole request, and a limit for the body of its answer.
+"""HTTP with bounds: one deadline for a whole request; `response_body` limits the body of its answer.
 
 `requests` bounds only each wait for the next byte, so a server that sends one byte a second would keep a request for
 ever, and it takes a body of any size into memory. Here the deadline covers the connection, the request, the head and
@@ -15,37 +15,25 @@ import io
 import socket
 import threading
 import time
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.util import connection as addresses
 
+from target_engagevoice.api.response_body import read_body
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from urllib3 import BaseHTTPResponse
-
-MOST_BODY_BYTES = 64 * 1024 * 1024
-"""An answer's body may have so many bytes, before and after it is decompressed."""
+    from collections.abc import Callable
 
 LONGEST_SECONDS = 86_400.0
 """A longer deadline counts as this: the operating system refuses a wait without bounds."""
 
-PIECE_BYTES = 64 * 1024
-_WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-"""For `zlib`, by `Content-Encoding`."""
-
-_RAW_DEFLATE = -15
-"""What some servers mean by `deflate`: no header around it."""
-
-
-class BodyTooLargeError(requests.RequestException):
-    """The answer's body is larger than `MOST_BODY_BYTES`. The server may have done what the request asked."""
+WRITTEN_AT_ONCE = 16 * 1024
+"""Bytes of a request that are written under one time-out."""
 
 
 class _Current(threading.local):
@@ -112,7 +100,7 @@ class _Response(http.client.HTTPResponse):
     """An answer that is read until the deadline: a proxy's to CONNECT, or the server's."""
 
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(_Source(sock), *args, **kwargs)  # type: ignore[arg-type] # only `makefile` is used
+        super().__init__(_Source(sock), *args, **kwargs)  # type: ignore[arg-type]  # only `makefile` is used
 
 
 class _Connection(HTTPConnection):
@@ -145,9 +133,9 @@ class _Connection(HTTPConnection):
         if self.sock is None or not isinstance(data, bytes):
             super().send(data)
             return
-        for start in range(0, len(data), PIECE_BYTES // 4):
+        for start in range(0, len(data), WRITTEN_AT_ONCE):
             self.sock.settimeout(_CURRENT.seconds_left())
-            super().send(data[start : start + PIECE_BYTES // 4])
+            super().send(data[start : start + WRITTEN_AT_ONCE])
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         """Send, and notify."""
@@ -217,7 +205,7 @@ class BoundedAdapter(HTTPAdapter):
         _CURRENT.on_sent = getattr(self._listeners, "call", None)  # of this adapter: a sign-in in between has none
         response = super().send(request, *args, **{**kwargs, "stream": True, "timeout": seconds})
         try:
-            vars(response).update(_content=_read(response.raw), _content_consumed=True)  # what `content` keeps
+            vars(response).update(_content=read_body(response.raw), _content_consumed=True)  # what `content` keeps
         finally:
             response.close()
         return response
@@ -230,79 +218,8 @@ def bounded_session(adapter: BoundedAdapter | None = None) -> requests.Session:
         adapter: What it sends through; None creates one.
     """
     session = requests.Session()
-    session.headers["Accept-Encoding"] = "gzip, deflate"  # what `_decoded` reads
+    session.headers["Accept-Encoding"] = "gzip, deflate"  # what `read_body` decodes
     adapter = adapter or BoundedAdapter()
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
-
-
-def _read(raw: BaseHTTPResponse) -> bytes:
-    """The body of an answer, decoded.
-
-    Raises:
-        requests.RequestException: It breaks off, cannot be decoded, is too large, or is not there in time.
-    """
-    pieces = []
-    size = 0
-    for piece in _pieces(raw):
-        pieces.append(piece)
-        size += len(piece)
-        if size > MOST_BODY_BYTES:
-            raise BodyTooLargeError
-    return _decoded(b"".join(pieces), raw.headers.get("Content-Encoding", ""))
-
-
-def _pieces(raw: BaseHTTPResponse) -> Iterator[bytes]:
-    """What arrives, as the server encoded it.
-
-    `read` takes chunks apart by `http.client`, which bounds the length of each line; `urllib3.stream` does not.
-    """
-    try:
-        while piece := raw.read(PIECE_BYTES, decode_content=False):
-            yield piece
-    except ReadTimeoutError as error:
-        raise requests.exceptions.ReadTimeout(error) from error
-    except HTTPError as error:
-        raise requests.exceptions.ChunkedEncodingError(error) from error
-
-
-def _decoded(body: bytes, coding: str) -> bytes:
-    """A body without its `Content-Encoding`. It is decoded here because not every `urllib3` can stop at a limit."""
-    coding = coding.strip().casefold()
-    if not body or coding in ("", "identity"):
-        return body
-    if coding not in _WINDOW_BITS:
-        msg = "a Content-Encoding that was not asked for"
-        raise requests.exceptions.ContentDecodingError(msg)
-    try:
-        return _inflate(body, _WINDOW_BITS[coding])
-    except zlib.error as error:
-        if coding != "deflate":
-            raise requests.exceptions.ContentDecodingError(error) from error
-    try:
-        return _inflate(body, _RAW_DEFLATE)
-    except zlib.error as error:
-        raise requests.exceptions.ContentDecodingError(error) from error
-
-
-def _inflate(body: bytes, window_bits: int) -> bytes:
-    """Decompress a body; gzip may come in several members.
-
-    Raises:
-        zlib.error: It is damaged, or breaks off.
-        BodyTooLargeError: It is too large.
-    """
-    members: list[bytes] = []
-    room = MOST_BODY_BYTES
-    while body:
-        decoder = zlib.decompressobj(window_bits)
-        members.append(decoder.decompress(body, room + 1))
-        room -= len(members[-1])
-        if room < 0:
-            raise BodyTooLargeError
-        if not decoder.eof:
-            msg = "the body breaks off"
-            raise zlib.error(msg)
-        body = decoder.unused_data
-    return b"".join(members)

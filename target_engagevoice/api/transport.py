@@ -1,6 +1,7 @@
 """One HTTP request and its fate: answered, never sent, or unknown.
 
-Only this module, `http_adapter` and `auth` use `requests`. `client` knows the endpoints and sends through this module.
+Only this module, `http_adapter`, `response_body` and `auth` use `requests`. `client` knows the endpoints and sends
+through this module.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import requests
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from target_engagevoice.api.answers import Denied, NotSent, Oversized, Unknown
-from target_engagevoice.api.http_adapter import BodyTooLargeError, BoundedAdapter, bounded_session
+from target_engagevoice.api.http_adapter import BoundedAdapter, bounded_session
+from target_engagevoice.api.response_body import BodyTooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

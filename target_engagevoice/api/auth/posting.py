@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import re
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -18,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
+from target_engagevoice.api.auth.refusal_code import refusal_code
 from target_engagevoice.api.auth.tokens import HEADER_SAFE
-from target_engagevoice.api.http_adapter import BodyTooLargeError, bounded_session
+from target_engagevoice.api.http_adapter import bounded_session
 from target_engagevoice.api.ratelimit.backoff import parse_retry_after
 from target_engagevoice.api.ratelimit.windows import Window
+from target_engagevoice.api.response_body import BodyTooLargeError
 from target_engagevoice.api.retry import Done, Retries, RetryPolicy, TryAgain
 from target_engagevoice.api.transport import proxies
 from target_engagevoice.errors import SignInError
@@ -59,19 +60,6 @@ FAILURES: tuple[tuple[type[Exception], str], ...] = (
 
 UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 """In the text of an exception: OpenSSL does not trust the certificate, so another try would fail as well."""
-
-ERROR_CODE = re.compile(r"[A-Z]{2,5}-\d{2,4}")
-OAUTH_ERRORS = frozenset(
-    {
-        "invalid_request",
-        "invalid_client",
-        "invalid_grant",
-        "unauthorized_client",
-        "unsupported_grant_type",
-        "invalid_scope",
-    },
-)
-"""RFC 6749, section 5.2. A message quotes only these, and codes such as OAU-146, from a refusal."""
 
 
 class SignInRefused(SignInError):  # noqa: N818 - named after what happened
@@ -272,7 +260,7 @@ class Posting:
                 f"{endpoint.label} answered with a redirect (HTTP {status}), and credentials are not sent "
                 "to another address; set the address that answers."
             )
-        code = _error_code(body)
+        code = refusal_code(body)
         reason = f"HTTP {status}, {code}" if code else f"HTTP {status}"
         raise SignInRefused(f"{endpoint.label} refused the sign-in ({reason}). {endpoint.advice}")
 
@@ -282,19 +270,6 @@ def _json(response: requests.Response) -> Any:
         return json.loads(response.content)
     except (ValueError, RecursionError):
         return None
-
-
-def _error_code(body: Any) -> str | None:
-    """A code such as `OAU-146`, from where RingCentral puts it; never a description."""
-    if not isinstance(body, dict):
-        return None
-    errors = body.get("errors")
-    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
-    candidates = (body.get("errorCode"), first.get("errorCode"), body.get("error_code"), body.get("error"))
-    for candidate in candidates:
-        if isinstance(candidate, str) and (ERROR_CODE.fullmatch(candidate) or candidate in OAUTH_ERRORS):
-            return candidate
-    return None
 
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:

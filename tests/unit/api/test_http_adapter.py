@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from target_engagevoice.api import http_adapter
+from target_engagevoice.api import response_body
 from target_engagevoice.api.answers import Oversized, Unknown
 from target_engagevoice.api.auth.authentication import authentication
 from target_engagevoice.api.auth.credentials import LegacyLogin
@@ -116,7 +116,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize("kind", ENDLESS)
 def test_a_body_without_bounds_is_not_read_to_its_end(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_adapter, "MOST_BODY_BYTES", 5_000_000)
+    monkeypatch.setattr(response_body, "MOST_BODY_BYTES", 5_000_000)
     head, piece = ENDLESS[kind]
     answer, peak = memory_of(lambda: send(pour(HEAD + head, itertools.repeat(piece, 1000))))
     assert answer == Oversized()
@@ -141,7 +141,7 @@ def bomb(size: int, window_bits: int = 31) -> bytes:
 
 @pytest.mark.parametrize(("coding", "window_bits"), [("gzip", 31), ("deflate", 15), ("deflate", -15)])
 def test_a_bomb_is_not_decompressed(coding: str, window_bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_adapter, "MOST_BODY_BYTES", 5_000_000)
+    monkeypatch.setattr(response_body, "MOST_BODY_BYTES", 5_000_000)
     packed = bomb(200_000_000, window_bits)
     head = HEAD + b"Content-Encoding: %s\r\nContent-Length: %d\r\n\r\n" % (coding.encode(), len(packed))
     answer, peak = memory_of(lambda: send(say(head + packed)))
@@ -184,7 +184,7 @@ def test_a_compressed_answer_that_breaks_off_is_unknown(size: int) -> None:
 
 
 def test_the_body_of_a_redirect_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_adapter, "MOST_BODY_BYTES", 5_000_000)
+    monkeypatch.setattr(response_body, "MOST_BODY_BYTES", 5_000_000)
     head = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\n\r\n"
     assert send(pour(head, itertools.repeat(MEGABYTE, 1000))) == Oversized()
 
@@ -211,7 +211,7 @@ def test_a_listing_that_trickles_ends() -> None:
 
 
 def test_a_listing_of_any_size_is_an_error_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_adapter, "MOST_BODY_BYTES", 5_000_000)
+    monkeypatch.setattr(response_body, "MOST_BODY_BYTES", 5_000_000)
     with (
         serving(pour(HEAD + b"\r\n", itertools.repeat(MEGABYTE, 1000)), 20) as (server, transport),
         pytest.raises(ServerError, match="more than 64 MB"),
@@ -246,7 +246,7 @@ def test_a_sign_in_that_trickles_ends() -> None:
 
 
 def test_a_sign_in_of_any_size_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_adapter, "MOST_BODY_BYTES", 5_000_000)
+    monkeypatch.setattr(response_body, "MOST_BODY_BYTES", 5_000_000)
     problem, peak = memory_of(
         lambda: sign_in_failure(pour(HEAD + b"\r\n", itertools.repeat(MEGABYTE, 1000)), 20.0),
     )
@@ -256,7 +256,7 @@ def test_a_sign_in_of_any_size_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_refused_token_is_renewed_though_the_refusal_has_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """The body of a 401 is read before the token is renewed; it is bounded as well."""
-    monkeypatch.setattr(http_adapter, "MOST_BODY_BYTES", 5_000_000)
+    monkeypatch.setattr(response_body, "MOST_BODY_BYTES", 5_000_000)
     answer = send(pour(b"HTTP/1.1 401 X\r\n\r\n", itertools.repeat(MEGABYTE, 1000)))
     assert answer == Oversized()
 
