@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from werkzeug.routing import Rule
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.shared_postgres import shared_postgres
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from xdist.remote import Producer
@@ -53,6 +54,22 @@ class FileScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
         return nodeid if path in SPREAD else path
+
+
+def pytest_configure() -> None:
+    """Spare each of some two thousand sandboxes half of its start.
+
+    For each route of an application, werkzeug compiles two functions that build URLs. The sandbox builds no URLs. Those
+    that run in processes of their own are left as they are.
+    """
+
+    def no_builder(_rule: Rule, append_unknown: bool = True) -> Callable[..., Any]:  # noqa: ARG001 - werkzeug's signature
+        def build(*_arguments: Any, **_values: Any) -> Any:
+            raise NotImplementedError("in tests, the sandbox's application builds no URLs: see tests/conftest.py")
+
+        return build
+
+    Rule._compile_builder = no_builder  # type: ignore[method-assign, assignment]  # werkzeug offers no other way
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,9 +24,10 @@ from tests.support.load_schedule import LoadChain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.support.schedule import Chain
+
+MEMORY = "/dev/shm"
 
 SOAK_FIRST = int(os.environ.get("SOAK_FIRST", "10000"))
 SOAK_SCHEDULES = int(os.environ.get("SOAK_SCHEDULES", "10000"))
@@ -96,6 +99,16 @@ def _quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is one: a ledger waits for the disk hundreds of times."""
+    if not os.access(MEMORY, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=MEMORY) as made:
+        yield Path(made)
+
+
 def play(kind: Kind, number: int, folder: Path) -> Chain[Any]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         make_killable(monkeypatch, all_steps=kind.changes)
@@ -107,14 +120,14 @@ def play(kind: Kind, number: int, folder: Path) -> Chain[Any]:
 
 
 @pytest.mark.parametrize(("kind", "numbers"), PARTS)
-def test_no_promise_is_broken_whatever_breaks(kind: Kind, numbers: range, tmp_path: Path) -> None:
-    killed = sum(play(kind, number, tmp_path).killed for number in numbers)
+def test_no_promise_is_broken_whatever_breaks(kind: Kind, numbers: range, folder: Path) -> None:
+    killed = sum(play(kind, number, folder).killed for number in numbers)
     assert killed > len(numbers) // 4, "the schedules kill too rarely to show anything"
 
 
 @pytest.mark.parametrize(("kind", "number"), BROKEN)
-def test_schedules_that_once_broke_a_promise_keep_it(kind: Kind, number: int, tmp_path: Path) -> None:
-    play(kind, number, tmp_path)
+def test_schedules_that_once_broke_a_promise_keep_it(kind: Kind, number: int, folder: Path) -> None:
+    play(kind, number, folder)
 
 
 @pytest.mark.thorough
@@ -131,10 +144,10 @@ def test_no_lead_is_lost_or_loaded_twice_on_seeds_of_hypothesis_choice(
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("part", range(SOAK_PARTS))
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_soak(kind: Kind, part: int, tmp_path: Path) -> None:
+def test_soak(kind: Kind, part: int, folder: Path) -> None:
     numbers = range(SOAK_FIRST + part, SOAK_FIRST + SOAK_SCHEDULES, SOAK_PARTS)
     runs = killed = 0
     for number in numbers:
-        chain = play(kind, number, tmp_path)
+        chain = play(kind, number, folder)
         runs, killed = runs + chain.runs, killed + chain.killed
     print(f"{len(numbers)} {kind}: {runs} runs, {killed} of them killed, 0 broken")  # noqa: T201 - what a soak shows for its hours
