@@ -20,7 +20,7 @@ and open http://127.0.0.1:8080/ in a browser
 @click.command(epilog=EXAMPLE)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Port; 0 for a free one.")
 @click.option("--store", type=click.Path(path_type=Path, dir_okay=False), help="SQLite file that keeps what is loaded.")
-@click.option("--config", "sources", multiple=True, metavar="FILE", help="Accounts, limits and faults to serve.")
+@click.option("--config", "sources", multiple=True, metavar="FILE", help="Accounts, limits, faults and personality.")
 def sandbox(port: int, store: Path | None, sources: tuple[str, ...]) -> None:
     """Serve the sandbox until interrupted.
 

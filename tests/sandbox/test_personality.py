@@ -361,3 +361,8 @@ def test_every_point_has_other_choices_and_is_changed_by_a_named_personality() -
 def test_every_named_personality_is_tested_here() -> None:
     text = Path(__file__).read_text()
     assert [name for name in NAMED if f'"{name}' not in text] == []
+
+
+def test_the_documentation_names_every_personality() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    assert [name for name in NAMED if f"`{name}`" not in text] == []
