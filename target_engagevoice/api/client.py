@@ -14,9 +14,11 @@ from target_engagevoice.api.admin import FORMS, AdminApi, AdminRequest
 from target_engagevoice.api.ratelimit.pace import Pace
 from target_engagevoice.api.ratelimit.windows import Window
 from target_engagevoice.api.request_journal import LOAD, SEARCH, RequestJournal
-from target_engagevoice.api.rows import campaign_of, loaded_lead_of, rows_of
+from target_engagevoice.api.rows import account_of, campaign_of, loaded_lead_of, rows_of
 from target_engagevoice.api.transport import HttpAnswer
-from target_engagevoice.errors import ConfigError
+from target_engagevoice.errors import ConfigError, ServerError
+from target_engagevoice.logger import logger
+from target_engagevoice.model.account import Account
 from target_engagevoice.model.campaign import Directory
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from target_engagevoice.api.rows import LoadedLead
     from target_engagevoice.api.transport import Transport
     from target_engagevoice.clock import Clock
-    from target_engagevoice.errors import ServerError
     from target_engagevoice.halt import Halt
 
 
@@ -40,7 +41,9 @@ READ_WINDOWS = (Window(20, 10),)
 LEAD_PHONE_ID = "1"
 """The `phoneId` of `leadPhone` itself; other phones cannot be loaded under its label."""
 
-PHONE_LABELS_SECONDS = 30.0
+OPTIONAL_SECONDS = 30.0
+"""How long a run waits for what it can do without: the phones' labels, the account's mode, the do-not-call tags."""
+
 NO_ATTRIBUTES: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -91,25 +94,40 @@ class Client:
         self._read_pace = Pace(READ_WINDOWS, clock)
         self.account_id = "~"
 
-    def resolve_account(self, account_id: str) -> str:
+    def resolve_account(self, account_id: str) -> Account:
         """Use this account, or for `~` the only one that the user can see.
 
         Returns:
-            Its id.
+            What the server shows of it. It is not asked about an account that is named, see `shown_account`.
 
         Raises:
             ConfigError: The user can see none, or several.
             ServerError: The server does not list them.
         """
-        if account_id == "~":
-            rows = rows_of(self._get("/accounts"), "accountId")
-            if len(rows) != 1:
-                shown = ", ".join(f"{row['accountId']} ({row.get('accountName', '')})" for row in rows) or "none"
-                msg = f"account_id: set it; the accounts this user can see are: {shown}."
-                raise ConfigError(msg)
-            account_id = str(rows[0]["accountId"])
-        self.account_id = account_id
-        return account_id
+        account = self._only_account() if account_id == "~" else Account(account_id)
+        self.account_id = account.account_id
+        return account
+
+    def _only_account(self) -> Account:
+        rows = rows_of(self._get("/accounts"), "accountId")
+        if len(rows) != 1:
+            shown = ", ".join(f"{row['accountId']} ({row.get('accountName', '')})" for row in rows) or "none"
+            msg = f"account_id: set it; the accounts this user can see are: {shown}."
+            raise ConfigError(msg)
+        return account_of(rows[0])
+
+    def shown_account(self) -> Account:
+        """What the server shows of the account that is used: no more than its id where it does not list it.
+
+        This waits no longer than `OPTIONAL_SECONDS` for the answer: a run can do without it.
+        """
+        try:
+            rows = rows_of(self._get("/accounts", OPTIONAL_SECONDS), "accountId")
+        except ServerError as error:
+            logger.debug("The mode of account %s: %s", self.account_id, error)
+            rows = []
+        known = (account_of(row) for row in rows if str(row["accountId"]) == self.account_id)
+        return next(known, Account(self.account_id))
 
     def directory(self) -> Directory:
         """All campaigns of the account: its dial groups, then the campaigns of each.
@@ -127,15 +145,25 @@ class Client:
         """The account's labels for the phones that a lead may have besides `leadPhone`, in the server's order.
 
         `GET …/persona-phone-config`, as RingCentral's guide to lead phone personas documents it. This
-        waits no longer than `PHONE_LABELS_SECONDS` for its answer: a run can do without it.
+        waits no longer than `OPTIONAL_SECONDS` for its answer: a run can do without it.
 
         Raises:
             ServerError: The server does not list them.
         """
         path = f"/accounts/{self.account_id}/persona-phone-config"
-        self._read_pace.wait(self._halt.sleep)
-        rows = rows_of(self.admin.ask(AdminRequest("GET", path), PHONE_LABELS_SECONDS), "phoneLabel")
+        rows = rows_of(self._get(path, OPTIONAL_SECONDS), "phoneLabel")
         return [str(row["phoneLabel"]) for row in rows if str(row.get("phoneId")) != LEAD_PHONE_ID]
+
+    def dnc_tags(self) -> list[str]:
+        """The names of the account's do-not-call tags, in the server's order (reference, section 5).
+
+        This waits no longer than `OPTIONAL_SECONDS` for its answer: a run can do without it.
+
+        Raises:
+            ServerError: The server does not list them.
+        """
+        rows = rows_of(self._get(f"/accounts/{self.account_id}/dncTags", OPTIONAL_SECONDS), "dncTagLabel")
+        return [str(row["dncTagLabel"]) for row in rows]
 
     def load(
         self,
@@ -247,9 +275,9 @@ class Client:
         """The error for a deployment where no form of the loader answers."""
         return self.admin.no_route("lead loader", problem)
 
-    def _get(self, path: str) -> Any:
+    def _get(self, path: str, seconds: float | None = None) -> Any:
         self._read_pace.wait(self._halt.sleep)
-        return self.admin.ask(AdminRequest("GET", path))
+        return self.admin.ask(AdminRequest("GET", path), seconds)
 
 
 def load_body(envelope: Mapping[str, Any], leads: Sequence[bytes]) -> bytes:

@@ -17,6 +17,7 @@ from target_engagevoice.api.ratelimit.pace import Pace
 from target_engagevoice.api.ratelimit.windows import Window
 from target_engagevoice.api.request_journal import ACTION, CHANGE, DO_NOT_CALL
 from target_engagevoice.errors import ServerError
+from target_engagevoice.model.list_options import GLOBAL_TAG_ID
 
 __all__ = ["Changed", "FoundLead", "Gone", "LeadClient"]
 
@@ -194,7 +195,12 @@ class LeadClient:
                 pace=self._list_pace,
                 method="POST",
                 path="/dncLists",
-                content={"phone": phone, "countryId": country, "externId": extern_id},
+                content={
+                    "phone": phone,
+                    "countryId": country,
+                    "dncTagId": GLOBAL_TAG_ID,
+                    "externId": extern_id,
+                },
                 read=_done,
                 kind=DO_NOT_CALL,
                 about={},

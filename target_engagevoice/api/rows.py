@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from target_engagevoice.api.dates import parse_api_date
 from target_engagevoice.errors import ServerError
+from target_engagevoice.model.account import Account
 from target_engagevoice.model.campaign import DAYS, Campaign
 from target_engagevoice.model.lead import LEAD_FIELDS
 
@@ -45,6 +46,18 @@ def rows_of(content: Any, key: str | None = None) -> list[dict[str, Any]]:
     return content
 
 
+def account_of(row: Mapping[str, Any]) -> Account:
+    """The account of a row. Its fields may be missing, and a main account too."""
+    main = row.get("mainAccount")
+    i18n = main.get("enablePhoneNumbersI18n") if isinstance(main, dict) else None
+    intl = row.get("enableIntlOutbound")
+    return Account(
+        account_id=str(row["accountId"]),
+        intl_outbound=intl if isinstance(intl, bool) else None,
+        phone_numbers_i18n=i18n if isinstance(i18n, bool) else None,
+    )
+
+
 def campaign_of(group: Mapping[str, Any], row: Mapping[str, Any]) -> Campaign:
     """The campaign of a row, in this dial group."""
     active = row.get("isActive", 1)
@@ -59,6 +72,7 @@ def campaign_of(group: Mapping[str, Any], row: Mapping[str, Any]) -> Campaign:
         configuration=str(row.get("callingConfiguration") or "SIMPLE"),
         starts=parse_api_date(row.get("startDate")),
         ends=parse_api_date(row.get("endDate")),
+        dnc_scrub=str(row.get("dncScrubOption") or ""),
         schedule=tuple(str(row.get(day) or "").strip() for day in days) if not row.keys().isdisjoint(days) else (),
     )
 

@@ -25,7 +25,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "check": "Check whether a run would be accepted, and show where its records would go.",
         "preview": "Show the leads that records would become.",
         "init": "Propose the mappings for the streams of a tap.",
-        "campaigns": "List dial groups and their campaigns.",
+        "campaigns": "List dial groups, their campaigns, and the do-not-call tags.",
         "rejects": "Show what a run rejected, by reason.",
         "report": "Write the report of a run, one HTML file.",
         "runs": "Show the last runs, one line each.",

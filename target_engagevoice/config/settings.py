@@ -198,6 +198,7 @@ def _list_options(value: Mapping[str, Any]) -> ListOptions:
         phone_numbers_i18n_enabled=value["phone_numbers_i18n_enabled"],
         international_number_format=value["international_number_format"],
         number_origin_country=value["number_origin_country"],
+        scrubs_global=value["do_not_call"] == "dnc_list",
     )
 
 
@@ -220,7 +221,8 @@ def _policy(value: Mapping[str, Any]) -> Policy:
 def _flags(value: Mapping[str, Any]) -> FlagPolicy:
     deleted = None if value["on_delete"] == "ignore" else Retire(value["on_delete"])
     listing = value["do_not_call"] == "dnc_list"
-    return FlagPolicy(deleted, (deleted if listing else None) or Retire.SUPPRESS, listing)
+    needs_scrub = listing and value["dnc_list_unscrubbed"] == "error"
+    return FlagPolicy(deleted, (deleted if listing else None) or Retire.SUPPRESS, listing, needs_scrub)
 
 
 def _windows(texts: list[str]) -> tuple[Window, ...]:

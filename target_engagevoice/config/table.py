@@ -242,6 +242,14 @@ _ROWS = (
         ("skip", "dnc_list"),
     ),
     Setting(
+        "dnc_list_unscrubbed",
+        _O,
+        "With `do_not_call: dnc_list`, what happens when a campaign does not scrub leads against the account's "
+        "do-not-call list, so that the list has no effect there: `error` stops the run, `warn` logs it.",
+        "error",
+        ("error", "warn"),
+    ),
+    Setting(
         "dry_run",
         _B,
         "Do everything except write to the server: no lead is sent, the ledger is not changed, STATE is not emitted.",

@@ -35,6 +35,7 @@ class Router:
     source: FieldPath | None
     _names: Mapping[str, Campaign] | None
     _directory: Directory
+    _needs_scrub: bool = False
     _routes: dict[str, Campaign | Rejection] = field(default_factory=dict)
 
     @classmethod
@@ -45,6 +46,7 @@ class Router:
         mapping: StreamMapping | None,
         default_campaign: str | None,
         directory: Directory,
+        needs_scrub: bool = False,
     ) -> Router:
         """Prepare the routes of a stream.
 
@@ -53,6 +55,8 @@ class Router:
             mapping: Its mapping; None when no mapping names it.
             default_campaign: The setting `campaign`.
             directory: The campaigns the user can see.
+            needs_scrub: Whether a record may not choose a campaign that is not scrubbed against the account's
+                do-not-call list. Campaigns that the configuration names are checked before.
 
         Raises:
             ConfigError: No campaign is given for the stream, or one that is given is unknown or ambiguous.
@@ -71,6 +75,7 @@ class Router:
                     value.strip(): resolve_campaign(f"{where}.map", name, directory) for value, name in names.items()
                 },
                 _directory=directory,
+                _needs_scrub=needs_scrub,
             )
         if campaign is None and default_campaign is None:
             msg = (
@@ -106,7 +111,7 @@ class Router:
 
         Returns:
             The campaign; or a rejection of stage `route` with the reason `no_campaign` (the field is empty),
-            `unknown_campaign` or `ambiguous_campaign`.
+            `unknown_campaign`, `ambiguous_campaign` or `dnc_list_unscrubbed`.
         """
         if self.source is None and self.default is not None:
             return self.default
@@ -128,10 +133,17 @@ class Router:
             return known or self._rejection("unknown_campaign", "is none of those in 'map'")
         named = self._directory.find(key)
         if isinstance(named, Campaign):
-            return named
+            return self._unscrubbed(named) if self._needs_scrub and not named.scrubs_internal else named
         if named.reason == "ambiguous_campaign":
             return self._rejection(named.reason, "is the name of several campaigns")
         return self.default or self._rejection(named.reason, "is not a campaign that the user can see")
+
+    def _unscrubbed(self, campaign: Campaign) -> Rejection:
+        message = (
+            f"the record chooses campaign {campaign.path} ({campaign.campaign_id}), which is not scrubbed against the "
+            "account's do-not-call list; choose another, or see dnc_list_unscrubbed."
+        )
+        return Rejection(Stage.ROUTE, "dnc_list_unscrubbed", message)
 
     def _rejection(self, reason: str, what: str, advice: str = "add it to the map") -> Rejection:
         message = f"the value of {str(self.source)!r} {what}; {advice}, or add a default, in {self.where}."

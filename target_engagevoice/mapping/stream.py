@@ -178,7 +178,13 @@ def compile_stream(
     mapping = rules.mappings.find(name)
     if mapping is not None and mapping.skip:
         return None
-    router = Router.compile(stream=name, mapping=mapping, default_campaign=rules.campaign, directory=directory)
+    router = Router.compile(
+        stream=name,
+        mapping=mapping,
+        default_campaign=rules.campaign,
+        directory=directory,
+        needs_scrub=rules.flags.needs_scrub,
+    )
     mapping = mapping or StreamMapping(pattern=name)
     options = rules.list_options.override(mapping.list_options)
     phones = replace(rules.phones, with_e164=options.needs_e164)

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 STRATEGIC = "STRATEGIC"
+INTERNAL_SCRUBS = frozenset({"INTERNAL_ONLY", "INTERNAL_AND_NATIONAL", "CELLULAR_AND_INTERNAL"})
+OTHER_SCRUBS = frozenset({"DO_NOT_SCRUB", "CELLULAR_ONLY"})
+"""The values of `dncScrubOption`, with and without the account's own do-not-call list (reference, section 5)."""
+
 INACTIVE, CALLBACKS_ONLY = 0, 2
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -29,6 +33,7 @@ class Campaign:
         ends: The same for its `endDate`.
         schedule: The server's `monSched` to `sunSched`, unchanged, blank for a day without one; empty where the
             server gives none of them.
+        dnc_scrub: The server's `dncScrubOption`; empty where it does not give it.
     """
 
     campaign_id: str
@@ -41,6 +46,7 @@ class Campaign:
     starts: float | None = None
     ends: float | None = None
     schedule: tuple[str, ...] = ()
+    dnc_scrub: str = ""
 
     @property
     def path(self) -> str:
@@ -51,6 +57,11 @@ class Campaign:
     def single_phone(self) -> bool:
         """Whether a lead may carry only one number."""
         return self.configuration == STRATEGIC
+
+    @property
+    def scrubs_internal(self) -> bool | None:
+        """Whether loads are scrubbed against the account's do-not-call list; None where the server does not say."""
+        return True if self.dnc_scrub in INTERNAL_SCRUBS else False if self.dnc_scrub in OTHER_SCRUBS else None
 
     def warnings(self, now: float) -> list[str]:
         """Why the campaign will not dial leads that are loaded into it. Loading still succeeds (reference, section 3).

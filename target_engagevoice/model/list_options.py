@@ -18,6 +18,10 @@ LIST_STATES = ("ACTIVE", "PAUSED")
 DIAL_PRIORITIES = ("IMMEDIATE", "NORMAL")
 RETAIN_ALL = "RETAIN_ALL"
 DUPLICATE_HANDLINGS = (RETAIN_ALL, "REMOVE_ALL_EXISTING", "REMOVE_FROM_LIST")
+GLOBAL_TAG = "GLOBAL"
+GLOBAL_TAG_ID = 0
+"""The account-wide do-not-call tag, which every account has (RingCentral's guide to the do-not-call list)."""
+
 TIME_ZONE_OPTIONS = ("NPA_NXX", "ZIPCODE", "EXPLICIT", "COUNTRY", "NOT_APPLICABLE")
 
 DESCRIPTION_MAX = 400
@@ -30,7 +34,9 @@ class ListOptions:
 
     Attributes:
         description: Template of the list's name; see `PLACEHOLDERS`.
+        dnc_tags: Do-not-call tags whose numbers are left out.
         phone_numbers_i18n_enabled: Not sent when None; so are the two after it.
+        scrubs_global: Whether `GLOBAL_TAG` is sent in any case, since this target lists phones under it.
     """
 
     description: str = "{stream} {started}"
@@ -42,6 +48,7 @@ class ListOptions:
     phone_numbers_i18n_enabled: bool | None = None
     international_number_format: bool | None = None
     number_origin_country: str | None = None
+    scrubs_global: bool = False
 
     @property
     def needs_e164(self) -> bool:
@@ -60,7 +67,7 @@ class ListOptions:
             "duplicateHandling": self.duplicate_handling,
             "timeZoneOption": self.time_zone_option,
             "listState": self.list_state,
-            "dncTags": list(self.dnc_tags),
+            "dncTags": list(dict.fromkeys((*self.dnc_tags, *((GLOBAL_TAG,) if self.scrubs_global else ())))),
         }
         optional = {
             "phoneNumbersI18nEnabled": self.phone_numbers_i18n_enabled,

@@ -32,8 +32,10 @@ class FlagPolicy:
         deleted: How the leads of a deleted record are retired (`on_delete`); None where they stay.
         do_not_call: How the leads of a record flagged do-not-call are retired.
         list_phones: Whether their phones are put on the do-not-call list of the account.
+        needs_scrub: Whether leads may be loaded only into campaigns that are scrubbed against that list.
     """
 
     deleted: Retire | None = None
     do_not_call: Retire = Retire.SUPPRESS
     list_phones: bool = False
+    needs_scrub: bool = False

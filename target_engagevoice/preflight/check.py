@@ -12,11 +12,11 @@ from target_engagevoice.errors import ConfigError, EngageVoiceError
 from target_engagevoice.halt import Halt
 from target_engagevoice.ledger.ledger import Ledger
 from target_engagevoice.mapping.router import resolve_campaign
-from target_engagevoice.model.lead import LEAD_PHONE_E164
 from target_engagevoice.preflight.check_result import CheckResult
 from target_engagevoice.preflight.check_streams import check_mappings, check_streams
 from target_engagevoice.preflight.preview import AnyDirectory, PreviewTarget
 from target_engagevoice.private_files import make_state_dir
+from target_engagevoice.run.account_checks import account_findings
 from target_engagevoice.run.session import connect
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def check(config: Mapping[str, Any], schemas: IO[Any] | None, clock: Clock, vers
             result.base_url, result.account_id = settings.base_url, connection.account_id
             _check_stores(result, settings, connection, clock)
             _check_campaigns(result, settings, directory, clock)
+            _check_account(result, settings, connection)
         check_mappings(result, settings, directory)
         if schemas is not None:
             check_streams(result, valid, settings, directory, schemas)
@@ -110,6 +111,16 @@ def _check_campaigns(result: CheckResult, settings: Settings, directory: Directo
             result.warn(warning)
 
 
+def _check_account(result: CheckResult, settings: Settings, connection: Connection) -> None:
+    """Compare the settings with the account's mode and do-not-call list."""
+    findings = account_findings(settings, connection, result.campaigns)
+    for error in findings.errors:
+        result.fail(ConfigError(error))
+    for warning in findings.warnings:
+        result.warn(warning)
+    result.notes += findings.notes
+
+
 def _add_notes(result: CheckResult, settings: Settings) -> None:
     """Note what the API does not show, and what may surprise."""
     mappings = settings.mappings.by_pattern.values()
@@ -119,11 +130,6 @@ def _add_notes(result: CheckResult, settings: Settings) -> None:
                 f"Campaign {campaign.path} ({campaign.campaign_id}) is STRATEGIC: it takes one number in leadPhone; "
                 "map others to personaPhoneConfig, with labels that match the campaign's exactly."
             )
-    if settings.phones.format != "e164" and not any(LEAD_PHONE_E164 in mapping.fields for mapping in mappings):
-        result.notes.append(
-            f"phone_format is {settings.phones.format!r}: an account in E.164 mode takes such leads and does not load "
-            "them. If yours is in that mode, set phone_format to 'e164'."
-        )
     if settings.campaign is None and mappings:
         result.notes.append("A stream that no mapping names ends the run, since 'campaign' is not set.")
     if settings.dry_run:

@@ -21,7 +21,7 @@ from target_engagevoice.outcomes.counts import Run
 from target_engagevoice.outcomes.outcomes import Outcomes
 from target_engagevoice.preflight.lineage import Lineage
 from target_engagevoice.preflight.reject_examples import RejectExamples
-from target_engagevoice.run.builder import warn_of_campaigns
+from target_engagevoice.run.account_checks import check_account
 from target_engagevoice.run.ending import Ending
 from target_engagevoice.run.open_run import OpenRun
 from target_engagevoice.run.session import connect
@@ -63,7 +63,7 @@ class AnyDirectory(Directory):
     def find(self, reference: str) -> Campaign:
         """A campaign of that name."""
         reference = reference.strip()
-        return Campaign(reference, reference, "", "")
+        return Campaign(reference, reference, "", "", dnc_scrub="INTERNAL_ONLY")
 
 
 class ShownLeads:
@@ -164,7 +164,7 @@ class Preview:
         return f"{percent:.1f} % are rejected, and max_rejected_percent allows {most:g} %."
 
     def open(self, closers: ExitStack) -> OpenRun:
-        """Sign in and check every campaign the settings name, as a run does; not where a directory was given.
+        """Sign in and check the account as a run does; not where a directory was given.
 
         Raises:
             FatalError: A run could not begin.
@@ -188,7 +188,7 @@ class Preview:
     def _sign_in(self, closers: ExitStack) -> Directory:
         connection = connect(self.settings, self._clock, self.halt, self._version)
         closers.callback(connection.close)
-        warn_of_campaigns(self.settings, connection.directory, self._clock)
+        check_account(self.settings, connection, self._clock)
         return connection.directory
 
 

@@ -30,6 +30,10 @@ REASONS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "The record names a campaign that exists more than once.",
             "Use the campaign's id, or `Dial group/Campaign`.",
         ),
+        "dnc_list_unscrubbed": (
+            "The record chooses a campaign that is not scrubbed against the account's do-not-call list.",
+            "Let the campaign scrub against the internal list, or set dnc_list_unscrubbed to warn.",
+        ),
         "stream_map": (
             "A stream map fails on the record.",
             "Change its expression to handle missing and odd values.",

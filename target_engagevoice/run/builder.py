@@ -25,8 +25,8 @@ from target_engagevoice.delivery.stream_versions import InMemoryVersionStore, Ve
 from target_engagevoice.ledger.ledger import Ledger
 from target_engagevoice.logger import logger
 from target_engagevoice.mapping.personas import check_mappings
-from target_engagevoice.mapping.router import resolve_campaign
 from target_engagevoice.private_files import make_state_dir
+from target_engagevoice.run.account_checks import check_account
 from target_engagevoice.run.open_run import OpenRun
 from target_engagevoice.run.session import connect
 
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager, ExitStack
 
-    from target_engagevoice.clock import Clock
-    from target_engagevoice.config.settings import Settings
     from target_engagevoice.delivery.batch import Batch
     from target_engagevoice.delivery.buffer import BufferedLead
     from target_engagevoice.model.campaign import Directory
@@ -66,7 +64,7 @@ def open_run(start: RunStart, version: str, timed: Timed, closers: ExitStack) ->
     make_state_dir(settings.state_dir)
     connection = connect(settings, start.clock, start.halt, version, start.journal)
     closers.callback(attempt, connection.close)
-    warn_of_campaigns(settings, connection.directory, start.clock)
+    check_account(settings, connection, start.clock)
     for warning in check_mappings(settings.stream_rules, connection.directory):
         logger.warning("%s", warning)
     ledger = Ledger.open(
@@ -100,18 +98,6 @@ def open_run(start: RunStart, version: str, timed: Timed, closers: ExitStack) ->
         refusals=context.refusals,
         ending=start.ending,
     )
-
-
-def warn_of_campaigns(settings: Settings, directory: Directory, clock: Clock) -> None:
-    """Log what may keep the campaigns that the settings name from dialing.
-
-    Raises:
-        ConfigError: One is not in the directory.
-    """
-    named = [resolve_campaign(*reference, directory) for reference in settings.campaign_references()]
-    for campaign in dict.fromkeys(named):
-        for warning in campaign.warnings(clock.time()):
-            logger.warning("%s", warning)
 
 
 def _pace(start: RunStart, connection: Connection, closers: ExitStack) -> Pace:

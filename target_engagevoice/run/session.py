@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from target_engagevoice.clock import Clock
     from target_engagevoice.config.settings import Settings
     from target_engagevoice.halt import Halt
+    from target_engagevoice.model.account import Account
 
 
 SANDBOX_STORE = "sandbox.db"
@@ -42,11 +43,16 @@ class Connection:
     """
 
     base_url: str
-    account_id: str
+    account: Account
     client: Client
     directory: Directory
     server_clock: ServerClock
     close: Callable[[], None]
+
+    @property
+    def account_id(self) -> str:
+        """The id of the account."""
+        return self.account.account_id
 
     @property
     def quota(self) -> str:
@@ -106,9 +112,11 @@ def connect(
             journal=journal,
         )
         sign_in.sign_in()
-        account_id = client.resolve_account(settings.account_id)
+        account = client.resolve_account(settings.account_id)
+        if settings.account_id != "~":
+            account = client.shown_account()
         directory = _with_labels(client, settings, client.directory())
-        return Connection(base_url, account_id, client, directory, server_clock, closers.pop_all().close)
+        return Connection(base_url, account, client, directory, server_clock, closers.pop_all().close)
 
 
 def _server(settings: Settings, closers: ExitStack) -> tuple[str, Credentials]:

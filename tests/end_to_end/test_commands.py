@@ -28,11 +28,12 @@ from tests.support.messages import records, schema
 if TYPE_CHECKING:
     from pathlib import Path
 
+SCRUB = "INTERNAL_AND_NATIONAL"
 CAMPAIGNS = [
-    ("501", "Outbound", "PREDICTIVE", "1001", "Renewals", "yes", "SIMPLE"),
-    ("501", "Outbound", "PREDICTIVE", "1002", "Winback", "yes", "SIMPLE"),
-    ("501", "Outbound", "PREDICTIVE", "1003", "Dormant", "no", "SIMPLE"),
-    ("502", "Inbound callbacks", "PREVIEW", "2001", "Callbacks", "yes", "STRATEGIC"),
+    ("501", "Outbound", "PREDICTIVE", "1001", "Renewals", "yes", "SIMPLE", SCRUB),
+    ("501", "Outbound", "PREDICTIVE", "1002", "Winback", "yes", "SIMPLE", SCRUB),
+    ("501", "Outbound", "PREDICTIVE", "1003", "Dormant", "no", "SIMPLE", SCRUB),
+    ("502", "Inbound callbacks", "PREVIEW", "2001", "Callbacks", "yes", "STRATEGIC", SCRUB),
 ]
 
 
@@ -45,9 +46,10 @@ def configured(folder: Path, **settings: Any) -> Path:
 
 def test_campaigns_are_listed_as_a_table(tmp_path: Path) -> None:
     done = run_program(ENGAGEVOICE, "campaigns", "--config", configured(tmp_path), folder=tmp_path)
-    heading, *rows = done.stdout.decode().splitlines()
+    heading, *rows, blank, tags = done.stdout.decode().splitlines()
     assert (done.returncode, done.stderr) == (0, b"")
     assert heading.split("  ")[0] == "dial group id"
+    assert (blank, tags) == ("", "Do-not-call tags: GLOBAL")
     assert len(rows) == len(CAMPAIGNS)
     assert all(all(cell in row for cell in cells) for row, cells in zip(rows, CAMPAIGNS, strict=True))
 
@@ -57,7 +59,9 @@ def test_campaigns_are_listed_as_json(tmp_path: Path) -> None:
         path = configured(tmp_path, **against(sandbox))
         done = run_program(ENGAGEVOICE, "campaigns", "--config", path, "--format", "json", folder=tmp_path)
     assert done.returncode == 0
-    assert [tuple(row.values()) for row in json.loads(done.stdout)] == CAMPAIGNS
+    rows = json.loads(done.stdout)
+    assert [row.pop("dnc_tags") for row in rows] == [["GLOBAL"]] * len(CAMPAIGNS)
+    assert [tuple(row.values()) for row in rows] == CAMPAIGNS
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from target_engagevoice.api.answers import Counted, Denied, NoRoute, NotSent, Re
 from target_engagevoice.api.client import SEARCH_WINDOWS, load_body
 from target_engagevoice.api.transport import HttpAnswer
 from target_engagevoice.errors import ConfigError, Interrupted, ServerError
+from target_engagevoice.model.account import Account
 from target_engagevoice.model.campaign import Campaign
 from target_engagevoice.model.list_options import ListOptions
 from tests.support.factories import ACCOUNT, Desk, desk, lead
@@ -38,6 +39,9 @@ def load(api: Desk, *numbers: int) -> Any:
     return api.client.load("1001", ENVELOPE, [lead(number).body for number in numbers or (0,)])
 
 
+BOTH = "INTERNAL_AND_NATIONAL"
+
+
 def paths(api: Desk, kind: str | None = None) -> list[str]:
     return [each["path"] for each in api.sandbox.requests(kind)]
 
@@ -54,11 +58,11 @@ def account(account_id: str) -> dict[str, Any]:
 
 
 def test_the_only_account_is_found(api: Desk) -> None:
-    assert api.client.resolve_account("~") == ACCOUNT
+    assert api.client.resolve_account("~").account_id == ACCOUNT
 
 
 def test_an_account_that_is_given_is_taken_without_asking(api: Desk) -> None:
-    assert api.client.resolve_account("123") == "123"
+    assert api.client.resolve_account("123") == Account("123")
     assert api.sandbox.requests() == []
 
 
@@ -76,16 +80,62 @@ def test_that_there_is_no_account_is_reported(api: Desk) -> None:
         api.client.resolve_account("~")
 
 
+MODE_ROWS: list[tuple[dict[str, Any], Account]] = [
+    ({"accountId": 5}, Account("5")),
+    ({"accountId": "5", "enableIntlOutbound": True}, Account("5", intl_outbound=True)),
+    ({"accountId": "5", "enableIntlOutbound": None, "mainAccount": None}, Account("5")),
+    ({"accountId": "5", "enableIntlOutbound": "yes", "mainAccount": []}, Account("5")),
+    (
+        {"accountId": "5", "enableIntlOutbound": False, "mainAccount": {"enablePhoneNumbersI18n": True}},
+        Account("5", intl_outbound=False, phone_numbers_i18n=True),
+    ),
+]
+
+
+@pytest.mark.parametrize(("row", "expected"), MODE_ROWS)
+def test_the_mode_of_an_account_is_read_where_the_server_shows_it(
+    api: Desk, row: dict[str, Any], expected: Account
+) -> None:
+    api.sandbox.faults([fault("accounts", status=200, body=json.dumps([row]), times=2)])
+    assert api.client.resolve_account("~") == expected
+    api.client.resolve_account("5")
+    assert api.client.shown_account() == expected
+
+
+@pytest.mark.parametrize("answer", [{"status": 404}, {"status": 403}, {"status": 200, "body": "[1]"}])
+def test_an_account_that_the_server_does_not_show_has_no_known_mode(api: Desk, answer: dict[str, Any]) -> None:
+    api.client.resolve_account("5")
+    api.sandbox.faults([fault("accounts", times=FOREVER, **answer)])
+    assert api.client.shown_account() == Account("5")
+
+
+# The do-not-call tags
+
+
+def test_the_do_not_call_tags_of_the_account_are_listed(api: Desk) -> None:
+    api.client.resolve_account("~")
+    assert api.client.dnc_tags() == ["GLOBAL"]
+
+
+@pytest.mark.parametrize("answer", [{"status": 404}, {"status": 403}, {"status": 200, "body": '["GLOBAL"]'}])
+def test_a_server_that_does_not_list_its_tags_is_asked_once(api: Desk, answer: dict[str, Any]) -> None:
+    api.client.directory()
+    api.sandbox.faults([fault("dnc_tags", times=FOREVER, **answer)])
+    with pytest.raises(ServerError):
+        api.client.dnc_tags()
+    assert len(paths(api, "dnc_tags")) == 1
+
+
 # The campaigns
 
 
 def test_all_campaigns_of_all_dial_groups_are_listed(api: Desk) -> None:
     campaigns = [replace(each, starts=None, ends=None, schedule=()) for each in api.client.directory().campaigns]
     assert campaigns == [
-        Campaign("1001", "Renewals", "501", "Outbound", "PREDICTIVE", 1, "SIMPLE"),
-        Campaign("1002", "Winback", "501", "Outbound", "PREDICTIVE", 1, "SIMPLE"),
-        Campaign("1003", "Dormant", "501", "Outbound", "PREDICTIVE", 0, "SIMPLE"),
-        Campaign("2001", "Callbacks", "502", "Inbound callbacks", "PREVIEW", 1, "STRATEGIC"),
+        Campaign("1001", "Renewals", "501", "Outbound", "PREDICTIVE", 1, "SIMPLE", dnc_scrub=BOTH),
+        Campaign("1002", "Winback", "501", "Outbound", "PREDICTIVE", 1, "SIMPLE", dnc_scrub=BOTH),
+        Campaign("1003", "Dormant", "501", "Outbound", "PREDICTIVE", 0, "SIMPLE", dnc_scrub=BOTH),
+        Campaign("2001", "Callbacks", "502", "Inbound callbacks", "PREVIEW", 1, "STRATEGIC", dnc_scrub=BOTH),
     ]
 
 
@@ -132,7 +182,7 @@ def test_labels_are_not_waited_for_as_long_as_for_leads(api: Desk) -> None:
     api.sandbox.faults([fault("personas", status=503, times=FOREVER)])
     with pytest.raises(ServerError, match="persona-phone-config: no answer"):
         api.client.phone_labels()
-    assert api.clock.monotonic() - 1000 <= client_module.PHONE_LABELS_SECONDS
+    assert api.clock.monotonic() - 1000 <= client_module.OPTIONAL_SECONDS
 
 
 # Both forms of the API

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -141,3 +142,26 @@ def test_the_message_names_the_glob_that_decides() -> None:
 @given(records("C"))
 def test_any_record_is_routed_or_rejected(record: dict[str, Any]) -> None:
     assert isinstance(router({"field": "C"}).route(record), (Campaign, Rejection))
+
+
+def scrubbing_router(campaign: Any) -> Router:
+    mapping = Mappings.parse({"Lead": {"campaign": campaign}}).find("Lead")
+    directory = Directory(
+        [replace(RENEWALS, dnc_scrub="DO_NOT_SCRUB"), replace(WINBACK, dnc_scrub="INTERNAL_ONLY"), TWIN_EAST]
+    )
+    return Router.compile(stream="Lead", mapping=mapping, default_campaign=None, directory=directory, needs_scrub=True)
+
+
+@pytest.mark.parametrize(("value", "goes"), [("Winback", True), ("Renewals", False), ("1001", False), ("Twin", False)])
+def test_a_record_may_choose_only_a_campaign_that_is_scrubbed_where_that_is_needed(value: str, goes: bool) -> None:
+    chosen = scrubbing_router({"field": "C"}).route({"C": value})
+    if goes:
+        assert isinstance(chosen, Campaign)
+    else:
+        assert isinstance(chosen, Rejection)
+        assert (chosen.stage, chosen.reason) == (Stage.ROUTE, "dnc_list_unscrubbed")
+
+
+def test_a_default_does_not_take_records_that_choose_such_a_campaign() -> None:
+    chosen = scrubbing_router({"field": "C", "default": "Winback"}).route({"C": "Renewals"})
+    assert isinstance(chosen, Rejection)

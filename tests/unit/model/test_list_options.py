@@ -41,6 +41,20 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("tags", "sent"), [((), ["GLOBAL"]), (("A", "GLOBAL"), ["A", "GLOBAL"]), (("A",), ["A", "GLOBAL"])]
+)
+def test_the_account_wide_tag_is_sent_once_where_phones_are_listed_under_it(
+    tags: tuple[str, ...], sent: list[str]
+) -> None:
+    assert ListOptions(dnc_tags=tags, scrubs_global=True).envelope(NAMES)["dncTags"] == sent
+
+
+def test_an_override_of_the_tags_keeps_the_account_wide_one() -> None:
+    options = ListOptions(scrubs_global=True).override({"dnc_tags": ["A"]})
+    assert options.envelope(NAMES)["dncTags"] == ["A", "GLOBAL"]
+
+
 def test_an_override_changes_what_it_names() -> None:
     assert ListOptions().override({"dial_priority": "IMMEDIATE"}).dial_priority == "IMMEDIATE"
 

@@ -29,10 +29,15 @@ def test_the_policy_for_leads_that_a_campaign_holds(given: dict[str, str], polic
     [
         ({}, FlagPolicy(None, Retire.SUPPRESS, list_phones=False)),
         ({"on_delete": "delete"}, FlagPolicy(Retire.DELETE, Retire.SUPPRESS, list_phones=False)),
-        ({"do_not_call": "dnc_list"}, FlagPolicy(None, Retire.SUPPRESS, list_phones=True)),
+        ({"do_not_call": "dnc_list"}, FlagPolicy(None, Retire.SUPPRESS, list_phones=True, needs_scrub=True)),
+        (
+            {"do_not_call": "dnc_list", "dnc_list_unscrubbed": "warn"},
+            FlagPolicy(None, Retire.SUPPRESS, list_phones=True),
+        ),
+        ({"dnc_list_unscrubbed": "error"}, FlagPolicy()),
         (
             {"on_delete": "cancel", "do_not_call": "dnc_list"},
-            FlagPolicy(Retire.CANCEL, Retire.CANCEL, list_phones=True),
+            FlagPolicy(Retire.CANCEL, Retire.CANCEL, list_phones=True, needs_scrub=True),
         ),
     ],
 )
