@@ -36,6 +36,7 @@ FIRST_DAY = datetime(2026, 3, 1, tzinfo=timezone.utc)
 NEWEST_TIME = FIRST_DAY + timedelta(seconds=ROWS - NEWEST)
 
 pytestmark = [
+    pytest.mark.thorough,
     pytest.mark.meltano,
     pytest.mark.postgres,
     # The first of them installs Meltano and both plugins.

@@ -36,7 +36,10 @@ IN_THE_SDIST = (
     "tests/packaging/test_distributions.py",
 )
 
-pytestmark = pytest.mark.timeout(480)  # installs the dependencies twice, from the package index
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.timeout(480),  # installs the dependencies twice, from the package index
+]
 
 
 @dataclass(frozen=True)

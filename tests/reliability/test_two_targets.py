@@ -24,7 +24,7 @@ PEOPLE = 240
 SHARED = range(80, 160)
 """Who is in both sources."""
 
-pytestmark = [pytest.mark.postgres, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.thorough, pytest.mark.postgres, pytest.mark.timeout(240)]
 
 
 def source(numbers: Sequence[int], stream: str, seed: int, start: int = 0) -> list[bytes]:

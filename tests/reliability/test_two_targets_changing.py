@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PEOPLE = 24
 FIELDS = {"is_deleted": {"type": "boolean"}, "first_name": {"type": "string"}, "phone": {"type": "string"}}
 
-pytestmark = [pytest.mark.postgres, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.thorough, pytest.mark.postgres, pytest.mark.timeout(240)]
 
 
 def day(number: int, seed: int) -> list[bytes]:
