@@ -14,7 +14,7 @@ from tests.support.layout import assert_dark_and_light, assert_focus_is_seen, as
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.thorough, pytest.mark.browser]
 
 SHUT = "default-src 'none'; style-src 'unsafe-inline'"
 """A policy under which no script of the page itself runs; the tests' own have to."""

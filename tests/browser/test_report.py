@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.support.chromium import Watched
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.thorough, pytest.mark.browser]
 
 HOSTILE = "<script>alert('stream')</script>"
 EVIL_GROUP, EVIL_CAMPAIGN = "<img src=x onerror=alert(1)>", '"><svg onload=alert(2)>'

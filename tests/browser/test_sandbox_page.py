@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from target_engagevoice.sandbox.sandbox import Sandbox
     from tests.support.chromium import Watched
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.thorough, pytest.mark.browser]
 
 CAMPAIGN = {"field": "Campaign__c", "map": {"Spring": RENEWALS, "Winback": WINBACK}}
 MAPPINGS = {"Lead": {"preset": "salesforce", "campaign": CAMPAIGN}}

@@ -137,7 +137,14 @@ def test_a_hundred_kills_are_spread_over_the_chains() -> None:
     assert sorted(name for group in GROUPS for name in group) == sorted(CHAINS)
 
 
-@pytest.mark.parametrize("group", GROUPS, ids=" + ".join)
+PLAYED = [
+    pytest.param(group, id=" + ".join(group), marks=[pytest.mark.thorough] if number else [])
+    for number, group in enumerate(GROUPS)
+]
+"""Always the first group; all of them when thorough."""
+
+
+@pytest.mark.parametrize("group", PLAYED)
 def test_after_kills_no_lead_is_lost_and_none_is_there_twice(group: Sequence[str], tmp_path: Path) -> None:
     chains = [Loads(CHAINS[name], tmp_path / str(number)) for number, name in enumerate(group)]
     with ThreadPoolExecutor(len(chains)) as pool:
