@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 from werkzeug.routing import Rule
 from xdist.scheduler import LoadScopeScheduling
 
@@ -46,6 +47,11 @@ SPREAD = (
     "tests/unit/api/auth/test_sign_ins.py",
 )
 """Files whose tests share nothing that is slow to set up: any process runs any of them."""
+
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
+"""No test fails for its time: other processes may have the processors."""
 
 
 class FileScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types for it
