@@ -172,9 +172,9 @@ def check_answer(method: str, path: str, status: int, body: Any) -> list[str]:
         unknown = sorted(set(body) - PROBLEM) if isinstance(body, Mapping) and "errorCode" in body else []
         return [f"{status}: an error has no {name}" for name in unknown]
     responses = operation.facts["responses"]
-    if str(status) not in responses:
+    if str(int(status)) not in responses:
         return [f"{method} {operation.path}: {status} is not an answer of it"]
-    content = responses[str(status)].get("content", {})
+    content = responses[str(int(status))].get("content", {})
     if body is None or not content:
         return []
     check = _Check(answer=True, blanks=True)
