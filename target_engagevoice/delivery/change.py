@@ -10,10 +10,11 @@ from target_engagevoice.api.lead_client import Gone
 from target_engagevoice.delivery.claims import wait_for_others
 from target_engagevoice.delivery.field_digests import blurred, content_of, differences
 from target_engagevoice.delivery.lead_action import LeadActions
+from target_engagevoice.delivery.listed_leads import ListedLeads
 from target_engagevoice.delivery.lookups import newest
 from target_engagevoice.delivery.refusals import rejection_of
 from target_engagevoice.ledger.tables import CHANGE
-from target_engagevoice.model.lead import LEAD_PHONE, LEAD_PHONE_E164, PERSONA_PHONES, Outcome
+from target_engagevoice.model.lead import LEAD_PHONE, LEAD_PHONE_E164, Outcome
 from target_engagevoice.model.retirement import REVIVABLE_STATES, REVIVALS, SUPPRESSED, Retire
 
 if TYPE_CHECKING:
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from target_engagevoice.delivery.context import BatchContext, LeadAccess
     from target_engagevoice.ledger.entries import LedgerLead
 
-
-_PHONES = frozenset({LEAD_PHONE, PERSONA_PHONES})
-"""The fields that hold numbers to dial."""
 
 PROBES = 2
 """Leads from other places in the batch that are sent before the server is blamed for refusing every change."""
@@ -77,9 +75,10 @@ class LeadChanges:
             context.outcomes.settle_all([each.record for each in done], self._campaign, Outcome.UNCHANGED)
         todo = [each for each in claimed if each not in done]
         ids = self._lead_ids([held[each.lead.extern_id] for each in todo if each.lead.extern_id in held])
-        listed = self._with_listed_phone(todo, held, ids)
+        listed_leads = ListedLeads(context, self._access, self._batch, held, ids)
+        listed = listed_leads.among(todo)
         if listed:
-            self._suppress(listed, held, ids)
+            listed_leads.keep_off(listed)
             todo = [each for each in todo if each not in listed]
         self._note_fields(todo, held)
         gone: list[BufferedLead] = []
@@ -103,36 +102,6 @@ class LeadChanges:
         if gone:
             context.ledger.leads.record_gone(self._batch.stream, campaign_id, [each.lead.extern_id for each in gone])
         return gone
-
-    def _with_listed_phone(
-        self, todo: Sequence[BufferedLead], held: Mapping[str, LedgerLead], ids: Mapping[str, str]
-    ) -> list[BufferedLead]:
-        """Leads that would get a phone which this target put on the do-not-call list: a load would not insert them."""
-        if not self._context.policy.list_phones:
-            return []
-        listed = self._context.ledger.phones.leads_with_listed_phone([each.lead for each in todo])
-        return [
-            each
-            for each in todo
-            if (key := each.lead.extern_id) in listed
-            and key in ids
-            and not _PHONES.isdisjoint(differences(each.lead, held[key].content))
-        ]
-
-    def _suppress(self, leads: Sequence[BufferedLead], held: Mapping[str, LedgerLead], ids: Mapping[str, str]) -> None:
-        """Suppress leads instead of changing them, until their records come with another phone."""
-        context, campaign_id, how = self._context, self._campaign.campaign_id, Retire.SUPPRESS
-        keys = [each.lead.extern_id for each in leads]
-        self._actions.claim(campaign_id, dict.fromkeys(keys, how))
-        found = self._actions.look_up(how, [held[key] for key in keys])
-        lead_ids = sorted({ids[key] for key in keys} | {lead.lead_id for lead in found})
-        refusal = self._actions.retire(how, [campaign_id], lead_ids, self._effort)
-        self._actions.record_retirement(how, campaign_id, keys, refusal, moved=True)
-        if refusal is None:
-            context.run.count_effort(self._batch.stream, self._campaign, "retired", len(keys))
-            context.outcomes.settle_all([each.record for each in leads], self._campaign, Outcome.DO_NOT_CALL)
-        else:
-            self._reject(leads, refusal)
 
     def _note_fields(self, todo: Sequence[BufferedLead], held: Mapping[str, LedgerLead]) -> None:
         """Note which fields the changes touch, before they are sent.

@@ -28,7 +28,9 @@ class Comparison:
     Attributes:
         unchanged: Nothing: the campaign has them.
         to_load: Load them.
-        to_change: Change them: the campaign has an earlier version, or this one, but out of the dialer.
+        to_change: Change them: the campaign has an earlier version, or this one, but out of the dialer. Among them are
+            leads to be kept out of the dialer for their phone, where it is uncertain that they are out, or that this
+            target listed the phone.
         to_move: Retire them in another campaign that has them, then compare them again.
         do_not_call: Reject them: this target put their phone on the do-not-call list.
         ambiguous: Wait: a dead run had loaded them, and later versions after them, whose digests are beside them. If a
@@ -112,7 +114,7 @@ class Dedupe:
             else:
                 if history is not None and extern_id not in off:
                     history.act(campaign_id, matched=matched is not None)
-                self._add(result, last, buffered, off=extern_id in off, elsewhere=extern_id in elsewhere)
+                self._add(result, last, buffered, off=off.get(extern_id), elsewhere=extern_id in elsewhere)
         return result
 
     def compare_retirements(self, stream: str, retirements: list[BufferedRetirement]) -> RetirementComparison:
@@ -175,11 +177,14 @@ class Dedupe:
         return self.policy.change or (last is not None and last.is_unknown)
 
     def _add(
-        self, result: Comparison, last: Accepted | None, buffered: BufferedLead, *, off: bool, elsewhere: bool
+        self, result: Comparison, last: Accepted | None, buffered: BufferedLead, *, off: bool | None, elsewhere: bool
     ) -> None:
         """Add a version that its campaign does not have."""
-        if off or elsewhere:
-            (result.to_move if elsewhere else result.do_not_call).append(buffered)
+        if elsewhere:
+            result.to_move.append(buffered)
+            return
+        if off is not None:
+            (result.do_not_call if off else result.to_change).append(buffered)
             return
         if last is None or last.retired == Retire.DELETE:
             result.to_load.append(buffered)
@@ -193,12 +198,21 @@ class Dedupe:
         held = self._ledger.leads.locate(stream, extern_ids)
         return {each.extern_id for each in held if each.in_dialer and each.campaign_id != besides}
 
-    def _kept_off(self, leads: Sequence[BufferedLead], accepted: dict[str, Accepted]) -> set[str]:
-        """Which of these leads are out of the dialer and have a phone that this target put on the do-not-call list."""
+    def _kept_off(self, leads: Sequence[BufferedLead], accepted: dict[str, Accepted]) -> dict[str, bool]:
+        """Which of these leads stay out of the dialer, since this target put their phone on the do-not-call list.
+
+        Returns:
+            `externId` to whether both are certain: that the lead is out, and that the phone is listed.
+        """
         if not self.policy.list_phones:
-            return set()
+            return {}
         retired = [each.lead for each in leads if (last := accepted.get(each.lead.extern_id)) and last.retired]
-        return self._ledger.phones.leads_with_listed_phone(retired)
+        listed = self._ledger.phones.leads_with_listed_phone(retired)
+        uncertain = self._ledger.phones.uncertain_of_leads(retired)
+        return {
+            extern_id: extern_id not in uncertain and not accepted[extern_id].in_dialer
+            for extern_id in listed | uncertain.keys()
+        }
 
     def _is_to_list(self, flagged: FlaggedRecord) -> bool:
         """Whether a phone is not yet on the do-not-call list: the retirement read before may have been a deletion."""

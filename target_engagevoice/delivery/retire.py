@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from target_engagevoice.api import answers
 from target_engagevoice.api.lead_client import MOST_ACTED_ON
 from target_engagevoice.delivery.batch import MoveBatch, RetireBatch
 from target_engagevoice.delivery.claims import wait_for_others
 from target_engagevoice.delivery.lead_action import LeadActions
+from target_engagevoice.delivery.phone_listing import list_phones
 from target_engagevoice.delivery.refusals import rejection_of
 from target_engagevoice.logger import logger
 from target_engagevoice.model.lead import Outcome
@@ -19,11 +19,11 @@ from target_engagevoice.model.retirement import REVIVALS, Retire, Retirement
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from target_engagevoice.api import answers
     from target_engagevoice.api.lead_client import FoundLead
     from target_engagevoice.delivery.buffer import BufferedLead, BufferedRetirement
     from target_engagevoice.delivery.context import BatchContext, LeadAccess
     from target_engagevoice.ledger.entries import LedgerLead
-    from target_engagevoice.model.retirement import FlaggedRecord
 
 LEADS_AT_ONCE = 500
 
@@ -240,7 +240,7 @@ class LeadRetirements:
         ended: list[BufferedRetirement] = []
         for each in retirements:
             flagged = each.flagged
-            unlisted = self._list_phones(flagged)
+            unlisted = list_phones(context, self._access, self._stream, flagged)
             refusal = refused.get(flagged.extern_id) or unlisted
             if refusal is None:
                 ended.append(each)
@@ -252,27 +252,6 @@ class LeadRetirements:
         )
         for each in ended:
             context.outcomes.settle(each.record, each.flagged.campaign, each.flagged.outcome)
-
-    def _list_phones(self, flagged: FlaggedRecord) -> answers.Refused | None:
-        """Put the phones of a record on the do-not-call list, except those that this target listed before.
-
-        Returns:
-            Why the server refused one of them; None when all are listed.
-        """
-        phones = self._context.ledger.phones
-        listed = phones.listed([phone.digest for phone in flagged.phones])
-        effort = partial(self._context.run.count_effort, self._stream, flagged.campaign)
-        refusal: answers.Refused | None = None
-        for phone in flagged.phones:
-            if phone.digest in listed:
-                continue
-            answer = self._access.lead_client.list_phone(phone.number, phone.country, flagged.extern_id, effort)
-            if isinstance(answer, answers.Refused):
-                refusal = refusal or answer
-                continue
-            phones.record(phone.digest)
-            effort("listed")
-        return refusal
 
     def _effort(self, campaign_id: str) -> Callable[[str], None]:
         return partial(self._context.run.count_effort, self._stream, self._access.directory.by_id(campaign_id))

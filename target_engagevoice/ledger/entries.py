@@ -28,6 +28,11 @@ class Accepted(msgspec.Struct, frozen=True):
         """Whether the lead's content is unknown: a dead run was about to change it, or another program loaded it."""
         return not self.digest
 
+    @property
+    def in_dialer(self) -> bool:
+        """Whether the lead is in the dialer, or may be."""
+        return self.retired is None or self.retired.endswith(UNCERTAIN)
+
     def holds(self, digest: str) -> bool:
         """Whether the campaign has a lead of this content in its dialer."""
         return self.digest == digest and self.retired is None

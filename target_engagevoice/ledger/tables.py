@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 LOAD, CHANGE, RETIRE = "load", "change", "retire"
 """What a claimed lead is waiting for, in the column `work`."""
@@ -106,6 +106,16 @@ LISTED = sa.Table(
     sa.Column("phone", sa.String(64), primary_key=True),
 )
 """Phones that this target put on the account's do-not-call list, as SHA-256 digests. Since version 3."""
+
+LISTING = sa.Table(
+    "engagevoice_listing",
+    METADATA,
+    sa.Column("account_id", sa.String(64), primary_key=True),
+    sa.Column("phone", sa.String(64), primary_key=True),
+    sa.Column("country", sa.String(8), nullable=False),
+)
+"""Phones that this target was about to put on the list, and whose listing is uncertain: written before the request,
+deleted when its result is known. `country` is what the request needs beside the number. Since version 4."""
 
 SEEN = sa.Table(
     "engagevoice_seen",

@@ -101,7 +101,7 @@ LEADS_STEPS = (
     "record_retired_everywhere",
     "settle_uncertain",
 )
-PHONES_STEPS = ("record",)
+PHONES_STEPS = ("record_uncertain", "record")
 VERSION_STEPS = ("record_seen", "record_activated")
 """Methods of the ledger, its leads, its phones and its versions that count as steps."""
 

@@ -18,7 +18,7 @@ from target_engagevoice.ledger.ledger import Ledger
 from target_engagevoice.model.lead import Outcome
 from target_engagevoice.model.list_options import ListOptions
 from target_engagevoice.model.policy import Policy
-from target_engagevoice.model.retirement import ACTIONS, Retire, Retirement, phone_digest
+from target_engagevoice.model.retirement import ACTIONS, DncPhone, Retire, Retirement, phone_digest
 from tests.support.factories import ACCOUNT, RENEWALS, Desk, desk, lead
 
 if TYPE_CHECKING:
@@ -554,3 +554,78 @@ def test_a_deleted_lead_of_the_same_content_is_loaded_again(
     recorder.retire(Retire.DELETE, 0)
     recorder.desk.load([lead(0)], not_before=recorder.desk.clock.time())
     assert (recorder.desk.landed(), recorder.retired()) == (["L0"], None)
+
+
+LISTS = replace(UPSERT, list_phones=True)
+PHONE = DncPhone("6505550000", "USA", phone_digest("6505550000"))
+BEA = lead(0, firstName="Bea")
+
+
+def flag(recorder: RecordingDesk, how: Retire = Retire.SUPPRESS) -> None:
+    """As for a record that is flagged do-not-call."""
+    recorder.desk.retire([Retirement("L0", Outcome.DO_NOT_CALL, how, RENEWALS, (PHONE,))])
+
+
+def numbers_on_the_list(recorder: RecordingDesk) -> list[str]:
+    return [entry["phone"] for entry in recorder.desk.sandbox.dnc()]
+
+
+@pytest.mark.parametrize("how", [Retire.CANCEL, Retire.SUPPRESS])
+def test_a_lead_whose_phone_may_be_listed_stays_out_and_the_phone_is_listed_once_more(
+    on_disk: RecordingDesk, monkeypatch: pytest.MonkeyPatch, how: Retire
+) -> None:
+    on_disk.desk.policy = LISTS
+    on_disk.load(lead(0))
+    monkeypatch.setattr(on_disk.desk.ledger.phones, "record", die)
+    with pytest.raises(Dead):
+        flag(on_disk, how)
+    before = on_disk.states()
+    ledger = next_run(on_disk, monkeypatch)
+    assert (numbers_on_the_list(on_disk), ledger.phones.listed([PHONE.digest])) == ([PHONE.number], set())
+    on_disk.desk.change([BEA])
+    assert (on_disk.states(), on_disk.retired(), on_disk.sent) == (before, how.value, [])
+    assert len(on_disk.desk.sandbox.requests("dnc")) == 2
+    assert (ledger.phones.listed([PHONE.digest]), ledger.phones.uncertain_of_leads([BEA])) == ({PHONE.digest}, {})
+    assert on_disk.desk.outcome() == {"loaded": 1, "do_not_call": 1}
+
+
+def test_a_phone_that_an_earlier_run_may_have_listed_keeps_its_lead_out_though_it_is_refused_now(
+    on_disk: RecordingDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_disk.desk.policy = LISTS
+    on_disk.load(lead(0))
+    monkeypatch.setattr(on_disk.desk.ledger.phones, "record", die)
+    with pytest.raises(Dead):
+        flag(on_disk)
+    next_run(on_disk, monkeypatch)
+    on_disk.desk.sandbox.faults([{"on": "dnc", "do": "status", "status": 400, "times": 1}])
+    on_disk.desk.change([BEA])
+    assert (on_disk.states(), on_disk.desk.outcome()) == ([("READY", True)], {"loaded": 1, "rejected": 1})
+    on_disk.desk.change([BEA])
+    assert (on_disk.states(), on_disk.desk.outcome()["do_not_call"]) == ([("READY", True)], 1)
+
+
+@pytest.mark.parametrize(("status", "uncertain"), [(400, False), (500, True)])
+def test_a_phone_that_is_refused_may_be_listed_only_where_the_server_broke(
+    listing: RecordingDesk, status: int, uncertain: bool
+) -> None:
+    listing.desk.sandbox.faults([{"on": "dnc", "do": "status", "status": status, "times": 3}])
+    flag(listing)
+    assert bool(listing.desk.ledger.phones.uncertain_of_leads([BEA])) is uncertain
+
+
+@pytest.mark.parametrize("how", [Retire.CANCEL, Retire.SUPPRESS, Retire.DELETE])
+def test_a_lead_with_a_listed_phone_that_may_be_in_the_dialer_is_retired_in_the_same_way(
+    listing: RecordingDesk, how: Retire
+) -> None:
+    listing.desk.sandbox.faults([{"on": "action", "do": "status", "status": 500, "times": 3}])
+    flag(listing, how)
+    assert (listing.states()[0], listing.retired()) == (("READY", False), f"{how.value}?")
+    assert listing.desk.change([BEA]) == []
+    dialed = [
+        row["externId"]
+        for row in listing.desk.sandbox.leads("1001")
+        if (row["leadState"], row["suppressed"]) == ("READY", False)
+    ]
+    assert (dialed, listing.retired(), listing.sent) == (["L1"], how.value, [])
+    assert listing.desk.outcome() == {"loaded": 2, "rejected": 1, "do_not_call": 1}

@@ -124,6 +124,21 @@ def listed(ledger: Ledger) -> None:
     ledger.phones.record(phone_digest("6505550000"))
 
 
+def maybe_listed(ledger: Ledger) -> None:
+    suppressed(ledger)
+    ledger.phones.record_uncertain(phone_digest("6505550000"), "USA")
+
+
+def maybe_listed_and_deleted(ledger: Ledger) -> None:
+    deleted(ledger)
+    ledger.phones.record_uncertain(phone_digest("6505550000"), "USA")
+
+
+def maybe_suppressed_and_listed(ledger: Ledger) -> None:
+    maybe_suppressed(ledger)
+    ledger.phones.record(phone_digest("6505550000"))
+
+
 def listed_here_and_dialed_elsewhere(ledger: Ledger) -> None:
     listed(ledger)
     load(ledger, campaign="1002")
@@ -169,6 +184,10 @@ def adopted(ledger: Ledger) -> None:
         (deleted, UPSERT, "to_load", "to_load"),
         (listed, APPEND, "to_change", "to_load"),
         (listed, KEEPS_OFF, "do_not_call", "do_not_call"),
+        (maybe_listed, APPEND, "to_change", "to_load"),
+        (maybe_listed, KEEPS_OFF, "to_change", "to_change"),
+        (maybe_listed_and_deleted, KEEPS_OFF, "to_change", "to_change"),
+        (maybe_suppressed_and_listed, KEEPS_OFF, "to_change", "to_change"),
         (listed_here_and_dialed_elsewhere, KEEPS_OFF, "do_not_call", "do_not_call"),
         (listed_here_and_dialed_elsewhere, Policy(list_phones=True, move=Retire.PAUSE), "to_move", "to_move"),
         (maybe_suppressed, APPEND, "to_change", "to_load"),

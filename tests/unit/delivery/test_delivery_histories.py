@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from target_engagevoice.delivery import delivery as delivery_module
 from target_engagevoice.model.lead import Outcome
 from target_engagevoice.model.policy import Policy
-from target_engagevoice.model.retirement import Retire, Retirement
+from target_engagevoice.model.retirement import DncPhone, Retire, Retirement, phone_digest
 from tests.support.factories import lead
 from tests.support.fake_server import FakeServer, RunResult, TapRecord, run_records
 
@@ -155,3 +155,32 @@ def test_the_newest_record_decides(history: list[Phase], name: str) -> None:
     policy = POLICIES[name]
     server, behind, _ = play(history, policy)
     check(server, behind, policy)
+
+
+PHONE = "6505550000"
+GOOD, BACK = lead(0, **VERSIONS["a"]), lead(0, **VERSIONS["b"])
+
+
+@pytest.mark.parametrize("how", list(Retire))
+@pytest.mark.parametrize("change", [True, False], ids=["upsert", "append"])
+def test_a_run_killed_at_any_step_of_a_listing_leaves_no_listed_phone_in_the_dialer(
+    tmp_path: Path, how: Retire, change: bool
+) -> None:
+    """The tap of the next run sends only the newest record: the lead is flagged no more."""
+    policy = Policy(change=change, move=how, list_phones=True)
+    flag = Retirement("L0", Outcome.DO_NOT_CALL, how, None, (DncPhone(PHONE, "USA", phone_digest(PHONE)),))
+    steps, killed, listed = 0, True, set()
+    while killed:
+        server, folder = FakeServer(), tmp_path / str(steps)
+        folder.mkdir()
+        run_records(server, folder, [TapRecord(GOOD, "1001")], policy, run_name="run 0")
+        killed = run_records(server, folder, [TapRecord(flag)], policy, run_name="run 1", steps=steps).killed
+        last = run_records(server, folder, [TapRecord(BACK, "1001")], policy, run_name="run 2")
+        dialed = server.dialed().get("L0", [])
+        if PHONE in server.listed:
+            assert (dialed, last.outcome) == ([], {"do_not_call": 1}), f"killed after {steps} steps"
+        else:
+            assert (dialed[-1], last.passed) == (("1001", BACK.fields), 1), f"killed after {steps} steps"
+        listed.add(PHONE in server.listed)
+        steps += 1
+    assert listed == {True, False}

@@ -10,7 +10,7 @@ import pytest
 from target_engagevoice.ledger.entries import Accepted, InFlight, LedgerLead
 from target_engagevoice.ledger.tables import CHANGE, LOAD, RETIRE
 from target_engagevoice.ledger.versions import ANY_VERSION, NO_VERSION
-from target_engagevoice.model.retirement import RETIRED, Retire, phone_digest
+from target_engagevoice.model.retirement import RETIRED, DncPhone, Retire, phone_digest
 from tests.support.factories import lead
 from tests.unit.ledger import test_ledger as of_ledger
 from tests.unit.ledger.test_ledger import CAMPAIGN, opened
@@ -288,6 +288,21 @@ def test_a_listed_phone_is_known(ledger: Ledger) -> None:
     for _ in range(2):
         ledger.phones.record(digest)
     assert ledger.phones.listed([digest, "another"]) == {digest}
+
+
+def test_a_phone_is_uncertain_until_the_result_of_its_listing_is_known(ledger: Ledger) -> None:
+    one, other = phone_digest("6505550000"), phone_digest("6505550001")
+    leads = [lead(0), lead(1), lead(2, personaPhoneConfig={"Home": "6505550001"})]
+    assert [ledger.phones.record_uncertain(one, "USA") for _ in range(2)] == [True, False]
+    ledger.phones.record_uncertain(other, "GBR")
+    assert ledger.phones.uncertain_of_leads(leads) == {
+        "L0": [DncPhone("6505550000", "USA", one)],
+        "L1": [DncPhone("6505550001", "GBR", other)],
+        "L2": [DncPhone("6505550001", "GBR", other)],
+    }
+    ledger.phones.record(one)
+    ledger.phones.record_not_listed(other)
+    assert (ledger.phones.uncertain_of_leads(leads), ledger.phones.listed([one, other])) == ({}, {one})
 
 
 def test_a_lead_is_listed_with_any_of_its_phones(ledger: Ledger) -> None:

@@ -20,7 +20,8 @@ from target_engagevoice.ledger.entries import Accepted, InFlight, LedgerLead
 from target_engagevoice.ledger.ledger import Ledger
 from target_engagevoice.ledger.tables import CHANGE, EVERYWHERE, LOAD, RETIRE
 from target_engagevoice.ledger.versions import ANY_VERSION
-from target_engagevoice.model.retirement import RETIRED, Retire
+from target_engagevoice.model.retirement import RETIRED, Retire, phone_digest
+from tests.support.factories import lead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +85,7 @@ class Model:
     refused: dict[Key, str] = field(default_factory=dict)
     leads: dict[Key, Known] = field(default_factory=dict)
     listed: set[str] = field(default_factory=set)
+    listing: set[str] = field(default_factory=set)
     seen: set[tuple[str, int, str]] = field(default_factory=set)
     activated: dict[str, int] = field(default_factory=dict)
 
@@ -311,8 +313,20 @@ class AnyCalls(RuleBasedStateMachine):
 
     @rule(number=seats, phone=st.sampled_from(["p1", "p2"]))
     def list_phone(self, number: int, phone: str) -> None:
-        self._seat(number).ledger.phones.record(phone)
+        self._seat(number).ledger.phones.record(phone_digest(phone))
         self.model.listed.add(phone)
+        self.model.listing.discard(phone)
+
+    @rule(number=seats, phone=st.sampled_from(["p1", "p2"]))
+    def begin_to_list_phone(self, number: int, phone: str) -> None:
+        new = self._seat(number).ledger.phones.record_uncertain(phone_digest(phone), "USA")
+        assert new == (phone not in self.model.listing)
+        self.model.listing.add(phone)
+
+    @rule(number=seats, phone=st.sampled_from(["p1", "p2"]))
+    def refuse_phone(self, number: int, phone: str) -> None:
+        self._seat(number).ledger.phones.record_not_listed(phone_digest(phone))
+        self.model.listing.discard(phone)
 
     @rule(number=seats, stream=streams, version=st.integers(0, 2), leads=ids)
     def see(self, number: int, stream: str, version: int, leads: list[str]) -> None:
@@ -381,7 +395,12 @@ class AnyCalls(RuleBasedStateMachine):
                 assert ledger.refused(campaign, extern_id) == model.refused.get((campaign, extern_id))
         for stream in STREAMS:
             self._agrees_on_stream(seat, stream)
-        assert ledger.phones.listed(["p1", "p2", "p3"]) == model.listed
+        digests = {phone_digest(phone): phone for phone in ("p1", "p2", "p3")}
+        assert {digests[digest] for digest in ledger.phones.listed(digests)} == model.listed
+        leads = [lead(0, leadPhone=phone) for phone in ("p1|p3", "p2")]
+        assert {phone.number for each in leads for phone in ledger.phones.uncertain_of_leads([each]).get("L0", ())} == (
+            model.listing
+        )
 
     def _agrees_on_stream(self, seat: ModelRun, stream: str) -> None:
         ledger, model = seat.ledger, self.model
