@@ -45,8 +45,10 @@ class ListedPhones:
             Whether the listing was not uncertain before.
         """
         row = {"account_id": self._account.account_id, "phone": phone, "country": country}
+        note = insert(self._account.dialect, LISTING).on_conflict_do_nothing()
         with self._account.writing() as connection:
-            made = connection.execute(insert(self._account.dialect, LISTING).on_conflict_do_nothing(), row)
+            # Without the option, SQLAlchemy does not keep the count of an INSERT on PostgreSQL.
+            made = connection.execute(note, row, execution_options={"preserve_rowcount": True})
             return made.rowcount > 0
 
     def record(self, phone: str) -> None:
